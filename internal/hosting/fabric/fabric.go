@@ -1,0 +1,75 @@
+// Package fabric says what the hosting plane needs of whatever runs machines: local processes, goroutines in tests,
+// Kubernetes. A fabric makes the list true and restarts what died; which machine is started, drained or moved, and
+// when, is decided by the planner.
+//
+// Implementations pass fabrictest. Calling anything twice does what calling it once does.
+package fabric
+
+import (
+	"context"
+	"errors"
+
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// ErrStaleLease is returned for a call under an older epoch than one the fabric has seen for that service.
+var ErrStaleLease = errors.New("the lease is older than one already seen")
+
+// A Lease names who acts. Fabrics refuse an Epoch below the newest seen for the same Service.
+type Lease struct {
+	Service string // resource ID; empty for the mtv1 pool
+	Epoch   int64
+}
+
+// Names tells the edge which set takes the connections of a host name.
+type Names struct {
+	Hosts []string // lower case
+	Set   string   // set ID; empty: the hosts are no longer served
+}
+
+// A Fabric runs machines and owns addresses. Its methods return when the wish is accepted, not when it is reached:
+// Observe shows how far it got, Wait returns when that may have changed.
+type Fabric interface {
+	// Apply makes the machines of a set be what is listed: missing ones start, listed modes are taken, machines that
+	// are no longer listed drain and exit. A machine that dies while listed is started again, with back-off.
+	Apply(ctx context.Context, l Lease, s platform.Set) error
+	// Delete drains and removes all machines of a set and forgets it.
+	Delete(ctx context.Context, l Lease, setID string) error
+	// Reserve opens an address for a VIP and returns it. For a VIP that carries an Address it opens exactly that one;
+	// otherwise it picks a free one. avoid lists addresses that belong to others.
+	Reserve(ctx context.Context, l Lease, v platform.VIP, avoid []string) (address string, err error)
+	// Route makes the serving machines of exactly v.Sets accept on the VIP. It first lets the new sets accept, then
+	// stops the old ones, so that there is always one of them.
+	Route(ctx context.Context, l Lease, v platform.VIP) error
+	// Release closes the address of a VIP and forgets it.
+	Release(ctx context.Context, l Lease, vipID string) error
+	// Name points host names at a set on the edge.
+	Name(ctx context.Context, l Lease, n Names) error
+	// Observe reports machines of the given sets (of all sets when none is given) and the routes that hold.
+	Observe(ctx context.Context, sets ...string) (platform.Observation, error)
+	// Inventory lists everything the fabric has, so that what no record mentions can be removed.
+	Inventory(ctx context.Context) (Inventory, error)
+	// Wait returns a number greater than after as soon as anything observable has changed since then.
+	Wait(ctx context.Context, after int64) (int64, error)
+}
+
+// Inventory is all that a fabric holds.
+type Inventory struct {
+	Sets  []platform.Set    `json:"sets"`
+	VIPs  []platform.VIP    `json:"vips"`
+	Hosts map[string]string `json:"hosts"` // host name to set ID
+}
+
+// MachineConfig is what a machine is told when it starts.
+type MachineConfig struct {
+	Machine  platform.Machine `json:"machine"`
+	Set      string           `json:"set"`
+	Service  string           `json:"service,omitempty"` // resource ID; empty: an mtv1 worker
+	Location string           `json:"location"`
+	Platform platform.Version `json:"platform"`
+	// Publish is the unix socket on which the control plane publishes configuration.
+	Publish string `json:"publish"`
+	// Cache is the folder of the last good snapshots, sealed with Key.
+	Cache string `json:"cache"`
+	Key   []byte `json:"key"`
+}

@@ -1,0 +1,62 @@
+// Package lro keeps long-running operations: durable records of work that outlives a request, and the engine that
+// carries them on after a crash. An operation is started inside the caller's transaction, together with what it is
+// about; its end, whatever it changes, and its record are one transaction too.
+//
+// A handler runs an operation by steps that look before they act: a step may run again after a crash with the state
+// it last saved.
+package lro
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Type is the document type of operation records; their IDs are IDPrefix + name.
+const (
+	Type     = "portico/operations"
+	IDPrefix = "/portico/operations/"
+)
+
+// Status of an operation, spelt as monitors answer it.
+type Status string
+
+// The words are exact: clients compare them.
+const (
+	InProgress Status = "InProgress"
+	Succeeded  Status = "Succeeded"
+	Failed     Status = "Failed"
+	Canceled   Status = "Canceled"
+)
+
+// An Operation is the durable record. Its document's Status field holds it; Desired is empty.
+type Operation struct {
+	Name       string          `json:"name"` // opaque, safe in a path
+	Kind       string          `json:"kind"` // which handler runs it: "service.update"
+	Target     string          `json:"target"`
+	APIVersion string          `json:"apiVersion"` // of the request that started it
+	Status     Status          `json:"status"`
+	Percent    int             `json:"percent"`
+	Error      *arm.Error      `json:"error,omitempty"`
+	Started    time.Time       `json:"started"`
+	Ended      time.Time       `json:"ended,omitzero"`
+	Steps      []Step          `json:"steps,omitempty"`
+	State      json.RawMessage `json:"state,omitempty"` // the handler's own
+	// OnSuccess is written in the transaction that ends the operation well.
+	OnSuccess []Write `json:"onSuccess,omitempty"`
+}
+
+// A Step is one entry of an operation's story.
+type Step struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at"`
+}
+
+// A Write is a document to put, or to delete with everything below it.
+type Write struct {
+	Put        *store.Document `json:"put,omitempty"`
+	Delete     string          `json:"delete,omitempty"`
+	DeleteTree string          `json:"deleteTree,omitempty"` // the document and all below it
+}

@@ -1,0 +1,149 @@
+// Package platform holds the pure rules of the hosting platform: tiers and their limits, the profiles of stv1,
+// mtv1 and stv2, the choice between them, and the planner that says what to do next. It performs nothing, reads
+// no clock and knows neither processes nor HTTP: the hosting plane acts, the control plane asks.
+//
+// Start reading at Next (plan.go) for what happens, at Choose (choose.go) for which platform hosts a service.
+package platform
+
+import "time"
+
+// A Version is a platform version, spelt as the wire spells it.
+type Version string
+
+// The platform versions. Undetermined stands for a service without compute.
+const (
+	Undetermined Version = "undetermined"
+	STv1         Version = "stv1"
+	MTv1         Version = "mtv1"
+	STv2         Version = "stv2"
+)
+
+// AddressMode says what a migration does with the VIP.
+type AddressMode string
+
+// PreserveIP moves the VIP to the new set; NewIP gives the new set its own and keeps both for the coexistence
+// window. The spelling is that of the migrateToStv2 body (2024-05-01).
+const (
+	PreserveIP AddressMode = "PreserveIp"
+	NewIP      AddressMode = "NewIP"
+)
+
+// A Wish is what one location of a service should become. It is stored with the operation that asked for it.
+type Wish struct {
+	Platform Version  `json:"platform"`
+	Tier     Tier     `json:"tier"`
+	Units    int      `json:"units"`           // 0 for Consumption
+	Zones    []string `json:"zones,omitempty"` // as the client listed them; empty: no rule
+	// Address is how a change of platform treats the VIP; empty means PreserveIP.
+	Address AddressMode `json:"address,omitempty"`
+	// Gateway is the version of the gateway program; empty means the one of the running control plane.
+	Gateway string `json:"gateway,omitempty"`
+	// Gone asks for no compute and no address.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Mode is what a machine is meant to do.
+type Mode string
+
+// A parked machine is ready and accepts nothing; a serving one accepts on every VIP whose route lists its set
+// and on its set's intake; a draining one finishes what it has and exits.
+const (
+	Parked   Mode = "parked"
+	Serving  Mode = "serving"
+	Draining Mode = "draining"
+)
+
+// A Machine is one running gateway: a process or a pod.
+type Machine struct {
+	ID           string `json:"id"`
+	Slot         int    `json:"slot"` // number within the set, reused after the machine is gone
+	Zone         string `json:"zone,omitempty"`
+	UpdateDomain int    `json:"updateDomain"`
+	FaultDomain  int    `json:"faultDomain"`
+	Gateway      string `json:"gateway,omitempty"` // version of the gateway program
+	Mode         Mode   `json:"mode"`
+}
+
+// A Set lists the machines of one platform at one location. Service is empty for the mtv1 pool.
+type Set struct {
+	ID       string    `json:"id"`
+	Service  string    `json:"service,omitempty"` // resource ID
+	Location string    `json:"location"`          // normalised: westeurope
+	Platform Version   `json:"platform"`
+	Machines []Machine `json:"machines"`
+}
+
+// A VIP is an address of a service. Its ID is committed before a fabric is asked for an address.
+type VIP struct {
+	ID      string `json:"id"`
+	Address string `json:"address,omitempty"` // literal IP; empty until the fabric gave one
+	// Sets is the route: the serving machines of these sets accept on the VIP. With none, connections wait.
+	Sets []string `json:"sets,omitempty"`
+}
+
+// Coexistence is the window in which the old set of a migration is kept.
+type Coexistence struct {
+	Set   string    `json:"set"`           // the old set
+	VIP   string    `json:"vip,omitempty"` // the old VIP (NewIP only)
+	Until time.Time `json:"until"`
+}
+
+// State is the hosting record of one service at one location: the sets and addresses that the fabric is asked to
+// make true. The planner moves it step by step.
+type State struct {
+	Sets        []Set        `json:"sets,omitempty"`
+	VIPs        []VIP        `json:"vips,omitempty"` // the first is the one that names resolve to
+	Coexistence *Coexistence `json:"coexistence,omitempty"`
+}
+
+// MachineStatus is what a fabric sees of a machine.
+type MachineStatus struct {
+	ID       string    `json:"id"`
+	PID      int       `json:"pid,omitempty"`
+	Phase    Phase     `json:"phase"`
+	Seq      int64     `json:"seq"`                // of the snapshot it serves
+	Digest   string    `json:"digest,omitempty"`   // of that snapshot
+	Restarts int       `json:"restarts,omitempty"` // since it was first started
+	Active   int       `json:"active"`             // requests in flight
+	Conns    int       `json:"conns"`              // open client connections
+	Since    time.Time `json:"since"`              // of Phase
+	Error    string    `json:"error,omitempty"`    // why it last stopped or could not start
+	Gateway  string    `json:"gateway,omitempty"`  // version it runs
+}
+
+// Phase is what a machine is doing.
+type Phase string
+
+// Phases of a machine. A machine that is listed in a Set and exited is restarted by its fabric.
+const (
+	Starting Phase = "starting"
+	Ready    Phase = "ready"    // has a full snapshot; serves if its Mode says so
+	Stopping Phase = "stopping" // draining
+	Exited   Phase = "exited"
+)
+
+// Observation is what the fabric sees of a service's sets and VIPs.
+type Observation struct {
+	Machines map[string]MachineStatus `json:"machines"` // by machine ID; absent: not there
+	// VIPs maps VIP ID to the set IDs whose machines accept on it right now.
+	VIPs map[string][]string `json:"vips"`
+}
+
+// ServiceStatus is the Status of a service document: what control and hosting know of it beyond what the client
+// asked for.
+type ServiceStatus struct {
+	ProvisioningState       string    `json:"provisioningState"`
+	TargetProvisioningState string    `json:"targetProvisioningState"`
+	CreatedAt               time.Time `json:"createdAt"`
+	CreatedBy               string    `json:"createdBy,omitempty"`
+	ModifiedAt              time.Time `json:"modifiedAt"`
+	ModifiedBy              string    `json:"modifiedBy,omitempty"`
+	// Wish is the aim; Previous is what it replaced, restored when the operation gives up.
+	Wish     Wish  `json:"wish"`
+	Previous *Wish `json:"previous,omitempty"`
+	// Operation is the ID of the running customer operation; empty when there is none.
+	Operation string `json:"operation,omitempty"`
+	Hosting   State  `json:"hosting"`
+	// Epoch is the lease under which hosting last acted; fabrics refuse an older one.
+	Epoch int64 `json:"epoch,omitempty"`
+}

@@ -1,0 +1,203 @@
+// Package snapshot is the immutable configuration of one service as its gateways need it: a manifest that lists
+// content-addressed parts. Control makes snapshots out of documents, machines compile the parts they lack. Nothing
+// here reads a store or serves a request.
+//
+// One part holds what changes together: the service itself, its products, its subscriptions, its backends, and each
+// API with its API operations and policies. Named values are substituted before a part is made, so that a part's
+// digest covers everything that its meaning depends on.
+package snapshot
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
+
+// Format is the number of the encoding. A reader refuses a newer one and can read the one before.
+const Format = 1
+
+// A Manifest names the parts of one service at one moment.
+type Manifest struct {
+	Format  int       `json:"format"`
+	Service string    `json:"service"` // resource ID
+	Name    string    `json:"name"`
+	Seq     int64     `json:"seq"` // the store transaction up to which everything is contained
+	Parts   []PartRef `json:"parts"`
+}
+
+// Digest identifies the content of a manifest, whatever its Seq.
+func (m Manifest) Digest() string {
+	h := sha256.New()
+	for _, p := range m.Parts {
+		h.Write([]byte(p.Kind + "\x00" + p.ID + "\x00" + p.Digest + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// A PartRef names a part. ID is the resource ID that the part is about.
+type PartRef struct {
+	Kind   string `json:"kind"`
+	ID     string `json:"id"`
+	Digest string `json:"digest"`
+}
+
+// Kinds of parts and the type each decodes to.
+const (
+	KindService       = "service"       // Service
+	KindProducts      = "products"      // []Product
+	KindSubscriptions = "subscriptions" // []Subscription
+	KindBackends      = "backends"      // []Backend
+	KindAPI           = "api"           // API
+)
+
+// Encode turns a part into its stored form and digest.
+func Encode(v any) (data []byte, digest string, err error) {
+	data, err = json.Marshal(v)
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256(data)
+	return data, hex.EncodeToString(sum[:16]), nil
+}
+
+// Service is what concerns all APIs of a service.
+type Service struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Location string  `json:"location"` // display form: West Europe
+	Tier     string  `json:"tier"`
+	Hosts    []Host  `json:"hosts"`
+	Disabled bool    `json:"disabled,omitempty"` // disableGateway
+	Policy   *Policy `json:"policy,omitempty"`
+}
+
+// Host is a name, or an address literal, that the gateway answers to.
+type Host struct {
+	Name    string `json:"name"`              // lower case
+	Default bool   `json:"default,omitempty"` // presented when a client sends no SNI
+	// CertificatePEM and KeyPEM are the chain and the key shown for this name; empty for an address literal.
+	CertificatePEM string `json:"certificatePem,omitempty"`
+	KeyPEM         string `json:"keyPem,omitempty"`
+}
+
+// Policy is one policy document with its named values already substituted.
+type Policy struct {
+	ID  string `json:"id"`  // resource ID of the policy
+	XML string `json:"xml"` // in raw form: expressions unescaped
+}
+
+// Product is a published or unpublished product.
+type Product struct {
+	ID                   string   `json:"id"` // resource ID
+	Name                 string   `json:"name"`
+	DisplayName          string   `json:"displayName"`
+	Published            bool     `json:"published"`
+	SubscriptionRequired bool     `json:"subscriptionRequired"`
+	ApprovalRequired     bool     `json:"approvalRequired,omitempty"`
+	SubscriptionsLimit   *int     `json:"subscriptionsLimit,omitempty"`
+	APIs                 []string `json:"apis"` // resource IDs of APIs, without revision
+	Policy               *Policy  `json:"policy,omitempty"`
+}
+
+// Subscription is a key holder. Scope is the resource ID of a product, an API, the service with "/apis", or (for the
+// built-in one) the service itself.
+type Subscription struct {
+	ID           string     `json:"id"` // resource ID
+	Name         string     `json:"name"`
+	DisplayName  string     `json:"displayName,omitempty"`
+	Scope        string     `json:"scope"`
+	State        string     `json:"state"` // active, submitted, …
+	OwnerID      string     `json:"ownerId,omitempty"`
+	PrimaryKey   string     `json:"primaryKey"`
+	SecondaryKey string     `json:"secondaryKey"`
+	Created      time.Time  `json:"created"`
+	Starts       *time.Time `json:"starts,omitempty"`
+	Expires      *time.Time `json:"expires,omitempty"`
+}
+
+// Backend is a backend entity that set-backend-service can name.
+type Backend struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	URL      string `json:"url"`
+	Protocol string `json:"protocol"` // http or soap
+	// SkipChain and SkipName switch off the checks of the backend's certificate chain and name.
+	SkipChain bool                `json:"skipChain,omitempty"`
+	SkipName  bool                `json:"skipName,omitempty"`
+	Header    map[string][]string `json:"header,omitempty"` // credentials.header
+	Query     map[string][]string `json:"query,omitempty"`  // credentials.query
+	// AuthScheme and AuthParameter are credentials.authorization.
+	AuthScheme    string `json:"authScheme,omitempty"`
+	AuthParameter string `json:"authParameter,omitempty"`
+	ProxyURL      string `json:"proxyUrl,omitempty"`
+	ProxyUser     string `json:"proxyUser,omitempty"`
+	ProxyPassword string `json:"proxyPassword,omitempty"`
+}
+
+// API is one API revision with its API operations.
+type API struct {
+	ID                   string      `json:"id"` // resource ID as clients see it
+	Name                 string      `json:"name"`
+	DisplayName          string      `json:"displayName"`
+	Path                 string      `json:"path"` // without slashes at the ends; may be empty
+	Revision             string      `json:"revision"`
+	Current              bool        `json:"current"`
+	Version              string      `json:"version,omitempty"`
+	ServiceURL           string      `json:"serviceUrl,omitempty"`
+	Protocols            []string    `json:"protocols"` // http, https
+	SubscriptionRequired bool        `json:"subscriptionRequired"`
+	KeyHeader            string      `json:"keyHeader"` // Ocp-Apim-Subscription-Key
+	KeyQuery             string      `json:"keyQuery"`  // subscription-key
+	Operations           []Operation `json:"operations"`
+	Policy               *Policy     `json:"policy,omitempty"`
+}
+
+// Operation is an API operation.
+type Operation struct {
+	ID          string  `json:"id"`
+	Name        string  `json:"name"`
+	DisplayName string  `json:"displayName"`
+	Method      string  `json:"method"`      // upper case; "*" for any
+	URLTemplate string  `json:"urlTemplate"` // /orders/{id}?page={page}
+	Policy      *Policy `json:"policy,omitempty"`
+}
+
+// PollPath is where a machine posts a PollRequest, on the publish socket. The answer comes as soon as something the
+// machine lacks is there, and after PollTimeout at the latest.
+const PollPath = "/portico/publish/v1/poll"
+
+// PollTimeout bounds one long poll.
+const PollTimeout = 30 * time.Second
+
+// A PollRequest reports what a machine serves and asks for what is newer.
+type PollRequest struct {
+	Machine string `json:"machine"`
+	// Service is the one service of a single-tenant machine; empty for an mtv1 worker, which gets every Consumption
+	// service of Location.
+	Service  string `json:"service,omitempty"`
+	Location string `json:"location,omitempty"`
+	// Have maps a service's resource ID to the digest of the manifest that the machine has.
+	Have map[string]string `json:"have,omitempty"`
+	// Parts lists digests of parts that the machine holds and need not be sent.
+	Parts []string `json:"parts,omitempty"`
+	// Seq is the newest Seq of an earlier answer; the answer may come at once when nothing was answered yet (0).
+	Seq int64 `json:"seq"`
+	// Refused lists parts that did not compile; the machine goes on serving their last good form.
+	Refused []Refusal `json:"refused,omitempty"`
+}
+
+// A Refusal names a part that a machine could not use.
+type Refusal struct {
+	ID     string `json:"id"` // resource ID
+	Digest string `json:"digest"`
+	Reason string `json:"reason"`
+}
+
+// A PollResponse brings changed manifests and the parts that they need and the machine lacks.
+type PollResponse struct {
+	Seq       int64             `json:"seq"` // everything up to here is contained, also when Manifests is empty
+	Manifests []Manifest        `json:"manifests,omitempty"`
+	Gone      []string          `json:"gone,omitempty"`  // services that the machine should drop
+	Parts     map[string][]byte `json:"parts,omitempty"` // by digest
+}
