@@ -1,0 +1,254 @@
+// Package config reads the settings of `portico up` from flags, environment and a file, in that order, over the
+// defaults, and remembers where each value came from. Layout (layout.go) knows the data folder.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A Setting is one row of the table of settings. Key is the flag's name; the environment variable is PORTICO_ and the
+// key in capitals with underscores; the file spells the key as it is.
+type Setting struct {
+	Key     string
+	Default string
+	Help    string
+	Test    string // the test that proves the setting's effect
+	set     func(*Up, string) error
+}
+
+// Env is the name of the setting's environment variable.
+func (s Setting) Env() string {
+	return "PORTICO_" + strings.ToUpper(strings.ReplaceAll(s.Key, "-", "_"))
+}
+
+// Up is the configuration of `portico up`.
+type Up struct {
+	Data        string // the data folder
+	ARM         string // address of ARM and portal, plain
+	ARMTLS      string
+	Edge        string // address of the edge, plain
+	EdgeTLS     string
+	VIPHTTP     int          // port of every VIP, plain
+	VIPHTTPS    int          // port of every VIP, TLS
+	VIPPool     netip.Prefix // zero: derived from the data folder
+	Domain      string       // services are {name}.Domain on the edge
+	Coexistence time.Duration
+	SoftDelete  time.Duration // how long a deleted service can be restored
+	Idle        time.Duration // after which an mtv1 worker unloads a service
+	LogLevel    string
+}
+
+// Settings is the table of all settings of `portico up`, in the order of the help text.
+func Settings() []Setting {
+	return []Setting{
+		{"data", "./portico-data", "folder of all state; made on first use", "TestUp_FirstRunMakesTheFolder", text(func(u *Up) *string { return &u.Data })},
+		{"arm", "127.0.0.1:8480", "address of ARM and portal, plain HTTP", "TestUp_PortZeroIsKept", address(func(u *Up) *string { return &u.ARM })},
+		{"arm-tls", "127.0.0.1:8443", "address of ARM and portal, TLS", "TestUp_PortZeroIsKept", address(func(u *Up) *string { return &u.ARMTLS })},
+		{"edge", "127.0.0.1:8080", "address of the edge, plain HTTP", "TestUp_PortZeroIsKept", address(func(u *Up) *string { return &u.Edge })},
+		{"edge-tls", "127.0.0.1:8444", "address of the edge, TLS", "TestUp_PortZeroIsKept", address(func(u *Up) *string { return &u.EdgeTLS })},
+		{"vip-http", "9080", "port of every VIP, plain HTTP", "TestUp_VIPSettings", port(func(u *Up) *int { return &u.VIPHTTP })},
+		{"vip-https", "9443", "port of every VIP, TLS", "TestUp_VIPSettings", port(func(u *Up) *int { return &u.VIPHTTPS })},
+		{"vip-pool", "", "addresses for VIPs, as a prefix; empty: a loopback range derived from the folder", "TestUp_VIPSettings", prefix},
+		{"domain", "apim.localhost", "services are {name}.DOMAIN on the edge", "TestUp_Domain", text(func(u *Up) *string { return &u.Domain })},
+		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestMigrate_NewIP", window(func(u *Up) *time.Duration { return &u.Coexistence })},
+		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
+		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
+		{"pace", "instant", "instant: work takes as long as it takes (azure, xN and manual are not built yet)", "TestUp_PaceOtherThanInstantIsRefused", pace},
+		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
+	}
+}
+
+func text(field func(*Up) *string) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		if v == "" {
+			return errors.New("may not be empty")
+		}
+		*field(u) = v
+		return nil
+	}
+}
+
+func address(field func(*Up) *string) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		_, p, err := net.SplitHostPort(v)
+		if err != nil {
+			return fmt.Errorf("%q is not host:port", v)
+		}
+		if _, err := strconv.ParseUint(p, 10, 16); err != nil {
+			return fmt.Errorf("%q has no port between 0 and 65535", v)
+		}
+		*field(u) = v
+		return nil
+	}
+}
+
+func port(field func(*Up) *int) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		n, err := strconv.ParseUint(v, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is not a port between 0 and 65535", v)
+		}
+		*field(u) = int(n)
+		return nil
+	}
+}
+
+func prefix(u *Up, v string) error {
+	if v == "" {
+		return nil
+	}
+	p, err := netip.ParsePrefix(v)
+	if err != nil || !p.Addr().Is4() {
+		return fmt.Errorf("%q is not an IPv4 prefix such as 10.9.0.0/24", v)
+	}
+	u.VIPPool = p.Masked()
+	return nil
+}
+
+func window(field func(*Up) *time.Duration) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%q is not a duration such as 90s, 15m or 48h", v)
+		}
+		*field(u) = d
+		return nil
+	}
+}
+
+func pace(_ *Up, v string) error {
+	if v != "instant" {
+		return fmt.Errorf("%q: only the pace instant is built", v)
+	}
+	return nil
+}
+
+func level(u *Up, v string) error {
+	switch v {
+	case "debug", "info", "warn", "error":
+		u.LogLevel = v
+		return nil
+	}
+	return fmt.Errorf("%q is none of debug, info, warn, error", v)
+}
+
+// A Value is a setting with where it came from: "flag", "environment NAME", "file PATH" or "default".
+type Value struct {
+	Setting
+	Value  string
+	Source string
+}
+
+// Load decides every setting. flags holds those given on the command line; file may be empty.
+func Load(flags map[string]string, lookupEnv func(string) (string, bool), file string) (Up, []Value, error) {
+	fromFile, err := readFile(file)
+	if err != nil {
+		return Up{}, nil, err
+	}
+	var up Up
+	var values []Value
+	var errs []error
+	for _, s := range Settings() {
+		v := Value{Setting: s, Value: s.Default, Source: "default"}
+		if x, ok := fromFile[s.Key]; ok {
+			v.Value, v.Source = x, "file "+file
+		}
+		if x, ok := lookupEnv(s.Env()); ok {
+			v.Value, v.Source = x, "environment "+s.Env()
+		}
+		if x, ok := flags[s.Key]; ok {
+			v.Value, v.Source = x, "flag"
+		}
+		if err := s.set(&up, v.Value); err != nil {
+			errs = append(errs, fmt.Errorf("%s (%s): %w", s.Key, v.Source, err))
+		}
+		values = append(values, v)
+	}
+	return up, values, errors.Join(errs...)
+}
+
+const maxFile = 1 << 20 // bytes of a configuration file
+
+func readFile(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	var root yaml.Node
+	if err := yaml.NewDecoder(io.LimitReader(f, maxFile)).Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	if len(root.Content) == 0 {
+		return nil, nil
+	}
+	top := root.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d: expected lines of the form key: value", path, top.Line)
+	}
+	values := map[string]string{}
+	var errs []error
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		switch {
+		case !known(key.Value):
+			errs = append(errs, fmt.Errorf("%s:%d:%d: unknown key %q; did you mean %q?", path, key.Line, key.Column, key.Value, nearest(key.Value)))
+		case value.Kind != yaml.ScalarNode:
+			errs = append(errs, fmt.Errorf("%s:%d:%d: %s takes one value", path, value.Line, value.Column, key.Value))
+		default:
+			values[key.Value] = value.Value
+		}
+	}
+	return values, errors.Join(errs...)
+}
+
+func known(key string) bool {
+	for _, s := range Settings() {
+		if s.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// nearest is the known key with the fewest single-character edits from key.
+func nearest(key string) string {
+	all := Settings()
+	sort.SliceStable(all, func(i, j int) bool { return edits(key, all[i].Key) < edits(key, all[j].Key) })
+	return all[0].Key
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
