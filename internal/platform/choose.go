@@ -1,0 +1,215 @@
+package platform
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/arm"
+)
+
+// STv2From is the api-version from which creating or updating a service puts it on stv2.
+const STv2From arm.Version = "2021-01-01-preview"
+
+// Codes of the errors that Decide returns.
+const (
+	CodeInvalidParameters = "InvalidParameters" // a value does not fit the others
+	CodeValueNotSupported = "ValueNotSupported" // a value is not one of those that exist
+	CodeSKUNotAvailable   = "SkuNotAvailable"   // the tier exists and is not hosted here
+)
+
+// A Request is what a create, an update or a migration asks of hosting, with defaults already filled in.
+type Request struct {
+	APIVersion string
+	Old        *Wish    // nil, or Gone: the service is created
+	Tier       Tier     // sku.name
+	Units      int      // sku.capacity
+	Zones      []string // zones
+	// VirtualNetworkType is None (or empty), External or Internal, in any case.
+	VirtualNetworkType string
+	PublicIPAddressID  string // publicIpAddressId
+	PublicIPSKU        string // of that address; empty when it does not resolve
+	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
+	Migrate bool
+	Address AddressMode // mode of a migration, in any case; empty for the default
+}
+
+// Decide turns a request into the wish that hosting works on, or says everything that is wrong with it. The first
+// finding gives the error its code and message.
+func Decide(r Request) (Wish, *arm.Error) {
+	if r.Old != nil && r.Old.Gone {
+		r.Old = nil
+	}
+	if r.Migrate {
+		return migrate(r)
+	}
+	f := checkTier(r)
+	if len(f) == 0 { // the rest says nothing about a tier that is not hosted
+		f = slices.Concat(checkUnits(r), checkZones(r), checkNetwork(r))
+	}
+	if len(f) > 0 {
+		return Wish{}, f.err()
+	}
+	return r.wish(), nil
+}
+
+// wish is the outcome of an acceptable create or update.
+func (r Request) wish() Wish {
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones))}
+	if r.Old == nil {
+		return w
+	}
+	w.Gateway = r.Old.Gateway
+	switch {
+	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))):
+		w.Address = NewIP // enabling, adding or removing zones changes the address
+	case w.Platform != r.Old.Platform:
+		w.Address = PreserveIP
+	}
+	return w
+}
+
+// platform picks the platform version. A service never goes back from stv2 to stv1.
+func (r Request) platform() Version {
+	v, _ := arm.ParseVersion(r.APIVersion)
+	switch {
+	case r.Tier == Consumption:
+		return MTv1
+	case len(r.Zones) > 0, !v.Before(STv2From):
+		return STv2
+	case r.Old != nil && r.Old.Platform == STv2:
+		return STv2
+	}
+	return STv1
+}
+
+func migrate(r Request) (Wish, *arm.Error) {
+	mode, ok := ParseAddressMode(string(r.Address))
+	var f findings
+	switch {
+	case !ok:
+		f.add(CodeValueNotSupported, "mode", "The value '%s' of 'mode' is not supported. Allowed values: %s, %s.", r.Address, PreserveIP, NewIP)
+	case r.Old == nil:
+		f.add(CodeInvalidParameters, "platformVersion", "The service has no compute that could be migrated to platform version stv2.")
+	case r.Old.Platform == MTv1:
+		f.add(CodeInvalidParameters, "sku.name", "A service of tier Consumption runs on platform version mtv1 and cannot be migrated to stv2. Tiers that can: Developer, Basic, Standard, Premium.")
+	case r.Old.Platform != STv1:
+		f.add(CodeInvalidParameters, "platformVersion", "The service is already on platform version %s. Only a service on stv1 can be migrated to stv2.", r.Old.Platform)
+	default:
+		w := *r.Old
+		w.Platform, w.Address = STv2, mode
+		return w, nil
+	}
+	return Wish{}, f.err()
+}
+
+// ParseAddressMode reads the mode of a migration in any case; empty means PreserveIP.
+func ParseAddressMode(s string) (AddressMode, bool) {
+	switch {
+	case s == "", strings.EqualFold(s, string(PreserveIP)):
+		return PreserveIP, true
+	case strings.EqualFold(s, string(NewIP)):
+		return NewIP, true
+	}
+	return "", false
+}
+
+func checkTier(r Request) (f findings) {
+	facts := r.Tier.Facts()
+	switch {
+	case facts.Tier == "":
+		f.add(CodeValueNotSupported, "sku.name", "The value '%s' of 'sku.name' is not supported. Allowed values: %s.", r.Tier, hostedNames())
+	case !facts.Hosted:
+		f.add(CodeSKUNotAvailable, "sku.name", "The tier '%s' of 'sku.name' is not available: hosting it is not built. Available tiers: %s.", r.Tier, hostedNames())
+	case r.Old != nil && (r.Old.Tier == Consumption) != (r.Tier == Consumption):
+		f.add(CodeInvalidParameters, "sku.name", "The tier cannot be changed from '%s' to '%s': 'sku.name' can change between Developer, Basic, Standard and Premium only. Create a new service instead.", r.Old.Tier, r.Tier)
+	}
+	return f
+}
+
+func checkUnits(r Request) (f findings) {
+	facts := r.Tier.Facts()
+	if r.Units >= facts.MinUnits && r.Units <= facts.MaxUnits {
+		return nil
+	}
+	allowed := fmt.Sprintf("%d to %d", facts.MinUnits, facts.MaxUnits)
+	if facts.MinUnits == facts.MaxUnits {
+		allowed = fmt.Sprint(facts.MinUnits)
+	}
+	f.add(CodeInvalidParameters, "sku.capacity", "The value %d of 'sku.capacity' is not valid for tier '%s'. Allowed values: %s.", r.Units, r.Tier, allowed)
+	return f
+}
+
+func checkZones(r Request) (f findings) {
+	if len(r.Zones) == 0 {
+		return nil
+	}
+	if !r.Tier.Facts().Zones {
+		f.add(CodeInvalidParameters, "zones", "The tier '%s' does not support 'zones'. Tiers that do: %s.", r.Tier, Premium)
+		return f
+	}
+	seen := map[string]bool{}
+	for _, z := range r.Zones {
+		if !slices.Contains(allZones, z) {
+			f.add(CodeValueNotSupported, "zones", "The value '%s' of 'zones' is not supported. Allowed values: %s.", z, strings.Join(allZones, ", "))
+		} else if seen[z] {
+			f.add(CodeInvalidParameters, "zones", "The value '%s' of 'zones' is listed more than once.", z)
+		}
+		seen[z] = true
+	}
+	if len(f) == 0 && r.Units%len(r.Zones) != 0 {
+		f.add(CodeInvalidParameters, "sku.capacity", "The value %d of 'sku.capacity' must be a multiple of the number of 'zones', which is %d.", r.Units, len(r.Zones))
+	}
+	return f
+}
+
+// allZones are the zones that a client may list.
+var allZones = []string{"1", "2", "3"}
+
+func checkNetwork(r Request) (f findings) {
+	mode, ok := networkMode(r.VirtualNetworkType)
+	v, _ := arm.ParseVersion(r.APIVersion)
+	switch {
+	case !ok:
+		f.add(CodeValueNotSupported, "virtualNetworkType", "The value '%s' of 'virtualNetworkType' is not supported. Allowed values: None, External, Internal.", r.VirtualNetworkType)
+	case mode == "None":
+		if r.PublicIPAddressID != "" {
+			f.add(CodeInvalidParameters, "publicIpAddressId", "'publicIpAddressId' needs 'virtualNetworkType' External or Internal.")
+		}
+	case !r.Tier.Facts().VNet:
+		f.add(CodeInvalidParameters, "virtualNetworkType", "The tier '%s' does not support 'virtualNetworkType' %s. Tiers that do: %s, %s.", r.Tier, mode, Developer, Premium)
+	case !v.Before(STv2From) && r.PublicIPAddressID == "":
+		f.add(CodeInvalidParameters, "publicIpAddressId", "'publicIpAddressId' is required when 'virtualNetworkType' is %s: name a public IP address of SKU Standard.", mode)
+	case !v.Before(STv2From) && !strings.EqualFold(r.PublicIPSKU, "Standard"):
+		f.add(CodeInvalidParameters, "publicIpAddressId", "The resource '%s' of 'publicIpAddressId' must be an existing public IP address of SKU Standard.", r.PublicIPAddressID)
+	default:
+		f.add(CodeValueNotSupported, "virtualNetworkType", "The value '%s' of 'virtualNetworkType' is not supported: virtual networks are not built yet. Allowed values: None.", mode)
+	}
+	return f
+}
+
+// networkMode spells a virtualNetworkType as the wire does.
+func networkMode(s string) (string, bool) {
+	if s == "" {
+		return "None", true
+	}
+	for _, m := range []string{"None", "External", "Internal"} {
+		if strings.EqualFold(m, s) {
+			return m, true
+		}
+	}
+	return "", false
+}
+
+// findings are what is wrong with a request.
+type findings []arm.ErrorDetail
+
+func (f *findings) add(code, target, format string, args ...any) {
+	*f = append(*f, arm.ErrorDetail{Code: code, Target: target, Message: fmt.Sprintf(format, args...)})
+}
+
+// err puts the findings into one answer.
+func (f findings) err() *arm.Error {
+	return &arm.Error{Status: http.StatusBadRequest, Code: f[0].Code, Message: f[0].Message, Target: f[0].Target, Details: f}
+}
