@@ -136,10 +136,20 @@ func (c *checker) fragment(root *Statement) {
 // statement checks a statement that stands in a section, directly or in the body of another statement.
 func (c *checker) statement(parent, s *Statement) {
 	row, ok := Lookup(s.Name)
-	switch {
-	case !ok:
+	if !ok {
 		c.at(s, s.Position, invalidChild(parent.Name, s.Name, nil))
 		return
+	}
+	if c.refused(s, row) && !row.Built {
+		return // the service refuses it too, so that it is not built is no news
+	}
+	c.seen[s.Name] = true
+	c.row(s, row)
+}
+
+// refused reports a statement that cannot stand where it does.
+func (c *checker) refused(s *Statement, row *Row) bool {
+	switch {
 	case c.section != "" && !slices.Contains(row.Sections, c.section):
 		c.at(s, s.Position, "Policy is not allowed in the specified section")
 	case c.opt.Scope != "" && !slices.Contains(row.Scopes, c.opt.Scope):
@@ -148,9 +158,10 @@ func (c *checker) statement(parent, s *Statement) {
 		c.at(s, s.Position, fmt.Sprintf("Policy is not allowed in '%s' sku", c.opt.Tier))
 	case row.Once && c.seen[s.Name]:
 		c.at(s, s.Position, fmt.Sprintf("Policy '%s' is allowed only once in a section.", s.Name))
+	default:
+		return false
 	}
-	c.seen[s.Name] = true
-	c.row(s, row)
+	return true
 }
 
 // row checks a statement against its row, wherever it stands.

@@ -72,8 +72,9 @@ func (c *checker) attribute(s *Statement, a *Attribute, row *Attr) {
 		c.expression(s, a.Expr, row.Type)
 		return
 	}
-	if problem := invalid(a.Value, row); problem != "" {
-		c.at(s, a.ValuePos, fmt.Sprintf("The '%s' attribute is invalid - The value '%s' is invalid according to its datatype %s", a.Name, c.shown(a), problem))
+	shown := c.shown(a)
+	if problem := invalid(a.Value, shown, row); problem != "" {
+		c.at(s, a.ValuePos, fmt.Sprintf("The '%s' attribute is invalid - The value '%s' is invalid according to its datatype %s", a.Name, shown, problem))
 	}
 }
 
@@ -121,8 +122,8 @@ func (c *checker) noText(s *Statement, expected []string) {
 }
 
 // invalid says what is wrong with a literal in the words of .NET's schema validation, from the datatype's name on, or
-// gives "".
-func invalid(value string, row *Attr) string {
+// gives "". Only shown, the value as submitted, may appear in the words.
+func invalid(value, shown string, row *Attr) string {
 	trimmed := strings.Trim(value, space)
 	switch {
 	case row.Required && row.Type == String && value == "":
@@ -133,27 +134,27 @@ func invalid(value string, row *Attr) string {
 	switch row.Type {
 	case Int:
 		n, err := strconv.ParseInt(trimmed, 10, 32)
-		return number(value, "int", "Int32", err, n, row.Range)
+		return number(shown, "int", "Int32", err, n, row.Range)
 	case Long:
 		n, err := strconv.ParseInt(trimmed, 10, 64)
-		return number(value, "long", "Int64", err, n, row.Range)
+		return number(shown, "long", "Int64", err, n, row.Range)
 	case Double:
 		n, err := strconv.ParseFloat(trimmed, 64)
-		return number(value, "double", "Double", err, int64(n), row.Range)
+		return number(shown, "double", "Double", err, int64(n), row.Range)
 	case Bool:
 		if !slices.Contains([]string{"true", "false", "1", "0"}, trimmed) {
-			return notValid(value, "boolean", "Boolean")
+			return notValid(shown, "boolean", "Boolean")
 		}
 	case Duration:
 		if n, err := strconv.ParseInt(trimmed, 10, 32); err == nil {
-			return number(value, "int", "Int32", nil, n, row.Range)
+			return number(shown, "int", "Int32", nil, n, row.Range)
 		}
 		if !isoDuration.MatchString(trimmed) || strings.HasSuffix(trimmed, "P") || strings.HasSuffix(trimmed, "T") {
-			return notValid(value, "duration", "TimeSpan")
+			return notValid(shown, "duration", "TimeSpan")
 		}
 	case DateTime:
 		if !isDateTime(trimmed) {
-			return notValid(value, "dateTime", "DateTime")
+			return notValid(shown, "dateTime", "DateTime")
 		}
 	case Bytes:
 		return "'byte[]' - Only a policy expression can give it."

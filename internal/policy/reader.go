@@ -77,6 +77,7 @@ type parser struct {
 	stack    []*frame
 	findings Findings
 	stopped  bool // too many findings, or too deep
+	cut      bool // something other than an element is not closed; it swallowed the rest
 }
 
 // A frame is an element that is still open.
@@ -131,7 +132,9 @@ func (p *parser) document(root string) {
 	}
 	for len(p.stack) > 0 && !p.stopped {
 		st := p.stack[len(p.stack)-1].st
-		p.fail(st.start+1, fmt.Sprintf("Unexpected end of file has occurred. The following element is not closed: %s.", st.Name))
+		if !p.cut {
+			p.fail(st.start+1, fmt.Sprintf("Unexpected end of file has occurred. The following element is not closed: %s.", st.Name))
+		}
 		p.pop(len(p.s), len(p.s))
 	}
 	switch {
@@ -170,7 +173,7 @@ func (p *parser) skip(end, problem string) {
 	n := strings.Index(p.s[p.i+2:], end)
 	if n < 0 {
 		p.fail(p.i, problem)
-		p.i = len(p.s)
+		p.i, p.cut = len(p.s), true
 		return
 	}
 	p.i += 2 + n + len(end)

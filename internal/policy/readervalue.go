@@ -121,7 +121,7 @@ func (p *parser) literal(st *Statement, a *Attribute, start int, quote byte) boo
 	end := strings.IndexByte(p.s[start:], quote)
 	if end < 0 {
 		p.fail(start-1, fmt.Sprintf("The value of attribute '%s' of element '%s' has no closing quote.", a.Name, st.Name))
-		p.i = len(p.s)
+		p.i, p.cut = len(p.s), true
 		return false
 	}
 	p.i = start + end

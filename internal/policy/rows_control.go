@@ -2,10 +2,55 @@ package policy
 
 // controlRows decide which statements run.
 func controlRows() []Row {
+	when := &Element{
+		Name: "when", Body: true,
+		Attrs: []Attr{{Name: "condition", Type: Bool, Required: true, Expression: true}},
+	}
 	return []Row{
 		{
 			Element: Element{
-				Name:  "return-response",
+				Name: "choose", Order: Sequence,
+				Children: []Child{many(1, when), one(0, &Element{Name: "otherwise", Body: true})},
+			},
+			Sections: everywhere, Scopes: anyScope,
+		},
+		{
+			Element: Element{
+				Name: "retry", Body: true,
+				Attrs: []Attr{
+					{Name: "condition", Type: Bool, Required: true, Expression: true},
+					{Name: "count", Type: Int, Required: true, Expression: true, Range: &Range{1, 50}},
+					{Name: "interval", Type: Int, Required: true, Expression: true, Range: natural}, // seconds
+					{Name: "max-interval", Type: Int, Expression: true, Range: natural},
+					{Name: "delta", Type: Int, Expression: true, Range: natural},
+					{Name: "first-fast-retry", Type: Bool, Default: "false", Expression: true},
+				},
+			},
+			Sections: everywhere, Scopes: anyScope,
+		},
+		{
+			Element: Element{
+				Name:  "wait",
+				Attrs: []Attr{{Name: "for", Type: String, Default: "all", Expression: true, Enum: []string{"all", "any"}}},
+				Children: []Child{
+					statement("send-request", 0, 0), statement("cache-lookup-value", 0, 0), statement("choose", 0, 0),
+					statement("forward-request", 0, 0), statement("cache-store-value", 0, 0),
+					statement("authentication-managed-identity", 0, 0), statement("authentication-token", 0, 0),
+				},
+			},
+			Sections: []Section{Inbound, Backend, Outbound}, Scopes: anyScope,
+		},
+		{
+			Element: Element{
+				Name:  "include-fragment",
+				Attrs: []Attr{{Name: "fragment-id", Type: String, Required: true}},
+			},
+			Sections: everywhere, Scopes: anyScope,
+		},
+		{
+			Element: Element{
+				Name: "return-response",
+				// Only send-request makes a response that a variable can hold.
 				Attrs: []Attr{{Name: "response-variable-name", Type: String, NotBuilt: []string{"*"}}},
 				Order: Sequence,
 				Children: []Child{
