@@ -1,0 +1,398 @@
+package clr
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind says what a type is.
+type Kind uint8
+
+// The kinds of types. Null, Func and Error exist only while checking: the type
+// of the literal null, of a lambda that has no delegate type yet, and of an
+// expression that was already reported.
+const (
+	Class Kind = iota
+	Struct
+	Interface
+	Enum
+	Delegate
+	Array
+	TypeParam
+	Anonymous
+	Void
+	NullKind
+	FuncKind
+	ErrorKind
+)
+
+// Code numbers the types that the language itself knows.
+type Code uint8
+
+// The codes, in the order in which numeric types widen.
+const (
+	CodeNone Code = iota
+	CodeBoolean
+	CodeChar
+	CodeSByte
+	CodeByte
+	CodeInt16
+	CodeUInt16
+	CodeInt32
+	CodeUInt32
+	CodeInt64
+	CodeUInt64
+	CodeSingle
+	CodeDouble
+	CodeDecimal
+	CodeString
+	CodeObject
+)
+
+// Access is the sandbox's word on a type.
+type Access uint8
+
+// A type is wholly usable, usable for its listed members, or known and refused.
+const (
+	AccessAll Access = iota
+	AccessListed
+	AccessNone
+)
+
+// Type is a C# type. Types are immutable once their universe is built. Generic
+// instances are not interned: compare with Same.
+type Type struct {
+	Space, Name string
+	Kind        Kind
+	Code        Code
+	Access      Access
+	Static      bool
+	Base        *Type
+	Ifaces      []*Type // in terms of Params
+	Params      []*Type // of a generic definition
+	Def         *Type   // the definition of an instance
+	Args        []*Type // of an instance, a tuple, an anonymous type
+	Names       []string
+	Elem        *Type // of an array
+	Rank        int
+	Invoke      *Member // of a delegate
+	Consts      []EnumConst
+	Flags       bool  // [Flags] enum
+	Index       int   // of a type parameter
+	Owner       *Type // the class of a class's type parameter, nil for a method's
+}
+
+// EnumConst is one member of an enum.
+type EnumConst struct {
+	Name  string
+	Value int64
+}
+
+// Definition is the generic definition of an instance and t itself otherwise.
+func (t *Type) Definition() *Type {
+	if t.Def != nil {
+		return t.Def
+	}
+	return t
+}
+
+// FullName is the name with its namespace, without generic arguments.
+func (t *Type) FullName() string {
+	d := t.Definition()
+	if d.Space == "" {
+		return d.Name
+	}
+	return d.Space + "." + d.Name
+}
+
+// ReflectionName is the name that Type.ToString gives: List`1[System.String].
+func (t *Type) ReflectionName() string {
+	if t.Kind == Array {
+		return t.Elem.ReflectionName() + "[" + strings.Repeat(",", t.Rank-1) + "]"
+	}
+	if t.Kind == Anonymous {
+		return "<>f__AnonymousType0"
+	}
+	if len(t.Args) == 0 {
+		return t.FullName()
+	}
+	names := make([]string, len(t.Args))
+	for i, a := range t.Args {
+		names[i] = a.ReflectionName()
+	}
+	return t.FullName() + "`" + itoa(len(t.Args)) + "[" + strings.Join(names, ",") + "]"
+}
+
+var keywords = map[Code]string{
+	CodeBoolean: "bool", CodeChar: "char", CodeSByte: "sbyte", CodeByte: "byte", CodeInt16: "short",
+	CodeUInt16: "ushort", CodeInt32: "int", CodeUInt32: "uint", CodeInt64: "long", CodeUInt64: "ulong",
+	CodeSingle: "float", CodeDouble: "double", CodeDecimal: "decimal", CodeString: "string", CodeObject: "object",
+}
+
+// String is the name as the C# compiler prints it.
+func (t *Type) String() string {
+	switch {
+	case t == nil:
+		return "?"
+	case t.Code != CodeNone:
+		return keywords[t.Code]
+	case t.Kind == Array:
+		return t.Elem.String() + "[" + strings.Repeat(",", t.Rank-1) + "]"
+	case t.Kind == Anonymous:
+		return "<anonymous type: " + joinFields(t, " ") + ">"
+	case t.Def == NullableDef:
+		return t.Args[0].String() + "?"
+	case t.Def == TupleDef:
+		return "(" + joinFields(t, " ") + ")"
+	case len(t.Args) == 0 && len(t.Params) == 0:
+		return t.Name
+	}
+	args := t.Args
+	if len(args) == 0 {
+		args = t.Params
+	}
+	names := make([]string, len(args))
+	for i, a := range args {
+		names[i] = a.String()
+	}
+	return t.Name + "<" + strings.Join(names, ", ") + ">"
+}
+
+func joinFields(t *Type, sep string) string {
+	parts := make([]string, len(t.Args))
+	for i, a := range t.Args {
+		parts[i] = a.String()
+		if i < len(t.Names) && t.Names[i] != "" {
+			parts[i] += sep + t.Names[i]
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Same reports whether a and b are one type.
+func Same(a, b *Type) bool {
+	if a == b {
+		return true
+	}
+	if a == nil || b == nil || a.Kind != b.Kind {
+		return false
+	}
+	switch a.Kind {
+	case Array:
+		return a.Rank == b.Rank && Same(a.Elem, b.Elem)
+	case Anonymous:
+		return slices.Equal(a.Names, b.Names) && sameAll(a.Args, b.Args)
+	}
+	return a.Def != nil && a.Def == b.Def && sameAll(a.Args, b.Args)
+}
+
+func sameAll(a, b []*Type) bool { return slices.EqualFunc(a, b, Same) }
+
+// Of makes the instance of a generic definition.
+func Of(def *Type, args ...*Type) *Type {
+	t := *def
+	t.Def, t.Args, t.Params = def, args, nil
+	return &t
+}
+
+// ArrayOf is the one-dimensional array type of elem.
+func ArrayOf(elem *Type) *Type {
+	return &Type{Kind: Array, Name: elem.Name + "[]", Elem: elem, Rank: 1, Base: ArrayBase}
+}
+
+// NullableOf is t?.
+func NullableOf(t *Type) *Type { return Of(NullableDef, t) }
+
+// TupleOf is a tuple type; names may be nil.
+func TupleOf(args []*Type, names []string) *Type {
+	t := Of(TupleDef, args...)
+	t.Names = names
+	return t
+}
+
+// IsNullable reports whether t is T?.
+func (t *Type) IsNullable() bool { return t.Def == NullableDef }
+
+// Underlying is T for T?, and t itself otherwise.
+func (t *Type) Underlying() *Type {
+	if t.IsNullable() {
+		return t.Args[0]
+	}
+	return t
+}
+
+// IsValueType reports whether t is a struct or enum.
+func (t *Type) IsValueType() bool { return t.Kind == Struct || t.Kind == Enum }
+
+// IsReference reports whether null is a value of t (class, interface, array …).
+func (t *Type) IsReference() bool {
+	switch t.Kind {
+	case Class, Interface, Delegate, Array, Anonymous, NullKind:
+		return true
+	}
+	return false
+}
+
+// IsNumeric reports whether t is one of the built-in numbers, char included.
+func (t *Type) IsNumeric() bool { return t.Code >= CodeChar && t.Code <= CodeDecimal }
+
+// IsInteger reports whether t is a built-in integer, char included.
+func (t *Type) IsInteger() bool { return t.Code >= CodeChar && t.Code <= CodeUInt64 }
+
+// IsOpen reports whether t mentions a type parameter.
+func (t *Type) IsOpen() bool {
+	switch {
+	case t == nil:
+		return false
+	case t.Kind == TypeParam:
+		return true
+	case t.Kind == Array:
+		return t.Elem.IsOpen()
+	}
+	return slices.ContainsFunc(t.Args, (*Type).IsOpen)
+}
+
+// Subst replaces type parameters: those of class by its arguments, those of
+// methods by margs. A missing argument leaves the parameter in place.
+func (t *Type) Subst(class *Type, margs []*Type) *Type {
+	if t == nil || !t.IsOpen() {
+		return t
+	}
+	switch {
+	case t.Kind == TypeParam:
+		args := margs
+		if t.Owner != nil {
+			if class == nil || class.Definition() != t.Owner {
+				return t
+			}
+			args = class.Args
+		}
+		if t.Index < len(args) && args[t.Index] != nil {
+			return args[t.Index]
+		}
+		return t
+	case t.Kind == Array:
+		a := *t
+		a.Elem = t.Elem.Subst(class, margs)
+		a.Name = a.Elem.Name + "[]"
+		return &a
+	}
+	out := *t
+	out.Args = make([]*Type, len(t.Args))
+	for i, a := range t.Args {
+		out.Args[i] = a.Subst(class, margs)
+	}
+	return &out
+}
+
+// BaseOf is the base class of t with its arguments filled in.
+func (t *Type) BaseOf() *Type {
+	if t.Kind == Interface || t == ObjectType {
+		return nil
+	}
+	d := t.Definition()
+	if d.Base == nil {
+		if d.Kind == Array {
+			return ArrayBase
+		}
+		return ObjectType
+	}
+	return d.Base.Subst(t, nil)
+}
+
+// Interfaces are all interfaces of t, inherited ones included.
+func (t *Type) Interfaces() []*Type {
+	var out []*Type
+	add := func(i *Type) {
+		if !slices.ContainsFunc(out, func(o *Type) bool { return Same(o, i) }) {
+			out = append(out, i)
+		}
+	}
+	for c := t; c != nil; c = c.BaseOf() {
+		direct := c.Definition().Ifaces
+		if c.Kind == Array && c.Rank == 1 {
+			for _, d := range ArrayIfaces {
+				i := Of(d, c.Elem)
+				add(i)
+				for _, j := range i.Interfaces() {
+					add(j)
+				}
+			}
+		}
+		for _, i := range direct {
+			i = i.Subst(c, nil)
+			add(i)
+			for _, j := range i.Interfaces() {
+				add(j)
+			}
+		}
+	}
+	return out
+}
+
+// AsInstance finds the base class or interface of t whose definition is def.
+func (t *Type) AsInstance(def *Type) *Type {
+	for c := t; c != nil; c = c.BaseOf() {
+		if c.Definition() == def {
+			return c
+		}
+	}
+	for _, i := range t.Interfaces() {
+		if i.Definition() == def {
+			return i
+		}
+	}
+	return nil
+}
+
+// Inherits reports whether a reference to t is a reference to base: same type,
+// base class, interface, array covariance or variance of an interface.
+func (t *Type) Inherits(base *Type) bool {
+	if Same(t, base) || base == ObjectType {
+		return true
+	}
+	if t.Kind == Array && base.Kind == Array {
+		return t.Rank == base.Rank && t.Elem.IsReference() && t.Elem.Inherits(base.Elem)
+	}
+	for c := t; c != nil; c = c.BaseOf() {
+		if Same(c, base) {
+			return true
+		}
+	}
+	if base.Kind != Interface {
+		return base.Kind == Delegate && base.Def != nil && t.Def == base.Def && variant(t, base)
+	}
+	for _, i := range append(t.Interfaces(), t) {
+		if Same(i, base) || i.Def != nil && i.Def == base.Def && variant(i, base) {
+			return true
+		}
+	}
+	return false
+}
+
+// variant applies covariance to generic interfaces: every argument of i must be
+// the same as that of base, or a reference to it.
+func variant(i, base *Type) bool {
+	if !Covariant[i.Def.Name] {
+		return false
+	}
+	for n, a := range i.Args {
+		if !Same(a, base.Args[n]) && !(a.IsReference() && a.Inherits(base.Args[n])) {
+			return false
+		}
+	}
+	return true
+}
+
+// Covariant names the generic types whose arguments vary.
+var Covariant = map[string]bool{
+	"IEnumerable": true, "IReadOnlyCollection": true, "IReadOnlyList": true, "IEnumerator": true, "IGrouping": true,
+	"IOrderedEnumerable": true, "IJEnumerable": true,
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + itoa(n%10)
+}

@@ -1,0 +1,222 @@
+package syntax
+
+// lambda reads a lambda when one begins here.
+func (p *parser) lambda() Expr {
+	from := p.tok().Pos
+	if p.word("async") && (p.ahead(1).Kind == Ident && p.ahead(2).is("=>") || p.ahead(1).is("(") && p.closes(1)) {
+		p.fail("CS1998", "'async' is not supported within expressions")
+		p.next()
+	}
+	switch {
+	case p.tok().Kind == Ident && p.ahead(1).is("=>"):
+		t := p.next()
+		return p.lambdaBody(from, &Lambda{Params: []LambdaParam{{Range: Range{t.Pos, t.End}, Name: t.Text}}})
+	case p.is("(") && p.closes(0):
+		l := &Lambda{}
+		p.next()
+		for !p.is(")") && p.tok().Kind != EOF {
+			l.Params = append(l.Params, p.lambdaParam(l))
+			if !p.accept(",") {
+				break
+			}
+		}
+		p.expect(")")
+		return p.lambdaBody(from, l)
+	}
+	return nil
+}
+
+// closes reports whether the parenthesis n tokens ahead is closed and followed
+// by =>.
+func (p *parser) closes(n int) bool {
+	depth := 0
+	for i := p.i + n; i < len(p.toks); i++ {
+		switch t := &p.toks[i]; {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+			if depth == 0 {
+				return i+1 < len(p.toks) && p.toks[i+1].is("=>")
+			}
+		case t.is("{"), t.is(";"), t.Kind == StringLit:
+			return false
+		}
+		if i-p.i > 200 {
+			return false
+		}
+	}
+	return false
+}
+
+func (p *parser) lambdaParam(l *Lambda) LambdaParam {
+	var a LambdaParam
+	from := p.tok().Pos
+	if p.is("out") || p.is("ref") {
+		a.Mod = p.next().Text
+	}
+	if p.tok().Kind != Ident || !p.ahead(1).is(",") && !p.ahead(1).is(")") {
+		a.Type = p.typ()
+		l.Typed = true
+	}
+	a.Name, _ = p.name()
+	a.Range = p.since(from)
+	return a
+}
+
+func (p *parser) lambdaBody(from Pos, l *Lambda) Expr {
+	p.expect("=>")
+	if p.is("{") {
+		l.Body = p.block()
+	} else {
+		l.Body = p.expr()
+	}
+	l.Range = p.since(from)
+	return l
+}
+
+// anonMethod reads delegate (T x) { … }.
+func (p *parser) anonMethod() Expr {
+	from := p.next().Pos
+	l := &Lambda{Typed: true, NoSig: true}
+	if p.accept("(") {
+		l.NoSig = false
+		for !p.is(")") && p.tok().Kind != EOF {
+			l.Params = append(l.Params, p.lambdaParam(l))
+			if !p.accept(",") {
+				break
+			}
+		}
+		p.expect(")")
+	}
+	l.Body = p.block()
+	l.Range = p.since(from)
+	return l
+}
+
+var queryWords = []string{"from", "where", "let", "join", "orderby", "select", "group", "into", "on", "equals", "by", "ascending", "descending"}
+
+// isQuery reports whether "from x in" or "from T x in" begins here.
+func (p *parser) isQuery() bool {
+	if !p.word("from") {
+		return false
+	}
+	if p.ahead(1).Kind == Ident && p.ahead(2).is("in") {
+		return true
+	}
+	found := false
+	p.try(func() bool {
+		p.next()
+		p.typ()
+		found = !p.bad && p.tok().Kind == Ident && p.ahead(1).is("in")
+		return false
+	})
+	return found
+}
+
+func (p *parser) queryExpr() Expr {
+	from := p.tok().Pos
+	p.query++
+	defer func() { p.query-- }()
+	q := &Query{}
+	q.Clauses = append(q.Clauses, p.fromClause())
+	for {
+		at := p.tok().Pos
+		c := Clause{}
+		switch {
+		case p.isQuery():
+			q.Clauses = append(q.Clauses, p.fromClause())
+			continue
+		case p.word("where"):
+			c.Kind = p.next().Text
+			c.X = p.expr()
+		case p.word("let"):
+			c.Kind = p.next().Text
+			c.Name, _ = p.name()
+			p.expect("=")
+			c.X = p.expr()
+		case p.word("join"):
+			p.joinClause(&c)
+		case p.word("orderby"):
+			p.orderClause(&c)
+		case p.word("select"):
+			c.Kind = p.next().Text
+			c.X = p.expr()
+		case p.word("group"):
+			c.Kind = p.next().Text
+			c.X = p.expr()
+			p.expectWord("by")
+			c.By = p.expr()
+		case p.word("into"):
+			c.Kind = p.next().Text
+			c.Name, _ = p.name()
+		default:
+			last := q.Clauses[len(q.Clauses)-1].Kind
+			if last != "select" && last != "group" {
+				p.fail("CS0742", "A query body must end with a select clause or a group clause")
+			}
+			q.Range = p.since(from)
+			return q
+		}
+		c.Range = p.since(at)
+		q.Clauses = append(q.Clauses, c)
+		if last := len(q.Clauses) - 2; c.Kind != "into" && (q.Clauses[last].Kind == "select" || q.Clauses[last].Kind == "group") {
+			p.fail("CS0742", "A query body must end with a select clause or a group clause")
+			q.Range = p.since(from)
+			return q
+		}
+	}
+}
+
+func (p *parser) expectWord(w string) {
+	if !p.word(w) {
+		p.fail("CS1003", "Syntax error, '"+w+"' expected")
+		return
+	}
+	p.next()
+}
+
+func (p *parser) fromClause() Clause {
+	at := p.tok().Pos
+	c := Clause{Kind: p.next().Text}
+	if !p.ahead(1).is("in") {
+		c.Type = p.typ()
+	}
+	c.Name, _ = p.name()
+	p.expect("in")
+	c.X = p.expr()
+	c.Range = p.since(at)
+	return c
+}
+
+func (p *parser) joinClause(c *Clause) {
+	c.Kind = p.next().Text
+	if !p.ahead(1).is("in") {
+		c.Type = p.typ()
+	}
+	c.Name, _ = p.name()
+	p.expect("in")
+	c.X = p.expr()
+	p.expectWord("on")
+	c.On = p.expr()
+	p.expectWord("equals")
+	c.Eq = p.expr()
+	if p.word("into") {
+		p.next()
+		c.Into, _ = p.name()
+	}
+}
+
+func (p *parser) orderClause(c *Clause) {
+	c.Kind = p.next().Text
+	for {
+		k := OrderKey{X: p.expr()}
+		if p.word("ascending") || p.word("descending") {
+			k.Desc = p.next().Text == "descending"
+		}
+		c.Keys = append(c.Keys, k)
+		if !p.accept(",") {
+			return
+		}
+	}
+}

@@ -1,0 +1,327 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	maxDepth  = 250     // nesting of expressions and statements
+	maxChain  = 4000    // operators in a row
+	maxErrors = 50      // reported for one source
+	maxSource = 1 << 20 // bytes
+)
+
+type parser struct {
+	toks  []Token
+	i     int
+	errs  *[]*Error
+	depth int
+	query int // inside a query, whose words are keywords
+	trial int // speculative parsing: errors are not reported
+	bad   bool
+}
+
+// Parse reads the inside of @( ), or a block with its braces. What it returns is
+// an Expr or a *Block; it is usable as far as it goes even when there are errors.
+func Parse(text string) (Node, []*Error) {
+	var errs []*Error
+	if len(text) > maxSource {
+		return &Bad{}, []*Error{{0, 0, "CS8078", "An expression is too long or complex to compile"}}
+	}
+	sc := &scanner{src: text, errs: &errs}
+	p := &parser{toks: sc.scan(nil), errs: &errs}
+	var n Node
+	if p.is("{") {
+		n = p.block()
+	} else {
+		n = p.expr()
+	}
+	if p.tok().Kind != EOF && len(errs) == 0 {
+		t := p.tok()
+		switch {
+		case t.Text == ")" || t.Text == "}":
+			p.failAt(t, "CS1022", "Type or namespace definition, or end-of-file expected")
+		default:
+			p.failAt(t, "CS1026", ") expected")
+		}
+	}
+	slices.SortStableFunc(errs, func(a, b *Error) int { return int(a.Pos - b.Pos) })
+	return n, errs[:min(len(errs), maxErrors)]
+}
+
+func (p *parser) tok() *Token { return &p.toks[p.i] }
+
+func (p *parser) ahead(n int) *Token { return &p.toks[min(p.i+n, len(p.toks)-1)] }
+
+func (p *parser) next() *Token {
+	t := &p.toks[p.i]
+	if p.i < len(p.toks)-1 {
+		p.i++
+	}
+	return t
+}
+
+// is reports whether the next token is that operator or keyword.
+func (p *parser) is(text string) bool { return p.tok().is(text) }
+
+func (t *Token) is(text string) bool {
+	return (t.Kind == Op || t.Kind == Keyword) && t.Text == text
+}
+
+// word reports whether the next token is that contextual keyword.
+func (p *parser) word(text string) bool { return p.tok().Kind == Ident && p.tok().Text == text }
+
+func (p *parser) accept(text string) bool {
+	if p.is(text) {
+		p.next()
+		return true
+	}
+	return false
+}
+
+func (p *parser) expect(text string) bool {
+	if p.accept(text) {
+		return true
+	}
+	codes := map[string]string{";": "CS1002", ")": "CS1026", "}": "CS1513", "{": "CS1514", "]": "CS0443"}
+	code := codes[text]
+	if code == "" {
+		code = "CS1003"
+		p.fail(code, "Syntax error, '"+text+"' expected")
+		return false
+	}
+	if text == "]" {
+		code = "CS1003"
+		p.fail(code, "Syntax error, ']' expected")
+		return false
+	}
+	p.fail(code, text+" expected")
+	return false
+}
+
+// fail reports an error where the previous token ends, as the C# compiler does
+// for what is missing.
+func (p *parser) fail(code, msg string) {
+	t := p.tok()
+	if p.i > 0 && (code == "CS1002" || code == "CS1026" || code == "CS1513") {
+		prev := p.toks[p.i-1]
+		p.report(prev.End, prev.End, code, msg)
+		return
+	}
+	p.report(t.Pos, t.End, code, msg)
+}
+
+func (p *parser) failAt(t *Token, code, msg string) { p.report(t.Pos, t.End, code, msg) }
+
+func (p *parser) report(from, to Pos, code, msg string) {
+	p.bad = true
+	if p.trial > 0 || len(*p.errs) > maxErrors {
+		return
+	}
+	if n := len(*p.errs); n > 0 && (*p.errs)[n-1].Pos >= from && (*p.errs)[n-1].Pos <= to {
+		return // one error for a place
+	}
+	*p.errs = append(*p.errs, &Error{from, to, code, msg})
+}
+
+// try parses speculatively: when fn fails everything is as before.
+func (p *parser) try(fn func() bool) bool {
+	i, bad := p.i, p.bad
+	p.bad = false
+	p.trial++
+	ok := fn() && !p.bad
+	p.trial--
+	p.bad = bad
+	if !ok {
+		p.i = i
+	}
+	return ok
+}
+
+func (p *parser) since(from Pos) Range {
+	end := from
+	if p.i > 0 {
+		end = p.toks[p.i-1].End
+	}
+	return Range{from, max(from, end)}
+}
+
+// enter guards against nesting; leave must follow when it reports true.
+func (p *parser) enter() bool {
+	p.depth++
+	if p.depth > maxDepth {
+		p.depth--
+		p.fail("CS8078", "An expression is too long or complex to compile")
+		p.i = len(p.toks) - 1
+		return false
+	}
+	return true
+}
+
+func (p *parser) leave() { p.depth-- }
+
+func (p *parser) name() (string, bool) {
+	if p.tok().Kind == Ident {
+		return p.next().Text, true
+	}
+	if p.tok().Kind == Keyword {
+		p.fail("CS1041", "Identifier expected; '"+p.tok().Text+"' is a keyword")
+	} else {
+		p.fail("CS1001", "Identifier expected")
+	}
+	return "", false
+}
+
+var predefined = map[string]bool{
+	"bool": true, "byte": true, "sbyte": true, "short": true, "ushort": true, "int": true, "uint": true, "long": true,
+	"ulong": true, "float": true, "double": true, "decimal": true, "char": true, "string": true, "object": true,
+}
+
+// typ reads a type.
+func (p *parser) typ() *Type {
+	t := p.typeNoArray()
+	return p.arrays(t)
+}
+
+func (p *parser) arrays(t *Type) *Type {
+	for p.is("[") {
+		n := 1
+		for p.ahead(n).is(",") {
+			n++
+		}
+		if !p.ahead(n).is("]") {
+			break
+		}
+		p.i += n + 1
+		t = &Type{Range: p.since(t.From), Elem: t, Rank: n, Arrays: true}
+	}
+	// int[][] reads from the left: the first rank is the outermost.
+	return t
+}
+
+func (p *parser) typeNoArray() *Type {
+	from := p.tok().Pos
+	t := &Type{}
+	switch {
+	case p.tok().Kind == Keyword && (predefined[p.tok().Text] || p.is("void")):
+		t.Keyword = true
+		tok := p.next()
+		t.Parts = []NamePart{{Name: tok.Text, Range: Range{tok.Pos, tok.End}}}
+	case p.is("("):
+		p.tupleType(t)
+	default:
+		if p.word("global") && p.ahead(1).is("::") {
+			p.i += 2
+		}
+		for {
+			at := p.tok().Pos
+			name, ok := p.name()
+			if !ok {
+				break
+			}
+			part := NamePart{Name: name}
+			if p.is("<") {
+				part.Args = p.typeArgs()
+			}
+			part.Range = p.since(at)
+			t.Parts = append(t.Parts, part)
+			if !p.is(".") || p.ahead(1).Kind != Ident {
+				break
+			}
+			p.next()
+		}
+	}
+	t.Range = p.since(from)
+	if p.is("?") && p.nullableMark() {
+		p.next()
+		return &Type{Range: p.since(from), Elem: t, Nullable: true}
+	}
+	if p.is("*") && p.ahead(1).Kind == Ident && p.ahead(2).is("=") && p.trial == 0 {
+		p.fail("CS0214", "Pointers are not supported within expressions")
+	}
+	return t
+}
+
+// nullableMark tells T? from the conditional operator: behind a nullable type
+// comes a name, a closing token, or an operator that ends a type.
+func (p *parser) nullableMark() bool {
+	t := p.ahead(1)
+	switch t.Kind {
+	case Op:
+		return strings.Contains(") ] > , ; } { = == != && || ?? [ .", t.Text) && t.Text != "" && !t.is("(") && (!t.is("[") || p.ahead(2).is("]"))
+	case Ident:
+		// T? name — or cond ? name : x, which has a colon later at this depth.
+		n := p.ahead(2)
+		return n.is("=") || n.is(";") || n.is(",") || n.is(")") || n.is("in")
+	case Keyword:
+		return t.is("in")
+	}
+	return t.Kind == EOF
+}
+
+func (p *parser) tupleType(t *Type) {
+	p.expect("(")
+	for !p.is(")") && p.tok().Kind != EOF {
+		e := TupleElem{Type: p.typ()}
+		if p.tok().Kind == Ident {
+			e.Name = p.next().Text
+		}
+		t.Tuple = append(t.Tuple, e)
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	if len(t.Tuple) < 2 {
+		p.fail("CS8124", "Tuple must contain at least two elements.")
+	}
+}
+
+// typeArgs reads <A, B>.
+func (p *parser) typeArgs() []*Type {
+	p.expect("<")
+	var out []*Type
+	for {
+		if p.is(",") || p.is(">") {
+			out = append(out, &Type{Omitted: true})
+		} else {
+			if !p.enter() {
+				return out
+			}
+			out = append(out, p.typ())
+			p.leave()
+		}
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(">")
+	return out
+}
+
+// genericTail decides whether < begins type arguments: it does when a list of
+// types and > parse, and what follows cannot follow a comparison.
+func (p *parser) genericTail() []*Type {
+	if !p.is("<") {
+		return nil
+	}
+	var args []*Type
+	ok := p.try(func() bool {
+		args = p.typeArgs()
+		if p.bad {
+			return false
+		}
+		t := p.tok()
+		if t.Kind == EOF {
+			return true
+		}
+		return t.Kind == Op && slices.Contains([]string{
+			"(", ")", "]", "}", ":", ";", ",", ".", "?", "==", "!=", "|", "^", "&&", "||", "&", "[", "?.", "=>", "{",
+		}, t.Text)
+	})
+	if !ok {
+		return nil
+	}
+	return args
+}

@@ -1,0 +1,484 @@
+package syntax
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const maxInterp = 32 // interpolated strings inside each other
+
+type scanner struct {
+	src   string
+	pos   int
+	depth int
+	errs  *[]*Error
+}
+
+func (s *scanner) fail(from, to int, code, msg string) {
+	*s.errs = append(*s.errs, &Error{Pos(from), Pos(to), code, msg})
+}
+
+func (s *scanner) at(i int) byte {
+	if s.pos+i < len(s.src) {
+		return s.src[s.pos+i]
+	}
+	return 0
+}
+
+// scan reads tokens until stop says so, or the end.
+func (s *scanner) scan(stop func(t *Token) bool) []Token {
+	var toks []Token
+	for {
+		t := s.token()
+		if t.Kind == EOF || stop != nil && stop(&t) {
+			return append(toks, Token{Kind: EOF, Pos: t.Pos, End: t.Pos})
+		}
+		toks = append(toks, t)
+	}
+}
+
+func (s *scanner) token() Token {
+	space := s.skip()
+	start := s.pos
+	t := Token{Pos: Pos(start), Space: space}
+	if start >= len(s.src) {
+		t.End = t.Pos
+		return t
+	}
+	c := s.src[start]
+	switch {
+	case c == '"':
+		t.Kind, t.Value = StringLit, s.regular()
+	case c == '@' && s.at(1) == '"':
+		s.pos++
+		t.Kind, t.Value = StringLit, s.verbatim()
+	case c == '$' && (s.at(1) == '"' || s.at(1) == '@' && s.at(2) == '"'), c == '@' && s.at(1) == '$' && s.at(2) == '"':
+		t.Kind, t.Parts = InterpLit, s.interpolated()
+	case c == '\'':
+		t.Kind, t.Value = CharLit, s.char()
+	case c >= '0' && c <= '9', c == '.' && s.at(1) >= '0' && s.at(1) <= '9':
+		s.number(&t)
+	case c == '@' && isIdentStart(s.runeAt(1)):
+		s.pos++
+		t.Kind, t.Text = Ident, s.ident()
+	case isIdentStart(s.runeAt(0)) || c == '\\' && s.at(1) == 'u':
+		t.Kind, t.Text = Ident, s.ident()
+		if keywords[t.Text] && s.src[start] != '\\' {
+			t.Kind = Keyword
+		}
+	default:
+		s.operator(&t)
+	}
+	t.End = Pos(s.pos)
+	return t
+}
+
+func (s *scanner) runeAt(i int) rune {
+	if s.pos+i >= len(s.src) {
+		return 0
+	}
+	r, _ := utf8.DecodeRuneInString(s.src[s.pos+i:])
+	return r
+}
+
+func isIdentStart(r rune) bool {
+	return r == '_' || unicode.IsLetter(r) || unicode.Is(unicode.Nl, r)
+}
+
+func isIdentPart(r rune) bool {
+	return isIdentStart(r) || unicode.IsDigit(r) || unicode.In(r, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Cf)
+}
+
+// skip passes white space and comments.
+func (s *scanner) skip() bool {
+	start := s.pos
+	for s.pos < len(s.src) {
+		r, n := utf8.DecodeRuneInString(s.src[s.pos:])
+		switch {
+		case unicode.IsSpace(r) || r == '\uFEFF' || r == '\u001a':
+			s.pos += n
+		case r == '/' && s.at(1) == '/':
+			if i := strings.IndexByte(s.src[s.pos:], '\n'); i >= 0 {
+				s.pos += i
+			} else {
+				s.pos = len(s.src)
+			}
+		case r == '/' && s.at(1) == '*':
+			if i := strings.Index(s.src[s.pos+2:], "*/"); i >= 0 {
+				s.pos += i + 4
+			} else {
+				s.fail(s.pos, s.pos+2, "CS1035", "End-of-file found, '*/' expected")
+				s.pos = len(s.src)
+			}
+		default:
+			return s.pos > start
+		}
+	}
+	return s.pos > start
+}
+
+func (s *scanner) ident() string {
+	start := s.pos
+	var b []byte
+	for s.pos < len(s.src) {
+		if s.at(0) == '\\' && (s.at(1) == 'u' || s.at(1) == 'U') {
+			b = append(b, s.src[start:s.pos]...)
+			b = s.escape(b)
+			start = s.pos
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s.src[s.pos:])
+		if !isIdentPart(r) {
+			break
+		}
+		s.pos += n
+	}
+	return string(b) + s.src[start:s.pos]
+}
+
+func (s *scanner) operator(t *Token) {
+	for _, op := range operators {
+		if strings.HasPrefix(s.src[s.pos:], op) {
+			if op == "?." && s.at(2) >= '0' && s.at(2) <= '9' {
+				op = "?"
+			}
+			t.Kind, t.Text = Op, op
+			s.pos += len(op)
+			return
+		}
+	}
+	r, n := utf8.DecodeRuneInString(s.src[s.pos:])
+	if r == '#' {
+		s.fail(s.pos, s.pos+1, "CS1040", "Preprocessor directives are not supported within expressions")
+	} else {
+		s.fail(s.pos, s.pos+n, "CS1056", "Unexpected character '"+string(r)+"'")
+	}
+	s.pos += n
+	*t = s.token()
+}
+
+// escape reads the escape sequence at s.pos and appends what it stands for.
+func (s *scanner) escape(b []byte) []byte {
+	start := s.pos
+	c := s.at(1)
+	s.pos += 2
+	simple := map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '0': 0, 'a': 7, 'b': 8, 'f': 12, 'v': 11, '\\': '\\', '"': '"', '\'': '\''}
+	if v, ok := simple[c]; ok {
+		return append(b, v)
+	}
+	least, most := 4, 4
+	switch c {
+	case 'u':
+	case 'x':
+		least = 1
+	case 'U':
+		least, most = 8, 8
+	default:
+		s.pos = min(s.pos, len(s.src))
+		s.fail(start, s.pos, "CS1009", "Unrecognized escape sequence")
+		return b
+	}
+	n, v := 0, uint32(0)
+	for n < most {
+		d, err := strconv.ParseUint(string(rune(s.at(0))), 16, 8)
+		if err != nil {
+			break
+		}
+		v = v<<4 | uint32(d)
+		s.pos++
+		n++
+	}
+	if n < least || v > unicode.MaxRune {
+		s.fail(start, s.pos, "CS1009", "Unrecognized escape sequence")
+		return b
+	}
+	if v > 0xFFFF {
+		return utf8.AppendRune(b, rune(v))
+	}
+	return AppendUnit(b, uint16(v))
+}
+
+// regular reads "…".
+func (s *scanner) regular() string {
+	start := s.pos
+	s.pos++
+	from := s.pos
+	var b []byte
+	for {
+		switch c := s.at(0); {
+		case s.pos >= len(s.src) || c == '\n' || c == '\r':
+			s.fail(start, s.pos, "CS1010", "Newline in constant")
+			return string(append(b, s.src[from:s.pos]...))
+		case c == '"':
+			text := s.src[from:s.pos]
+			s.pos++
+			if b == nil {
+				return text
+			}
+			return string(append(b, text...))
+		case c == '\\':
+			b = append(b, s.src[from:s.pos]...)
+			b = s.escape(b)
+			from = s.pos
+		default:
+			s.pos++
+		}
+	}
+}
+
+// verbatim reads the "…" of @"…".
+func (s *scanner) verbatim() string {
+	start := s.pos
+	s.pos++
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s.src[s.pos:], '"')
+		if i < 0 {
+			s.fail(start, len(s.src), "CS1039", "Unterminated string literal")
+			s.pos = len(s.src)
+			return b.String()
+		}
+		b.WriteString(s.src[s.pos : s.pos+i])
+		s.pos += i + 1
+		if s.at(0) != '"' {
+			return b.String()
+		}
+		b.WriteByte('"')
+		s.pos++
+	}
+}
+
+func (s *scanner) char() uint16 {
+	start := s.pos
+	s.pos++
+	var b []byte
+	switch {
+	case s.at(0) == '\'':
+		s.pos++
+		s.fail(start, s.pos, "CS1011", "Empty character literal")
+		return 0
+	case s.at(0) == '\\':
+		b = s.escape(b)
+	case s.pos < len(s.src) && s.at(0) != '\n':
+		_, n := utf8.DecodeRuneInString(s.src[s.pos:])
+		b = append(b, s.src[s.pos:s.pos+n]...)
+		s.pos += n
+	}
+	if s.at(0) != '\'' {
+		end := strings.IndexAny(s.src[s.pos:], "'\n")
+		if end >= 0 && s.src[s.pos+end] == '\'' {
+			s.pos += end + 1
+			s.fail(start, s.pos, "CS1012", "Too many characters in character literal")
+		} else {
+			s.fail(start, s.pos, "CS1010", "Newline in constant")
+		}
+		return 0
+	}
+	s.pos++
+	if len(b) == 3 && b[0] == 0xED && b[1] >= 0xA0 {
+		return 0xD000 | uint16(b[1]&0x3F)<<6 | uint16(b[2]&0x3F)
+	}
+	r, _ := utf8.DecodeRune(b)
+	if r > 0xFFFF {
+		s.fail(start, s.pos, "CS1012", "Too many characters in character literal")
+		return 0
+	}
+	return uint16(r)
+}
+
+func (s *scanner) number(t *Token) {
+	start := s.pos
+	base := 10
+	if s.at(0) == '0' && (s.at(1)|0x20 == 'x' || s.at(1)|0x20 == 'b') {
+		base = map[byte]int{'x': 16, 'b': 2}[s.at(1)|0x20]
+		s.pos += 2
+	}
+	digits := func() {
+		for c := s.at(0); c >= '0' && c <= '9' || c == '_' || base == 16 && (c|0x20) >= 'a' && (c|0x20) <= 'f'; c = s.at(0) {
+			s.pos++
+		}
+	}
+	digits()
+	real := false
+	if base == 10 {
+		if s.at(0) == '.' && s.at(1) >= '0' && s.at(1) <= '9' {
+			real = true
+			s.pos++
+			digits()
+		}
+		if s.at(0)|0x20 == 'e' && (s.at(1) >= '0' && s.at(1) <= '9' || (s.at(1) == '+' || s.at(1) == '-') && s.at(2) >= '0' && s.at(2) <= '9') {
+			real = true
+			s.pos += 2
+			digits()
+		}
+	}
+	text := strings.ReplaceAll(s.src[start:s.pos], "_", "")
+	from := s.pos
+	for isIdentPart(s.runeAt(0)) {
+		_, n := utf8.DecodeRuneInString(s.src[s.pos:])
+		s.pos += n
+	}
+	t.Suffix = strings.ToLower(s.src[from:s.pos])
+	t.Text = text
+	switch t.Suffix {
+	case "f", "d", "m":
+		real = base == 10
+	case "", "u", "l", "ul", "lu":
+	default:
+		s.fail(start, s.pos, "CS1013", "Invalid number")
+		t.Suffix = ""
+	}
+	if real {
+		t.Kind = RealLit
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil && t.Suffix != "m" {
+			s.fail(start, s.pos, "CS0594", "Floating-point constant is outside the range of type 'double'")
+		}
+		t.Value = v
+		return
+	}
+	t.Kind = IntLit
+	if base != 10 {
+		text = text[2:]
+	}
+	v, err := strconv.ParseUint(text, base, 64)
+	if err != nil {
+		code, msg := "CS1021", "Integral constant is too large"
+		if text == "" {
+			code, msg = "CS1013", "Invalid number"
+		}
+		s.fail(start, s.pos, code, msg)
+	}
+	t.Value = v
+}
+
+// interpolated reads $"…", $@"…" or @$"…".
+func (s *scanner) interpolated() []InterpPart {
+	start := s.pos
+	verbatim := s.at(1) != '"'
+	for s.at(0) != '"' {
+		s.pos++
+	}
+	s.pos++
+	s.depth++
+	defer func() { s.depth-- }()
+	if s.depth > maxInterp {
+		s.fail(start, s.pos, "CS8078", "An expression is too long or complex to compile")
+		s.pos = len(s.src)
+		return nil
+	}
+	var parts []InterpPart
+	var text []byte
+	flush := func() {
+		if len(text) > 0 {
+			parts = append(parts, InterpPart{Text: string(text)})
+			text = nil
+		}
+	}
+	for {
+		c := s.at(0)
+		switch {
+		case s.pos >= len(s.src) || !verbatim && (c == '\n' || c == '\r'):
+			s.fail(start, s.pos, "CS1010", "Newline in constant")
+			flush()
+			return parts
+		case c == '"' && verbatim && s.at(1) == '"', c == '{' && s.at(1) == '{', c == '}' && s.at(1) == '}':
+			text = append(text, c)
+			s.pos += 2
+		case c == '"':
+			s.pos++
+			flush()
+			return parts
+		case c == '\\' && !verbatim:
+			text = s.escape(text)
+		case c == '{':
+			flush()
+			s.pos++
+			parts = append(parts, s.hole(verbatim))
+		case c == '}':
+			s.fail(s.pos, s.pos+1, "CS8086", "A '}' character must be escaped (by doubling) in an interpolated string.")
+			s.pos++
+		default:
+			text = append(text, c)
+			s.pos++
+		}
+	}
+}
+
+// hole reads what stands between { and } of an interpolated string.
+func (s *scanner) hole(verbatim bool) InterpPart {
+	var p InterpPart
+	depth, end := 0, ""
+	from := s.pos
+	stop := func(t *Token) bool {
+		if t.Kind != Op {
+			return false
+		}
+		switch t.Text {
+		case "(", "[", "{":
+			depth++
+		case ")", "]":
+			depth--
+		case "}":
+			if depth == 0 {
+				end = "}"
+				return true
+			}
+			depth--
+		case ",", ":", "::":
+			if depth == 0 {
+				end = t.Text
+				if t.Text == "::" {
+					s.pos = int(t.Pos) + 1
+					end = ":"
+				}
+				return true
+			}
+		}
+		return false
+	}
+	p.Hole = s.scan(stop)
+	if len(p.Hole) == 1 {
+		s.fail(from, s.pos, "CS1733", "Expected expression")
+	}
+	if end == "," {
+		p.Alignment = s.scan(stop)
+	}
+	if end == ":" {
+		p.HasFormat = true
+		p.Format = s.format(verbatim)
+		end = "}"
+	}
+	if end != "}" {
+		s.fail(from, s.pos, "CS1513", "} expected")
+	}
+	return p
+}
+
+// format reads a format clause up to its closing brace.
+func (s *scanner) format(verbatim bool) string {
+	var b []byte
+	from := s.pos
+	for s.pos < len(s.src) {
+		switch c := s.at(0); {
+		case (c == '}' || c == '{') && s.at(1) == c:
+			b = append(b, c)
+			s.pos += 2
+		case c == '}':
+			s.pos++
+			return string(b)
+		case c == '\\' && !verbatim:
+			b = s.escape(b)
+		case c == '"' || c == '\n' && !verbatim:
+			s.fail(from, s.pos, "CS1513", "} expected")
+			return string(b)
+		default:
+			b = append(b, c)
+			s.pos++
+		}
+	}
+	s.fail(from, s.pos, "CS1513", "} expected")
+	return string(b)
+}

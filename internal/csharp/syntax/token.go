@@ -1,0 +1,61 @@
+package syntax
+
+// Kind is the kind of a token.
+type Kind uint8
+
+// The kinds of tokens.
+const (
+	EOF Kind = iota
+	Ident
+	Keyword
+	IntLit
+	RealLit
+	CharLit
+	StringLit
+	InterpLit
+	Op
+)
+
+// Token is one token of a source.
+type Token struct {
+	Kind     Kind
+	Text     string // the identifier, keyword or operator
+	Pos, End Pos
+	Value    any // of a literal: uint64, float64, uint16, string
+	Suffix   string
+	Parts    []InterpPart
+	Space    bool // white space or a comment stands before it
+}
+
+// InterpPart is text or a hole of an interpolated string.
+type InterpPart struct {
+	Text      string
+	Hole      []Token // nil for text
+	Alignment []Token
+	Format    string
+	HasFormat bool
+}
+
+var keywords = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range []string{
+		"abstract", "as", "base", "bool", "break", "byte", "case", "catch", "char", "checked", "class", "const",
+		"continue", "decimal", "default", "delegate", "do", "double", "else", "enum", "event", "explicit", "extern",
+		"false", "finally", "fixed", "float", "for", "foreach", "goto", "if", "implicit", "in", "int", "interface",
+		"internal", "is", "lock", "long", "namespace", "new", "null", "object", "operator", "out", "override",
+		"params", "private", "protected", "public", "readonly", "ref", "return", "sbyte", "sealed", "short", "sizeof",
+		"stackalloc", "static", "string", "struct", "switch", "this", "throw", "true", "try", "typeof", "uint", "ulong",
+		"unchecked", "unsafe", "ushort", "using", "virtual", "void", "volatile", "while",
+	} {
+		m[w] = true
+	}
+	return m
+}()
+
+// operators, longest first. >> is made by the parser from two > so that nested
+// type arguments need no special care.
+var operators = []string{
+	"<<=", "??=", "...", "=>", "->", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "++", "--", "+=", "-=", "*=",
+	"/=", "%=", "&=", "|=", "^=", "<<", "::", "..", "{", "}", "(", ")", "[", "]", ".", ",", ":", ";", "+", "-", "*",
+	"/", "%", "&", "|", "^", "!", "~", "=", "<", ">", "?",
+}
