@@ -88,7 +88,7 @@ func snippet(line string, column int) (string, int) {
 		if at < cut {
 			cut = 0
 		}
-		return strings.TrimRight(line[cut:], " "), at - cut
+		return line[cut:], at - cut
 	}
 	from := max(0, min(at-snippetWidth/2, len(runes)-snippetWidth))
 	return string(runes[from : from+snippetWidth]), at - from

@@ -162,6 +162,7 @@ func quota() Row {
 		{Name: "renewal-period", Type: Int, Required: true, Range: natural},
 	}
 	nested := append([]Attr{{Name: "name", Type: String}, {Name: "id", Type: String}}, attrs...)
+	nested[len(nested)-1].Required = false // real documents leave it out below the top
 	callsOrBandwidth := Group{Attrs: []string{"calls", "bandwidth"}, Min: 1}
 	groups := append(nameOrID(), callsOrBandwidth)
 	operation := &Element{Name: "operation", Attrs: nested, Groups: groups}

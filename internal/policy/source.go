@@ -133,6 +133,9 @@ func (s *Source) original(from, to int) string {
 
 // place is the line and column of an offset into Submitted.
 func (s *Source) place(offset int) Position {
+	for offset > 0 && offset < len(s.Submitted) && !utf8.RuneStart(s.Submitted[offset]) {
+		offset-- // to the beginning of the character
+	}
 	line := sort.Search(len(s.lines), func(i int) bool { return s.lines[i] > offset })
 	return Position{Line: line, Column: 1 + utf8.RuneCountInString(s.Submitted[s.lines[line-1]:offset])}
 }
