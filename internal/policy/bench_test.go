@@ -40,3 +40,14 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// A long line must not cost more than a long text.
+func BenchmarkParse_OneLongLine(b *testing.B) {
+	text := "<policies><inbound>" + strings.Repeat("<base/>", 30_000) + "</inbound></policies>"
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, findings := policy.Parse(text, policy.RawXML); len(findings) > 0 {
+			b.Fatal(findings)
+		}
+	}
+}

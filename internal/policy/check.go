@@ -34,8 +34,8 @@ func (e *Expression) Finding(element string, offset int, message string) Finding
 	return e.doc.src.finding(element, e.At(offset), message)
 }
 
-// Check compares the document with the catalogue and reports everything that the service would refuse and everything
-// that this version does not build, in the order of the text.
+// Check compares the document with the catalogue and reports what the service would refuse and what this version
+// does not build, in the order of the text and at most 100 findings.
 func (d *Document) Check(opt CheckOptions) Findings {
 	c := &checker{opt: opt, doc: d}
 	switch {
@@ -61,8 +61,14 @@ type checker struct {
 	findings Findings
 }
 
+// maxFindings bounds what one check reports.
+const maxFindings = 100
+
 // at reports a finding about a statement.
 func (c *checker) at(s *Statement, pos Position, message string) {
+	if len(c.findings) >= maxFindings {
+		return
+	}
 	c.findings = append(c.findings, c.doc.src.finding(s.Name, pos, message))
 }
 

@@ -72,9 +72,10 @@ func (c *checker) attribute(s *Statement, a *Attribute, row *Attr) {
 		c.expression(s, a.Expr, row.Type)
 		return
 	}
-	shown := c.shown(a)
-	if problem := invalid(a.Value, shown, row); problem != "" {
-		c.at(s, a.ValuePos, fmt.Sprintf("The '%s' attribute is invalid - The value '%s' is invalid according to its datatype %s", a.Name, shown, problem))
+	if invalid(a.Value, "", row) != "" {
+		shown := c.shown(a)
+		c.at(s, a.ValuePos, fmt.Sprintf("The '%s' attribute is invalid - The value '%s' is invalid according to its datatype %s",
+			a.Name, shown, invalid(a.Value, shown, row)))
 	}
 }
 
@@ -87,6 +88,9 @@ func (c *checker) expression(s *Statement, e *Expression, want Type) {
 		return
 	}
 	for _, f := range c.opt.Expression(e, want) {
+		if len(c.findings) >= maxFindings {
+			return
+		}
 		if f.Element == "" {
 			f.Element = s.Name
 		}

@@ -9,7 +9,7 @@ import (
 
 // A Reader reads documents within bounds. Its zero value has the bounds of the service.
 type Reader struct {
-	MaxBytes    int // of the text; 0 means 256 KiB
+	MaxBytes    int // of the submitted text; 0 means 256 KiB. With named values put in it may have 16 times as many
 	MaxDepth    int // of nested elements; 0 means 64
 	MaxAttrs    int // of one element; 0 means 64
 	MaxFindings int // after so many the reader gives up; 0 means 100
@@ -42,8 +42,10 @@ func (r Reader) ParseSource(src *Source, f Format, root string) (*Document, Find
 	switch {
 	case f != XML && f != RawXML:
 		p.fail(0, fmt.Sprintf("Unknown format '%s'; 'xml' and 'rawxml' can be read.", f))
-	case len(src.Text) > r.MaxBytes:
-		p.fail(0, fmt.Sprintf("The document has %d bytes; at most %d are allowed.", len(src.Text), r.MaxBytes))
+	case len(src.Submitted) > r.MaxBytes:
+		p.fail(0, fmt.Sprintf("The document has %d bytes; at most %d are allowed.", len(src.Submitted), r.MaxBytes))
+	case src.tooLong, len(src.Text) > 16*r.MaxBytes:
+		p.fail(0, fmt.Sprintf("With its named values the document has more than %d bytes.", min(maxText, 16*r.MaxBytes)))
 	case p.characters():
 		p.document(root)
 		p.missing()
@@ -75,6 +77,8 @@ type parser struct {
 	i        int // next byte
 	doc      *Document
 	stack    []*frame
+	at       cursor
+	comments [][2]int // where comments are, in order
 	findings Findings
 	stopped  bool // too many findings, or too deep
 	cut      bool // something other than an element is not closed; it swallowed the rest
@@ -97,8 +101,13 @@ func (p *parser) note(element string, offset int, message string) {
 	if p.stopped {
 		return
 	}
-	p.findings = append(p.findings, p.doc.src.finding(element, p.doc.src.Position(offset), message))
+	p.findings = append(p.findings, p.doc.src.finding(element, p.position(offset), message))
 	p.stopped = len(p.findings) >= p.limits.MaxFindings
+}
+
+// position is the place in the submitted text of an offset.
+func (p *parser) position(offset int) Position {
+	return p.at.place(p.doc.src, p.doc.src.submitted(offset))
 }
 
 // characters checks that the text consists of characters that XML allows; without that no position means anything.
@@ -151,7 +160,9 @@ func (p *parser) next() {
 	rest := p.s[p.i:]
 	switch {
 	case strings.HasPrefix(rest, "<!--"):
+		start := p.i
 		p.skip("-->", "Unexpected end of file while parsing Comment has occurred.")
+		p.comments = append(p.comments, [2]int{start, p.i})
 	case strings.HasPrefix(rest, "<![CDATA["):
 		p.cdata()
 	case strings.HasPrefix(rest, "<?"):
@@ -238,7 +249,7 @@ func (p *parser) startTag() {
 		p.stopped = true
 		return
 	}
-	st := &Statement{Name: name, Position: p.doc.src.Position(start + 1), doc: p.doc, start: start}
+	st := &Statement{Name: name, Position: p.position(start + 1), doc: p.doc, start: start}
 	p.push(st)
 	p.attributes(st)
 	switch {
@@ -354,6 +365,7 @@ func (p *parser) pop(inner, end int) {
 	switch {
 	case f.markup:
 		f.st.Text = p.s[f.st.inner[0]:f.st.inner[1]]
+		f.st.TextPos = p.position(skipSpace(p.s, f.st.inner[0]))
 	case strings.Trim(text, space) == "" && !f.marked:
 	case f.opaque:
 		f.st.Text = text
@@ -366,9 +378,14 @@ func (p *parser) pop(inner, end int) {
 // and inside a Liquid template the braces may be Liquid's own.
 func (p *parser) missing() {
 	for _, m := range p.doc.src.Missing {
+		if p.stopped {
+			return
+		}
+		if p.inComment(m.offset) {
+			continue
+		}
 		st := p.doc.Root.holding(m.offset)
-		switch {
-		case st == nil, st.comment(m.offset), st.Name == "set-body" && st.Attr("template") == "liquid":
+		if st == nil || st.Name == "set-body" && st.Attr("template") == "liquid" {
 			continue
 		}
 		p.note(st.Name, m.offset, fmt.Sprintf("Cannot find a property '%s'", m.Name))
@@ -388,11 +405,8 @@ func (s *Statement) holding(offset int) *Statement {
 	return s
 }
 
-// comment says whether the offset, which no child holds, lies in a comment of the element's content.
-func (s *Statement) comment(offset int) bool {
-	if offset < s.inner[0] || s.TextExpr != nil && offset >= s.TextExpr.start && offset < s.TextExpr.end {
-		return false
-	}
-	before := s.doc.src.Text[s.inner[0]:offset]
-	return strings.LastIndex(before, "<!--") > strings.LastIndex(before, "-->")
+// inComment says whether an offset lies in a comment between elements or text.
+func (p *parser) inComment(offset int) bool {
+	n := sort.Search(len(p.comments), func(i int) bool { return p.comments[i][1] > offset })
+	return n < len(p.comments) && p.comments[n][0] <= offset
 }

@@ -66,7 +66,7 @@ func (p *parser) attribute(st *Statement) bool {
 	}
 	quote := p.s[p.i]
 	p.i++
-	a := Attribute{Name: name, Position: p.doc.src.Position(start), ValuePos: p.doc.src.Position(p.i)}
+	a := Attribute{Name: name, Position: p.position(start), ValuePos: p.position(p.i)}
 	ok := p.value(st, &a, quote)
 	switch {
 	case st.Has(name):
@@ -183,7 +183,7 @@ func (p *parser) read(st *Statement, at int, delim byte) written {
 }
 
 func (p *parser) made(e *Expression) *Expression {
-	e.doc, e.Position = p.doc, p.doc.src.Position(e.start)
+	e.doc, e.Position = p.doc, p.position(e.start)
 	p.doc.exprs = append(p.doc.exprs, e)
 	return e
 }
@@ -223,7 +223,7 @@ func (p *parser) addText(f *frame, at int, text string) {
 		return
 	}
 	if f.st.TextPos.Line == 0 {
-		f.st.TextPos = p.doc.src.Position(at)
+		f.st.TextPos = p.position(at)
 	}
 	f.text.WriteString(text)
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"sort"
+	"strings"
+)
 
 // Text renders the document. In the format it was read in that is the very text; in the other one expressions are
 // escaped or unescaped and everything else stays as it is. Conversion is defined for documents read without findings.
@@ -23,8 +26,12 @@ func (s *Statement) Render(f Format) string {
 func (d *Document) render(start, end int, f Format) string {
 	var b strings.Builder
 	last := start
-	for _, e := range d.exprs {
-		if e.start < start || e.end > end || e.cdata {
+	first := sort.Search(len(d.exprs), func(i int) bool { return d.exprs[i].start >= start })
+	for _, e := range d.exprs[first:] {
+		if e.end > end {
+			break
+		}
+		if e.cdata {
 			continue
 		}
 		b.WriteString(d.src.Text[last:e.start])

@@ -13,9 +13,13 @@ type Source struct {
 	Text      string      // after substitution
 	Missing   []Reference // references that no named value answers to; left in Text as they stand
 
-	pieces []piece // ascending; one for each replacement
-	lines  []int   // offsets in Submitted at which lines begin
+	pieces  []piece // ascending; one for each replacement
+	lines   []int   // offsets in Submitted at which lines begin
+	tooLong bool    // not everything was put in
 }
+
+// maxText bounds a text with its named values put in: short references can stand for long values.
+const maxText = 4 << 20
 
 // A Reference is a {{name}} in a submitted text.
 type Reference struct {
@@ -29,7 +33,8 @@ type piece struct{ at, size, from, width int }
 
 // Substitute replaces every {{name}} that lookup knows. It does so textually and once: a replacement is not searched
 // again. Names consist of letters, digits, '-', '_' and '.'; anything else between braces is left alone, and so is a
-// name that lookup does not know, which is then listed (once) in missing.
+// name that lookup does not know, which is then listed (once) in missing. So is a name whose value would make the text
+// longer than 4 MiB.
 func Substitute(src string, lookup func(name string) (string, bool)) (out string, missing []string) {
 	s := NewSource(src, lookup)
 	seen := map[string]bool{}
@@ -50,6 +55,7 @@ func NewSource(submitted string, lookup func(name string) (string, bool)) *Sourc
 		return s
 	}
 	var b strings.Builder
+	var at cursor
 	last := 0
 	for i := 0; i < len(submitted); {
 		next := strings.Index(submitted[i:], "{{")
@@ -65,11 +71,14 @@ func NewSource(submitted string, lookup func(name string) (string, bool)) *Sourc
 		width := len(name) + 4
 		b.WriteString(submitted[last:i])
 		value, ok := lookup(name)
+		if ok && b.Len()+len(value) > maxText {
+			ok, s.tooLong = false, true
+		}
 		if ok {
 			s.pieces = append(s.pieces, piece{at: b.Len(), size: len(value), from: i, width: width})
 			b.WriteString(value)
 		} else {
-			s.Missing = append(s.Missing, Reference{Name: name, Position: s.place(i), offset: b.Len()})
+			s.Missing = append(s.Missing, Reference{Name: name, Position: at.place(s, i), offset: b.Len()})
 			b.WriteString(submitted[i : i+width])
 		}
 		i += width
@@ -133,11 +142,32 @@ func (s *Source) original(from, to int) string {
 
 // place is the line and column of an offset into Submitted.
 func (s *Source) place(offset int) Position {
+	var c cursor
+	return c.place(s, offset)
+}
+
+// A cursor finds places one after the other. It counts on from the last one when it can, so that reading a document of
+// a single long line stays linear.
+type cursor struct {
+	offset int
+	at     Position // zero before the first
+}
+
+func (c *cursor) place(s *Source, offset int) Position {
 	for offset > 0 && offset < len(s.Submitted) && !utf8.RuneStart(s.Submitted[offset]) {
 		offset-- // to the beginning of the character
 	}
 	line := sort.Search(len(s.lines), func(i int) bool { return s.lines[i] > offset })
-	return Position{Line: line, Column: 1 + utf8.RuneCountInString(s.Submitted[s.lines[line-1]:offset])}
+	if line == 0 { // before the text, in a byte order mark
+		return Position{Line: 1, Column: 1}
+	}
+	from, column := s.lines[line-1], 1
+	if c.at.Line == line && c.offset <= offset {
+		from, column = c.offset, c.at.Column
+	}
+	c.offset = offset
+	c.at = Position{Line: line, Column: column + utf8.RuneCountInString(s.Submitted[from:offset])}
+	return c.at
 }
 
 // line is the text of a submitted line, without its end.

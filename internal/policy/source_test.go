@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,5 +68,18 @@ func TestSource_Position(t *testing.T) {
 		if got := s.Position(offset); got != p {
 			t.Errorf("Position(%d) = %v, want %v", offset, got, p)
 		}
+	}
+}
+
+func TestSource_IsBounded(t *testing.T) {
+	t.Parallel()
+	value := strings.Repeat("x", 4096)
+	src := policy.NewSource(strings.Repeat("{{a}}", 2000), func(string) (string, bool) { return value, true })
+	if len(src.Text) > 4<<20+2000*5 {
+		t.Errorf("%d bytes", len(src.Text))
+	}
+	_, findings := policy.ParseSource(src, policy.RawXML)
+	if want := "With its named values the document has more than 4194304 bytes. Line 1, position 1."; findings.Error() != want {
+		t.Errorf("got %q, want %q", findings, want)
 	}
 }
