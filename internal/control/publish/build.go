@@ -1,0 +1,323 @@
+package publish
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/snapshot"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// draft reads one part. It returns nil when what the part is about no longer exists. Errors of the store are
+// returned; documents that cannot be understood are listed in the draft.
+func (b *builder) draft(key partKey) (*draft, error) {
+	d := &draft{id: b.service, uses: map[string]bool{}}
+	var err error
+	switch key.kind {
+	case snapshot.KindService:
+		err = b.serviceDraft(d)
+	case snapshot.KindProducts:
+		err = b.productsDraft(d)
+	case snapshot.KindSubscriptions:
+		err = b.subscriptionsDraft(d)
+	case snapshot.KindBackends:
+		err = b.backendsDraft(d)
+	case snapshot.KindAPI:
+		d.id = b.service + "/apis/" + key.api
+		err = b.apiDraft(d)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return d, err
+}
+
+func (b *builder) serviceDraft(d *draft) error {
+	doc, err := b.r.Get(b.service)
+	if err != nil {
+		return err
+	}
+	var desired serviceDocument
+	if err := b.p.decode(doc, &desired); err != nil {
+		d.errs = append(d.errs, err)
+		return nil
+	}
+	var status platform.ServiceStatus
+	if len(doc.Status) > 0 {
+		if err := json.Unmarshal(doc.Status, &status); err != nil {
+			d.errs = append(d.errs, fmt.Errorf("decode status of %s: %w", doc.ID, err))
+			return nil
+		}
+	}
+	name := hostName(doc.ID, b.p.opt.Domain)
+	d.hosts = []string{name}
+	hosts := []snapshot.Host{{Name: name, Default: true}}
+	for _, v := range status.Hosting.VIPs {
+		if v.Address != "" {
+			hosts = append(hosts, snapshot.Host{Name: strings.ToLower(v.Address)})
+		}
+	}
+	policy, err := b.policy(d, doc.ID)
+	if err != nil {
+		return err
+	}
+	d.value = snapshot.Service{
+		ID: doc.ID, Name: lastSegment(doc.ID), Location: desired.Location, Tier: desired.SKU.Name,
+		Hosts: hosts, Disabled: desired.Properties.DisableGateway, Policy: policy,
+	}
+	return nil
+}
+
+// policy reads the policy document of an owner, nil when there is none.
+func (b *builder) policy(d *draft, ownerID string) (*snapshot.Policy, error) {
+	doc, err := b.r.Get(ownerID + "/policies/policy")
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.policyOf(d, doc)
+}
+
+func (b *builder) policyOf(d *draft, doc store.Document) (*snapshot.Policy, error) {
+	var desired policyDocument
+	if err := b.p.decode(doc, &desired); err != nil {
+		d.errs = append(d.errs, err)
+		return nil, nil
+	}
+	xml, err := b.substitute(d, desired.Properties.Value)
+	if err != nil {
+		return nil, err
+	}
+	return &snapshot.Policy{ID: doc.ID, XML: xml}, nil
+}
+
+// policies reads all policy documents of a type below an ID, by the key of their owner.
+func (b *builder) policies(d *draft, ownerType, below string) (map[string]*snapshot.Policy, error) {
+	docs, err := b.list(ownerType+"/policies", below)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*snapshot.Policy{}
+	for _, doc := range docs {
+		p, err := b.policyOf(d, doc)
+		if err != nil {
+			return nil, err
+		}
+		owner, _, _ := strings.Cut(store.Key(doc.ID), "/policies/")
+		out[owner] = p
+	}
+	return out, nil
+}
+
+func (b *builder) productsDraft(d *draft) error {
+	docs, err := b.list(typeProduct, b.service)
+	if err != nil {
+		return err
+	}
+	policies, err := b.policies(d, typeProduct, b.service)
+	if err != nil {
+		return err
+	}
+	apis, err := b.productAPIs()
+	if err != nil {
+		return err
+	}
+	out := []snapshot.Product{}
+	for _, doc := range docs {
+		var desired productDocument
+		if err := b.p.decode(doc, &desired); err != nil {
+			d.errs = append(d.errs, err)
+			continue
+		}
+		key, pr := store.Key(doc.ID), desired.Properties
+		product := snapshot.Product{
+			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName,
+			Published:            strings.EqualFold(pr.State, "published"),
+			SubscriptionRequired: orTrue(pr.SubscriptionRequired), ApprovalRequired: pr.ApprovalRequired,
+			SubscriptionsLimit: pr.SubscriptionsLimit, APIs: apis[key], Policy: policies[key],
+		}
+		if product.APIs == nil {
+			product.APIs = []string{}
+		}
+		out = append(out, product)
+	}
+	d.value = out
+	return nil
+}
+
+// productAPIs maps the key of a product to the IDs of its APIs, in the spelling of the APIs themselves. Links to APIs
+// that do not exist are passed over.
+func (b *builder) productAPIs() (map[string][]string, error) {
+	links, err := b.list(typeProductAPI, b.service)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for _, l := range links {
+		product, name, _ := strings.Cut(store.Key(l.ID[len(b.service):]), "/apis/")
+		name, _ = splitRevision(name)
+		api, err := b.r.Get(b.service + "/apis/" + name)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		key := store.Key(b.service) + product
+		out[key] = append(out[key], api.ID)
+	}
+	return out, nil
+}
+
+func (b *builder) subscriptionsDraft(d *draft) error {
+	docs, err := b.list(typeSubscription, b.service)
+	if err != nil {
+		return err
+	}
+	out := []snapshot.Subscription{}
+	for _, doc := range docs {
+		var desired subscriptionDocument
+		if err := b.p.decode(doc, &desired); err != nil {
+			d.errs = append(d.errs, err)
+			continue
+		}
+		pr := desired.Properties
+		out = append(out, snapshot.Subscription{
+			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Scope: b.scope(pr.Scope),
+			State: pr.State, OwnerID: pr.OwnerID, PrimaryKey: pr.PrimaryKey, SecondaryKey: pr.SecondaryKey,
+			Created: pr.CreatedDate, Starts: pr.StartDate, Expires: pr.ExpirationDate,
+		})
+	}
+	d.value = out
+	return nil
+}
+
+// scope completes the short forms "/products/p", "/apis/a" and "/apis".
+func (b *builder) scope(s string) string {
+	s = strings.TrimRight(s, "/")
+	if s == "" || !strings.HasPrefix(strings.ToLower(s), "/subscriptions/") {
+		return b.service + s
+	}
+	return s
+}
+
+func (b *builder) backendsDraft(d *draft) error {
+	docs, err := b.list(typeBackend, b.service)
+	if err != nil {
+		return err
+	}
+	out := []snapshot.Backend{}
+	for _, doc := range docs {
+		var desired backendDocument
+		if err := b.p.decode(doc, &desired); err != nil {
+			d.errs = append(d.errs, err)
+			continue
+		}
+		backend, err := b.backend(d, doc.ID, desired)
+		if err != nil {
+			return err
+		}
+		out = append(out, backend)
+	}
+	d.value = out
+	return nil
+}
+
+// backend is a backend entity. Its credentials may mention named values, as the hosted service's may.
+func (b *builder) backend(d *draft, id string, doc backendDocument) (snapshot.Backend, error) {
+	pr := doc.Properties
+	out := snapshot.Backend{
+		ID: id, Name: lastSegment(id), URL: pr.URL, Protocol: strings.ToLower(pr.Protocol),
+		SkipChain: !orTrue(pr.TLS.ValidateCertificateChain), SkipName: !orTrue(pr.TLS.ValidateCertificateName),
+		Header: pr.Credentials.Header, Query: pr.Credentials.Query, AuthScheme: pr.Credentials.Authorization.Scheme,
+		ProxyURL: pr.Proxy.URL, ProxyUser: pr.Proxy.Username, ProxyPassword: pr.Proxy.Password,
+	}
+	var err error
+	if out.AuthParameter, err = b.substitute(d, pr.Credentials.Authorization.Parameter); err != nil {
+		return out, err
+	}
+	for _, lists := range []map[string][]string{out.Header, out.Query} {
+		for _, values := range lists {
+			for i := range values {
+				if values[i], err = b.substitute(d, values[i]); err != nil {
+					return out, err
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func (b *builder) apiDraft(d *draft) error {
+	doc, err := b.r.Get(d.id)
+	if err != nil {
+		return err
+	}
+	d.id = doc.ID
+	var desired apiDocument
+	if err := b.p.decode(doc, &desired); err != nil {
+		d.errs = append(d.errs, err)
+		return nil
+	}
+	pr := desired.Properties
+	_, rev := splitRevision(doc.ID)
+	api := snapshot.API{
+		ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Path: strings.Trim(pr.Path, "/"),
+		Revision: firstOf(rev, pr.APIRevision, "1"), Current: rev == "" || pr.IsCurrent != nil && *pr.IsCurrent,
+		Version: pr.APIVersion, ServiceURL: pr.ServiceURL, Protocols: pr.Protocols,
+		SubscriptionRequired: orTrue(pr.SubscriptionRequired),
+		KeyHeader:            firstOf(pr.KeyNames.Header, "Ocp-Apim-Subscription-Key"),
+		KeyQuery:             firstOf(pr.KeyNames.Query, "subscription-key"),
+	}
+	if len(api.Protocols) == 0 {
+		api.Protocols = []string{"https"}
+	}
+	if api.Policy, err = b.policy(d, doc.ID); err != nil {
+		return err
+	}
+	if api.Operations, err = b.operations(d, doc.ID); err != nil {
+		return err
+	}
+	d.value = api
+	return nil
+}
+
+func (b *builder) operations(d *draft, api string) ([]snapshot.Operation, error) {
+	docs, err := b.list(typeOperation, api)
+	if err != nil {
+		return nil, err
+	}
+	policies, err := b.policies(d, typeOperation, api)
+	if err != nil {
+		return nil, err
+	}
+	out := []snapshot.Operation{}
+	for _, doc := range docs {
+		var desired operationDocument
+		if err := b.p.decode(doc, &desired); err != nil {
+			d.errs = append(d.errs, err)
+			continue
+		}
+		pr := desired.Properties
+		out = append(out, snapshot.Operation{
+			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Method: strings.ToUpper(pr.Method),
+			URLTemplate: pr.URLTemplate, Policy: policies[store.Key(doc.ID)],
+		})
+	}
+	return out, nil
+}
+
+// firstOf returns the first text that is not empty.
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -1,0 +1,140 @@
+package publish
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// The parts of documents, in the newest spelling, that snapshots are made of.
+
+type serviceDocument struct {
+	Location string `json:"location"`
+	SKU      struct {
+		Name string `json:"name"`
+	} `json:"sku"`
+	Properties struct {
+		DisableGateway bool `json:"disableGateway"`
+	} `json:"properties"`
+}
+
+type policyDocument struct {
+	Properties struct {
+		Value string `json:"value"`
+	} `json:"properties"`
+}
+
+type productDocument struct {
+	Properties struct {
+		DisplayName          string `json:"displayName"`
+		State                string `json:"state"`
+		SubscriptionRequired *bool  `json:"subscriptionRequired"` // true when absent
+		ApprovalRequired     bool   `json:"approvalRequired"`
+		SubscriptionsLimit   *int   `json:"subscriptionsLimit"`
+	} `json:"properties"`
+}
+
+type subscriptionDocument struct {
+	Properties struct {
+		DisplayName    string     `json:"displayName"`
+		Scope          string     `json:"scope"`
+		State          string     `json:"state"`
+		OwnerID        string     `json:"ownerId"`
+		PrimaryKey     string     `json:"primaryKey"`
+		SecondaryKey   string     `json:"secondaryKey"`
+		CreatedDate    time.Time  `json:"createdDate"`
+		StartDate      *time.Time `json:"startDate"`
+		ExpirationDate *time.Time `json:"expirationDate"`
+	} `json:"properties"`
+}
+
+type namedValueDocument struct {
+	Properties struct {
+		DisplayName string  `json:"displayName"`
+		Value       *string `json:"value"` // absent while a vault has not given it
+	} `json:"properties"`
+}
+
+type backendDocument struct {
+	Properties struct {
+		URL      string `json:"url"`
+		Protocol string `json:"protocol"`
+		TLS      struct {
+			ValidateCertificateChain *bool `json:"validateCertificateChain"` // true when absent
+			ValidateCertificateName  *bool `json:"validateCertificateName"`  // true when absent
+		} `json:"tls"`
+		Credentials struct {
+			Header        map[string][]string `json:"header"`
+			Query         map[string][]string `json:"query"`
+			Authorization struct {
+				Scheme    string `json:"scheme"`
+				Parameter string `json:"parameter"`
+			} `json:"authorization"`
+		} `json:"credentials"`
+		Proxy struct {
+			URL      string `json:"url"`
+			Username string `json:"username"`
+			Password string `json:"password"`
+		} `json:"proxy"`
+	} `json:"properties"`
+}
+
+type apiDocument struct {
+	Properties struct {
+		DisplayName          string   `json:"displayName"`
+		Path                 string   `json:"path"`
+		APIRevision          string   `json:"apiRevision"`
+		IsCurrent            *bool    `json:"isCurrent"`
+		APIVersion           string   `json:"apiVersion"`
+		ServiceURL           string   `json:"serviceUrl"`
+		Protocols            []string `json:"protocols"`
+		SubscriptionRequired *bool    `json:"subscriptionRequired"` // true when absent
+		KeyNames             struct {
+			Header string `json:"header"`
+			Query  string `json:"query"`
+		} `json:"subscriptionKeyParameterNames"`
+	} `json:"properties"`
+}
+
+type operationDocument struct {
+	Properties struct {
+		DisplayName string `json:"displayName"`
+		Method      string `json:"method"`
+		URLTemplate string `json:"urlTemplate"`
+	} `json:"properties"`
+}
+
+var sealedMark = []byte(`"$sealed"`)
+
+// decode reads the client's part of a document into v, with secrets in the clear.
+func (p *Publisher) decode(d store.Document, v any) error {
+	raw := []byte(d.Desired)
+	if bytes.Contains(raw, sealedMark) {
+		o, err := p.open(d)
+		if err != nil {
+			return err
+		}
+		if raw, err = json.Marshal(o); err != nil {
+			return fmt.Errorf("encode %s: %w", d.ID, err)
+		}
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("decode %s: %w", d.ID, err)
+	}
+	return nil
+}
+
+func orTrue(b *bool) bool { return b == nil || *b }
+
+// splitRevision cuts "echo;rev=2" into "echo" and "2"; without a revision the second is empty.
+func splitRevision(name string) (api, revision string) {
+	i := strings.LastIndex(strings.ToLower(name), ";rev=")
+	if i < 0 {
+		return name, ""
+	}
+	return name[:i], name[i+len(";rev="):]
+}

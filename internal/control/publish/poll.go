@@ -1,0 +1,202 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portico-dev/portico/internal/snapshot"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// maxRequest bounds a poll's body: digests of a few hundred thousand parts.
+const maxRequest = 16 << 20
+
+// Handler serves snapshot.PollPath. It belongs on a socket that only machines can reach: answers hold secrets.
+func (p *Publisher) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+snapshot.PollPath, p.servePoll)
+	return mux
+}
+
+func (p *Publisher) servePoll(w http.ResponseWriter, r *http.Request) {
+	var req snapshot.PollRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&req); err != nil {
+		http.Error(w, "malformed poll: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	if req.Machine == "" || req.Service == "" && req.Location == "" {
+		http.Error(w, "malformed poll: machine and service or location are required", http.StatusBadRequest)
+		return
+	}
+	resp, err := p.Poll(r.Context(), req)
+	switch {
+	case errors.Is(err, errStopped):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	case r.Context().Err() != nil:
+		return // nobody is there any more
+	case err != nil:
+		p.log.ErrorContext(r.Context(), "poll failed", slog.String("machine", req.Machine), slog.Any("error", err))
+		http.Error(w, "configuration cannot be read", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(resp); err != nil {
+		p.log.DebugContext(r.Context(), "poll was not answered", slog.String("machine", req.Machine), slog.Any("error", err))
+	}
+}
+
+var errStopped = errors.New("the publisher is stopping")
+
+// Poll records what a machine reports and answers as soon as there is something to say: a service the machine lacks
+// or should drop, or a Seq that concerns it and is newer than the one it knows. After PollTimeout it answers with the
+// newest Seq and nothing else. Whatever it answers contains everything that was stored when Poll was called.
+func (p *Publisher) Poll(ctx context.Context, req snapshot.PollRequest) (*snapshot.PollResponse, error) {
+	p.record(req)
+	timeout := time.NewTimer(p.opt.PollTimeout)
+	defer timeout.Stop()
+	for expired := false; ; {
+		if err := p.advance(ctx, 0); err != nil {
+			return nil, err
+		}
+		resp, wait, err := p.answer(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if wait == nil || expired {
+			return resp, nil
+		}
+		select {
+		case <-wait:
+		case <-timeout.C:
+			expired = true
+		case <-p.stopped:
+			return nil, errStopped
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// answer says what there is to say now. When wait is not nil nothing concerns the machine until it is closed.
+func (p *Publisher) answer(ctx context.Context, req snapshot.PollRequest) (resp *snapshot.PollResponse, wait <-chan struct{}, err error) {
+	p.mu.Lock()
+	changed := p.changed
+	resp = &snapshot.PollResponse{Seq: p.seq, Parts: map[string][]byte{}}
+	mine, newest := p.servicesOf(req)
+	p.mu.Unlock()
+
+	have := make(map[string]string, len(req.Have))
+	for id, digest := range req.Have {
+		have[store.Key(id)] = digest
+		if !slices.ContainsFunc(mine, func(s *service) bool { return store.Key(s.id) == store.Key(id) }) {
+			resp.Gone = append(resp.Gone, id)
+		}
+	}
+	slices.Sort(resp.Gone)
+	held := make(map[string]bool, len(req.Parts))
+	for _, digest := range req.Parts {
+		held[digest] = true
+	}
+	size := 0
+	for _, s := range mine {
+		if size > p.opt.AnswerBytes {
+			resp.Seq = req.Seq // there is more; the next poll gets it at once
+			break
+		}
+		n, err := p.add(ctx, resp, s, have[store.Key(s.id)], held)
+		if err != nil {
+			return nil, nil, err
+		}
+		size += n
+	}
+	if len(resp.Manifests) == 0 && len(resp.Gone) == 0 && req.Seq != 0 && req.Seq >= newest {
+		return resp, changed, nil
+	}
+	return resp, nil, nil
+}
+
+// servicesOf lists the services of a machine and the newest Seq that concerns any of them. The caller holds mu.
+func (p *Publisher) servicesOf(req snapshot.PollRequest) (mine []*service, newest int64) {
+	if req.Service != "" {
+		if s := p.services[store.Key(req.Service)]; s != nil {
+			return []*service{s}, s.seq
+		}
+		return nil, 0
+	}
+	location := normalLocation(req.Location)
+	for _, s := range p.services {
+		if s.consumption && s.location == location {
+			mine = append(mine, s)
+			newest = max(newest, s.seq)
+		}
+	}
+	slices.SortFunc(mine, func(a, b *service) int {
+		return strings.Compare(store.Key(a.id), store.Key(b.id))
+	})
+	return mine, newest
+}
+
+// add brings a service up to date and, when the machine has another digest of it, puts its manifest and the parts
+// that the machine lacks into the answer. It returns the size of these.
+func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *service, have string, held map[string]bool) (size int, err error) {
+	const attempts = 5 // a part may change while its bytes are made again
+	data := map[string][]byte{}
+	for range attempts {
+		made, err := p.refresh(ctx, s)
+		if err != nil {
+			return 0, err
+		}
+		maps.Copy(data, made)
+		p.mu.Lock()
+		m, digest := s.manifest, s.digest
+		if digest == have {
+			p.mu.Unlock()
+			return 0, nil
+		}
+		if p.collect(s, held, data) {
+			p.mu.Unlock()
+			m.Seq = resp.Seq
+			resp.Manifests = append(resp.Manifests, m)
+			for _, ref := range m.Parts {
+				if d, ok := data[ref.Digest]; ok && !held[ref.Digest] {
+					resp.Parts[ref.Digest] = d
+					size += len(d)
+				}
+			}
+			return size, nil
+		}
+		p.mu.Unlock()
+	}
+	return 0, errors.New(s.id + " changes faster than its parts can be made")
+}
+
+// collect adds to data the bytes of the parts that a machine lacks. What is no longer in memory it marks to be made
+// again, and says so. The caller holds mu.
+func (p *Publisher) collect(s *service, held map[string]bool, data map[string][]byte) (complete bool) {
+	complete = true
+	for key, pt := range s.parts {
+		digest := pt.ref.Digest
+		if held[digest] || data[digest] != nil {
+			continue
+		}
+		d, ok := pt.kept, pt.kept != nil
+		if !ok {
+			d, ok = p.cache.get(digest)
+		}
+		if ok {
+			data[digest] = d
+			continue
+		}
+		s.stale.parts[key] = true
+		complete = false
+	}
+	return complete
+}

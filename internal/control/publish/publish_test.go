@@ -1,0 +1,658 @@
+package publish
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/snapshot"
+	"github.com/portico-dev/portico/internal/store"
+	"github.com/portico-dev/portico/internal/store/sqlite"
+)
+
+const (
+	group = "/subscriptions/S/resourceGroups/g/providers/Microsoft.ApiManagement/service/"
+	shop  = group + "Shop"
+)
+
+// A world is a store with a publisher on it.
+type world struct {
+	t    *testing.T
+	st   store.Store
+	pub  *Publisher
+	logs *bytes.Buffer // written by one goroutine at a time: the polls of a test follow one another
+}
+
+func newWorld(t *testing.T, opt Options) *world { return openWorld(t, opt, sqlite.Options{}) }
+
+func openWorld(t *testing.T, opt Options, so sqlite.Options) *world {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "p.db"), so)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	w := &world{t: t, st: st, logs: &bytes.Buffer{}}
+	w.pub = New(st, unseal, slog.New(slog.NewTextHandler(w.logs, nil)), opt)
+	return w
+}
+
+// unseal stands for the resource engine: a sealed value here is its own text after "sealed:".
+func unseal(d store.Document) (map[string]any, error) {
+	text := regexp.MustCompile(`{"\$sealed":"sealed:(\w+)"}`).ReplaceAllString(string(d.Desired), `"$1"`)
+	if strings.Contains(text, "$sealed") {
+		return nil, errors.New("unseal " + d.ID)
+	}
+	var o map[string]any
+	return o, json.Unmarshal([]byte(text), &o)
+}
+
+// run starts the publisher and stops it with the test.
+func (w *world) run() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.pub.Run(ctx)
+	}()
+	stop = func() { cancel(); <-done }
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// typeOf derives the type from an ID, as ARM does.
+func typeOf(id string) string {
+	_, rest, ok := strings.Cut(strings.ToLower(id), "/providers/")
+	if !ok {
+		return "portico/thing"
+	}
+	segs := strings.Split(rest, "/")
+	typ := segs[0]
+	for i := 1; i < len(segs); i += 2 {
+		typ += "/" + segs[i]
+	}
+	return typ
+}
+
+// put writes documents given as ID and JSON, all in one transaction.
+func (w *world) put(pairs ...string) int64 {
+	w.t.Helper()
+	seq, err := w.st.Update(w.t.Context(), func(tx store.Tx) error {
+		for i := 0; i < len(pairs); i += 2 {
+			d := store.Document{ID: pairs[i], Type: typeOf(pairs[i]), Desired: json.RawMessage(pairs[i+1])}
+			if old, err := tx.Get(d.ID); err == nil {
+				d.Status = old.Status
+			}
+			if _, err := tx.Put(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return seq
+}
+
+func (w *world) remove(ids ...string) int64 {
+	w.t.Helper()
+	seq, err := w.st.Update(w.t.Context(), func(tx store.Tx) error {
+		for _, id := range ids {
+			if err := tx.Delete(id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return seq
+}
+
+func (w *world) setStatus(id, status string) int64 {
+	w.t.Helper()
+	seq, err := w.st.Update(w.t.Context(), func(tx store.Tx) error {
+		d, err := tx.Get(id)
+		if err != nil {
+			return err
+		}
+		d.Status = json.RawMessage(status)
+		_, err = tx.Put(d)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return seq
+}
+
+// A machine polls and keeps what it was given, as a real one does.
+type machine struct {
+	w     *world
+	req   snapshot.PollRequest
+	parts map[string][]byte
+	last  map[string]snapshot.Manifest // by service
+	sent  []string                     // kinds and last ID segments of the parts of the last answer
+}
+
+func (w *world) machine(service, location string) *machine {
+	return &machine{
+		w: w, parts: map[string][]byte{}, last: map[string]snapshot.Manifest{},
+		req: snapshot.PollRequest{Machine: "m1", Service: service, Location: location, Have: map[string]string{}},
+	}
+}
+
+func (m *machine) poll() *snapshot.PollResponse {
+	m.w.t.Helper()
+	ctx, cancel := context.WithTimeout(m.w.t.Context(), 20*time.Second)
+	defer cancel()
+	resp, err := m.w.pub.Poll(ctx, m.req)
+	if err != nil {
+		m.w.t.Fatalf("poll: %v", err)
+	}
+	m.take(resp)
+	return resp
+}
+
+func (m *machine) take(resp *snapshot.PollResponse) {
+	m.w.t.Helper()
+	m.sent = nil
+	for digest, data := range resp.Parts {
+		m.parts[digest] = data
+		m.req.Parts = append(m.req.Parts, digest)
+	}
+	for _, man := range resp.Manifests {
+		m.last[man.Service] = man
+		m.req.Have[man.Service] = man.Digest()
+		for _, p := range man.Parts {
+			if m.parts[p.Digest] == nil {
+				m.w.t.Fatalf("part %s of %s is missing", p.Kind, p.ID)
+			}
+			if _, now := resp.Parts[p.Digest]; now {
+				m.sent = append(m.sent, p.Kind+" "+lastSegment(p.ID))
+			}
+		}
+	}
+	for _, id := range resp.Gone {
+		delete(m.req.Have, id)
+		delete(m.last, id)
+	}
+	slices.Sort(m.sent)
+	m.req.Seq = resp.Seq
+}
+
+// held decodes the part of a kind and ID of a service that the machine holds.
+func held[T any](m *machine, service, kind, id string) T {
+	m.w.t.Helper()
+	var v T
+	for _, p := range m.last[service].Parts {
+		if p.Kind == kind && p.ID == id {
+			if err := json.Unmarshal(m.parts[p.Digest], &v); err != nil {
+				m.w.t.Fatal(err)
+			}
+			return v
+		}
+	}
+	m.w.t.Fatalf("there is no part %s %s in %v", kind, id, m.last[service].Parts)
+	return v
+}
+
+const premium = `{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{}}`
+
+func policyJSON(value string) string {
+	b, _ := json.Marshal(map[string]any{"properties": map[string]any{"format": "rawxml", "value": value}})
+	return string(b)
+}
+
+// shopDocuments are two APIs, one with two API operations.
+func shopDocuments() []string {
+	return []string{
+		shop, premium,
+		shop + "/apis/Books", `{"properties":{"displayName":"Books","path":"/books/","protocols":["http","https"],"serviceUrl":"http://b.example","subscriptionRequired":false}}`,
+		shop + "/apis/Books/operations/get", `{"properties":{"displayName":"Get","method":"get","urlTemplate":"/{id}"}}`,
+		shop + "/apis/Books/operations/add", `{"properties":{"displayName":"Add","method":"POST","urlTemplate":"/"}}`,
+		shop + "/apis/Music", `{"properties":{"displayName":"Music","path":"music"}}`,
+	}
+}
+
+func TestPoll_FirstAnswerHasEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Domain: "example.test", Certificate: func(_ context.Context, host string) (string, string, error) {
+		return "cert of " + host, "key of " + host, nil
+	}})
+	seq := w.put(append(shopDocuments(),
+		shop+"/policies/policy", policyJSON("<policies>{{Who}}{{nobody}}</policies>"),
+		shop+"/apis/Books/policies/policy", policyJSON("<api/>"),
+		shop+"/apis/Books/operations/get/policies/policy", policyJSON("<operation>{{who}}</operation>"),
+		shop+"/namedValues/nv", `{"properties":{"displayName":"Who","secret":true,"value":{"$sealed":"sealed:me"}}}`,
+		shop+"/products/gold", `{"properties":{"displayName":"Gold","state":"published","approvalRequired":true,"subscriptionsLimit":2}}`,
+		shop+"/products/gold/apis/books", `{}`,
+		shop+"/products/gold/apis/gone", `{}`,
+		shop+"/products/gold/policies/policy", policyJSON("<product/>"),
+		shop+"/subscriptions/s1", `{"properties":{"scope":"/products/gold","state":"active","displayName":"One","primaryKey":{"$sealed":"sealed:k1"},"secondaryKey":{"$sealed":"sealed:k2"},"createdDate":"2026-01-02T03:04:05Z"}}`,
+		shop+"/backends/be", `{"properties":{"url":"https://b.example","protocol":"http","tls":{"validateCertificateChain":false},"credentials":{"header":{"X":["{{who}}!"]},"authorization":{"scheme":"Basic","parameter":"p"}}}}`,
+	)...)
+	w.setStatus(shop, `{"hosting":{"vips":[{"id":"v1","address":"127.9.0.1"},{"id":"v2"}]}}`)
+	m := w.machine(shop, "")
+	resp := m.poll()
+	if resp.Seq != seq+1 || len(resp.Manifests) != 1 || resp.Manifests[0].Seq != seq+1 || resp.Manifests[0].Name != "Shop" {
+		t.Fatalf("answer has Seq %d and manifests %v", resp.Seq, resp.Manifests)
+	}
+	var kinds []string
+	for _, p := range resp.Manifests[0].Parts {
+		kinds = append(kinds, p.Kind)
+	}
+	if d := cmp.Diff([]string{"service", "products", "subscriptions", "backends", "api", "api"}, kinds); d != "" {
+		t.Error(d)
+	}
+	two := 2
+	check := func(want, got any) {
+		t.Helper()
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+	check(snapshot.Service{
+		ID: shop, Name: "Shop", Location: "West Europe", Tier: "Premium",
+		Hosts: []snapshot.Host{
+			{Name: "shop.example.test", Default: true, CertificatePEM: "cert of shop.example.test", KeyPEM: "key of shop.example.test"},
+			{Name: "127.9.0.1"},
+		},
+		Policy: &snapshot.Policy{ID: shop + "/policies/policy", XML: "<policies>me{{nobody}}</policies>"},
+	}, held[snapshot.Service](m, shop, "service", shop))
+	check([]snapshot.Product{{
+		ID: shop + "/products/gold", Name: "gold", DisplayName: "Gold", Published: true, SubscriptionRequired: true,
+		ApprovalRequired: true, SubscriptionsLimit: &two, APIs: []string{shop + "/apis/Books"},
+		Policy: &snapshot.Policy{ID: shop + "/products/gold/policies/policy", XML: "<product/>"},
+	}}, held[[]snapshot.Product](m, shop, "products", shop))
+	check([]snapshot.Subscription{{
+		ID: shop + "/subscriptions/s1", Name: "s1", DisplayName: "One", Scope: shop + "/products/gold", State: "active",
+		PrimaryKey: "k1", SecondaryKey: "k2", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}}, held[[]snapshot.Subscription](m, shop, "subscriptions", shop))
+	check([]snapshot.Backend{{
+		ID: shop + "/backends/be", Name: "be", URL: "https://b.example", Protocol: "http", SkipChain: true,
+		Header: map[string][]string{"X": {"me!"}}, AuthScheme: "Basic", AuthParameter: "p",
+	}}, held[[]snapshot.Backend](m, shop, "backends", shop))
+	check(snapshot.API{
+		ID: shop + "/apis/Books", Name: "Books", DisplayName: "Books", Path: "books", Revision: "1", Current: true,
+		ServiceURL: "http://b.example", Protocols: []string{"http", "https"},
+		KeyHeader: "Ocp-Apim-Subscription-Key", KeyQuery: "subscription-key",
+		Policy: &snapshot.Policy{ID: shop + "/apis/Books/policies/policy", XML: "<api/>"},
+		Operations: []snapshot.Operation{
+			{ID: shop + "/apis/Books/operations/add", Name: "add", DisplayName: "Add", Method: "POST", URLTemplate: "/"},
+			{
+				ID: shop + "/apis/Books/operations/get", Name: "get", DisplayName: "Get", Method: "GET", URLTemplate: "/{id}",
+				Policy: &snapshot.Policy{ID: shop + "/apis/Books/operations/get/policies/policy", XML: "<operation>me</operation>"},
+			},
+		},
+	}, held[snapshot.API](m, shop, "api", shop+"/apis/Books"))
+}
+
+// Each change re-makes exactly the parts that it touches.
+func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	for _, c := range []struct {
+		name, id, doc string
+		want          []string
+	}{
+		{"API operation", shop + "/apis/Books/operations/get", `{"properties":{"method":"GET","urlTemplate":"/x/{id}"}}`, []string{"api Books"}},
+		{"new API", shop + "/apis/Films", `{"properties":{"path":"films"}}`, []string{"api Films"}},
+		{"policy of an API", shop + "/apis/Music/policies/policy", policyJSON("<a>{{One}}</a>"), []string{"api Music"}},
+		{"unused named value", shop + "/namedValues/a", `{"properties":{"displayName":"Two","value":"2"}}`, nil},
+		{"named value that was missing", shop + "/namedValues/b", `{"properties":{"displayName":"One","value":"1"}}`, []string{"api Music"}},
+		{"used named value", shop + "/namedValues/b", `{"properties":{"displayName":"One","value":"11"}}`, []string{"api Music"}},
+		{"renamed named value", shop + "/namedValues/b", `{"properties":{"displayName":"Three","value":"11"}}`, nil}, // the machine still holds that form
+		{"service policy", shop + "/policies/policy", policyJSON("<p/>"), []string{"service Shop"}},
+		{"product", shop + "/products/p", `{"properties":{"displayName":"P"}}`, []string{"products Shop"}},
+		{"link", shop + "/products/p/apis/films", `{}`, []string{"products Shop"}},
+		{"same part again", shop + "/products/p/apis/nothing", `{}`, nil},
+		{"subscription", shop + "/subscriptions/s", `{"properties":{"scope":"/apis"}}`, []string{"subscriptions Shop"}},
+		{"backend", shop + "/backends/b", `{"properties":{"url":"http://x"}}`, []string{"backends Shop"}},
+		{"something else", shop + "/groups/g", `{"properties":{}}`, nil},
+	} {
+		seq := w.put(c.id, c.doc)
+		resp := m.poll()
+		if resp.Seq != seq {
+			t.Errorf("%s: Seq %d, want %d", c.name, resp.Seq, seq)
+		}
+		if d := cmp.Diff(c.want, m.sent); d != "" {
+			t.Errorf("%s: parts sent (-want +got):\n%s", c.name, d)
+		}
+	}
+	if got := held[snapshot.API](m, shop, "api", shop+"/apis/Music").Policy.XML; got != "<a>{{One}}</a>" {
+		t.Errorf("after the renaming the policy is %s", got)
+	}
+	w.remove(shop+"/apis/Films", shop+"/products/p")
+	m.poll()
+	for _, p := range m.last[shop].Parts {
+		if p.ID == shop+"/apis/Films" {
+			t.Error("the part of a deleted API is still there")
+		}
+	}
+}
+
+func TestPoll_WaitsForAChangeOfItsService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(shopDocuments()...)
+	w.put(group+"other", premium)
+	w.run()
+	m := w.machine(shop, "")
+	m.poll()
+	answer := make(chan *snapshot.PollResponse, 1)
+	go func() {
+		resp, err := w.pub.Poll(context.Background(), m.req)
+		if err != nil {
+			t.Error(err)
+		}
+		answer <- resp
+	}()
+	w.put(group+"other/apis/x", `{"properties":{}}`)
+	seq := w.put(shop+"/apis/Music/policies/policy", policyJSON("<a/>"))
+	select {
+	case resp := <-answer:
+		m.take(resp)
+		if resp.Seq != seq || !slices.Equal(m.sent, []string{"api Music"}) {
+			t.Errorf("got Seq %d with %v, want %d with api Music", resp.Seq, m.sent, seq)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("a change did not end the poll")
+	}
+}
+
+func TestPoll_TimesOutWithTheNewestSeq(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{PollTimeout: time.Millisecond})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	seq := w.put(group+"other", premium)
+	resp := m.poll()
+	if d := cmp.Diff(&snapshot.PollResponse{Seq: seq, Parts: map[string][]byte{}}, resp); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPoll_StatusOfTheService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	w.setStatus(shop, `{"hosting":{"vips":[{"id":"v","address":"127.9.0.2"}]}}`)
+	m.poll()
+	want := []snapshot.Host{{Name: "shop.apim.localhost", Default: true}, {Name: "127.9.0.2"}}
+	if d := cmp.Diff(want, held[snapshot.Service](m, shop, "service", shop).Hosts); d != "" {
+		t.Error(d)
+	}
+	seq := w.setStatus(shop, `{"epoch":7,"hosting":{"vips":[{"id":"v","address":"127.9.0.2"}]}}`)
+	if resp := m.poll(); resp.Seq != seq || len(resp.Manifests) != 0 {
+		t.Errorf("got Seq %d and %d manifests, want %d and none", resp.Seq, len(resp.Manifests), seq)
+	}
+}
+
+func TestPoll_SharedWorkerGetsItsLocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	const consumption = `{"location":"West Europe","sku":{"name":"Consumption"},"properties":{}}`
+	w.put(
+		group+"a", consumption, group+"b", consumption, group+"c", premium,
+		group+"d", strings.Replace(consumption, "West Europe", "North Europe", 1),
+	)
+	m := w.machine("", "westeurope")
+	m.poll()
+	names := func() (out []string) {
+		for id := range m.req.Have {
+			out = append(out, lastSegment(id))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if d := cmp.Diff([]string{"a", "b"}, names()); d != "" {
+		t.Fatal(d)
+	}
+	w.remove(group + "a")
+	w.put(group+"c", consumption)
+	resp := m.poll()
+	if d := cmp.Diff([]string{group + "a"}, resp.Gone); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"b", "c"}, names()); d != "" {
+		t.Error(d)
+	}
+	w.put(group+"b", premium)
+	if resp := m.poll(); !slices.Equal(resp.Gone, []string{group + "b"}) {
+		t.Errorf("gone = %v, want b, which changed its tier", resp.Gone)
+	}
+}
+
+func TestPoll_DeletedServiceIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	seq := w.remove(shop)
+	resp := m.poll()
+	if d := cmp.Diff(&snapshot.PollResponse{Seq: seq, Gone: []string{shop}, Parts: map[string][]byte{}}, resp); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPoll_UnreadableDocumentKeepsItsLastGoodForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(append(shopDocuments(), shop+"/subscriptions/s", `{"properties":{"primaryKey":"k"}}`)...)
+	m := w.machine(shop, "")
+	m.poll()
+	before := held[snapshot.API](m, shop, "api", shop+"/apis/Books")
+	w.put(
+		shop+"/apis/Books/operations/get", `{"properties":{"urlTemplate":7}}`,
+		shop+"/subscriptions/s", `{"properties":{"primaryKey":{"$sealed":"of another key"}}}`,
+		shop+"/apis/Music", `{"properties":{"path":"tunes"}}`,
+	)
+	m.poll()
+	if d := cmp.Diff([]string{"api Music"}, m.sent); d != "" {
+		t.Errorf("parts sent (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(before, held[snapshot.API](m, shop, "api", shop+"/apis/Books")); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(w.logs.String(), "operations/get") || !strings.Contains(w.logs.String(), "unseal "+shop) {
+		t.Errorf("the log does not name the documents:\n%s", w.logs)
+	}
+	// A machine that comes later gets the last good form too.
+	late := w.machine(shop, "")
+	late.poll()
+	if d := cmp.Diff(before, held[snapshot.API](late, shop, "api", shop+"/apis/Books")); d != "" {
+		t.Error(d)
+	}
+	w.put(shop+"/apis/Books/operations/get", `{"properties":{"method":"GET","urlTemplate":"/new"}}`)
+	m.poll()
+	if got := held[snapshot.API](m, shop, "api", shop+"/apis/Books").Operations[1].URLTemplate; got != "/new" {
+		t.Errorf("after the repair the template is %s", got)
+	}
+}
+
+func TestPoll_WithoutALastGoodFormTheRestIsPublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(append(shopDocuments(), shop+"/apis/Books/operations/get", `[]`, shop+"/apis/Music", `"x"`)...)
+	m := w.machine(shop, "")
+	m.poll()
+	api := held[snapshot.API](m, shop, "api", shop+"/apis/Books")
+	if len(api.Operations) != 1 || api.Operations[0].Name != "add" {
+		t.Errorf("API operations = %v, want add alone", api.Operations)
+	}
+	if n := len(m.last[shop].Parts); n != 5 {
+		t.Errorf("%d parts, want 5: Music cannot be made", n)
+	}
+}
+
+func TestPoll_NeedsNoCache(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{CacheBytes: 1})
+	w.put(shopDocuments()...)
+	for range 2 {
+		m := w.machine(shop, "")
+		if m.poll(); len(m.sent) != 6 {
+			t.Errorf("%d parts were sent, want 6", len(m.sent))
+		}
+	}
+}
+
+func TestPoll_LargeAnswersAreSplitByService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{AnswerBytes: 1})
+	for i := range 3 {
+		w.put(fmt.Sprintf("%ss%d", group, i), `{"location":"westeurope","sku":{"name":"Consumption"}}`)
+	}
+	m := w.machine("", "West Europe")
+	for i := range 3 {
+		if resp := m.poll(); len(resp.Manifests) != 1 || (resp.Seq != 0) != (i == 2) {
+			t.Errorf("answer %d: %d manifests, Seq %d", i, len(resp.Manifests), resp.Seq)
+		}
+	}
+}
+
+// A log that no longer reaches back makes the publisher read everything again.
+func TestPoll_AfterAResetOfTheLog(t *testing.T) {
+	t.Parallel()
+	w := openWorld(t, Options{}, sqlite.Options{Tombstones: 1})
+	w.put(shopDocuments()...)
+	w.put(group+"other", premium)
+	m := w.machine(shop, "")
+	m.poll()
+	for i := range 50 {
+		id := fmt.Sprintf("%s/groups/g%d", shop, i)
+		w.put(id, `{}`)
+		w.remove(id)
+	}
+	w.remove(shop+"/apis/Music", group+"other")
+	if _, reset, err := w.st.Changes(t.Context(), m.req.Seq, 1); err != nil || !reset {
+		t.Fatalf("reset = %v, %v; the test needs one", reset, err)
+	}
+	m.poll()
+	if n := len(m.last[shop].Parts); n != 5 || len(m.sent) != 0 {
+		t.Errorf("%d parts, %v sent; want 5 and none", n, m.sent)
+	}
+	if n := len(w.pub.services); n != 1 {
+		t.Errorf("%d services are known, want 1", n)
+	}
+}
+
+func TestPoll_CertificateIsRenewed(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	w := newWorld(t, Options{Certificate: func(context.Context, string) (string, string, error) {
+		n := calls.Add(1)
+		if n == 1 {
+			return "", "", errors.New("not yet")
+		}
+		return fmt.Sprint("cert ", n), "key", nil
+	}})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	if got := held[snapshot.Service](m, shop, "service", shop).Hosts[0].CertificatePEM; got != "" {
+		t.Fatalf("got %q", got)
+	}
+	m.poll() // what failed is tried again
+	if got := held[snapshot.Service](m, shop, "service", shop).Hosts[0].CertificatePEM; got != "cert 2" {
+		t.Errorf("got %q, want cert 2", got)
+	}
+	w.put(CertificatePrefix+"shop.apim.localhost", `{}`)
+	m.poll()
+	if got := held[snapshot.Service](m, shop, "service", shop).Hosts[0].CertificatePEM; got != "cert 3" {
+		t.Errorf("got %q, want cert 3", got)
+	}
+}
+
+func TestMachines_ShowsTheNewestReports(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{MaxReports: 1})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	m.req.Refused = []snapshot.Refusal{{ID: shop + "/policies/policy", Digest: "d", Reason: "r"}}
+	w.setStatus(shop, `{"epoch":1}`)
+	req := m.req
+	m.poll()
+	second := w.machine(shop, "")
+	second.req.Machine = "m2" // one more than is kept
+	second.poll()
+	got := w.pub.Machines()
+	if len(got) != 1 || got[0].At.IsZero() {
+		t.Fatalf("reports = %v", got)
+	}
+	got[0].At = time.Time{}
+	want := Report{Machine: "m1", Service: shop, Seq: req.Seq, Have: req.Have, Refused: req.Refused}
+	if d := cmp.Diff(want, got[0]); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	seq := w.put(shopDocuments()...)
+	stop := w.run()
+	srv := httptest.NewServer(w.pub.Handler())
+	t.Cleanup(srv.Close)
+	post := func(body string) (int, snapshot.PollResponse) {
+		resp, err := http.Post(srv.URL+snapshot.PollPath, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return 0, snapshot.PollResponse{}
+		}
+		defer resp.Body.Close()
+		var v snapshot.PollResponse
+		_ = json.NewDecoder(resp.Body).Decode(&v)
+		return resp.StatusCode, v
+	}
+	for body, want := range map[string]int{"{": 400, "{}": 400, `{"machine":"m"}`: 400, `{"machine":"m","service":"` + shop + `"}`: 200} {
+		if got, _ := post(body); got != want {
+			t.Errorf("%s: status %d, want %d", body, got, want)
+		}
+	}
+	_, v := post(`{"machine":"m","service":"` + shop + `"}`)
+	if v.Seq != seq || len(v.Manifests) != 1 || len(v.Parts) != 4 { // three are empty lists and have one digest
+		t.Fatalf("got Seq %d, %d manifests, %d parts", v.Seq, len(v.Manifests), len(v.Parts))
+	}
+	// A poll that waits ends when the publisher does.
+	status := make(chan int, 1)
+	go func() {
+		b, _ := json.Marshal(snapshot.PollRequest{Machine: "m", Service: shop, Seq: v.Seq, Have: map[string]string{shop: v.Manifests[0].Digest()}})
+		got, _ := post(string(b))
+		status <- got
+	}()
+	stop()
+	select {
+	case got := <-status:
+		if got != http.StatusServiceUnavailable {
+			t.Errorf("status %d, want 503", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the poll did not end")
+	}
+}

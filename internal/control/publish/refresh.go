@@ -1,0 +1,307 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/policy"
+	"github.com/portico-dev/portico/internal/snapshot"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// A draft is a part that was read but is not encoded yet.
+type draft struct {
+	id    string
+	value any
+	uses  map[string]bool
+	// errs are the documents that could not be read; without them the value is incomplete.
+	errs  []error
+	hosts []string // of the service part: names that need a certificate
+	again bool     // what failed may go well next time, though no document changes
+}
+
+// refresh makes the stale parts of a service again and returns the bytes of those, by digest. Nothing is lost when it
+// fails: what was stale stays so.
+func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]byte, err error) {
+	if err := s.making.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.making.give()
+	p.mu.Lock()
+	todo := s.stale
+	s.stale = fresh()
+	parts, named := maps.Clone(s.parts), maps.Clone(s.named)
+	p.mu.Unlock()
+	if todo.none() {
+		return nil, nil
+	}
+	made = map[string][]byte{}
+	again, err := p.remake(ctx, s, todo, parts, named, made)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		s.stale.add(todo)
+		return nil, fmt.Errorf("make snapshot of %s: %w", s.id, err)
+	}
+	s.parts, s.named = parts, named
+	s.manifest = manifestOf(s.id, parts)
+	s.digest = s.manifest.Digest()
+	maps.Copy(s.stale.parts, again)
+	for digest, data := range made {
+		p.cache.put(digest, data)
+	}
+	return made, nil
+}
+
+// remake changes parts and named to what they should be, and says which parts are worth another attempt.
+func (p *Publisher) remake(
+	ctx context.Context, s *service, todo staleness, parts map[partKey]part, named map[string]string, made map[string][]byte,
+) (again map[partKey]bool, err error) {
+	drafts := map[partKey]*draft{} // nil: the part is gone
+	err = p.st.View(ctx, func(r store.Reader) error {
+		b := &builder{p: p, r: r, service: s.id}
+		keys, err := b.keys(todo, parts, named)
+		if err != nil {
+			return err
+		}
+		for key := range keys {
+			d, err := b.draft(key)
+			if err != nil {
+				return err
+			}
+			drafts[key] = d
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	again = map[partKey]bool{}
+	for key, d := range drafts {
+		if d == nil {
+			delete(parts, key)
+			continue
+		}
+		if err := p.finish(ctx, key, d, parts, made); err != nil {
+			return nil, err
+		}
+		if d.again {
+			again[key] = true
+		}
+	}
+	return again, nil
+}
+
+// finish encodes a draft. Where documents were unreadable, the last good form stays, if there still is one; else what
+// could be read is better than nothing.
+func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, parts map[partKey]part, made map[string][]byte) error {
+	p.addCertificates(ctx, d)
+	old, had := parts[key]
+	for _, err := range d.errs {
+		p.log.ErrorContext(ctx, "document cannot be published, keeping the last good form",
+			slog.String("part", key.kind), slog.String("id", d.id), slog.Bool("last_good", had), slog.Any("error", err))
+	}
+	if len(d.errs) > 0 && had {
+		if data, ok := p.data(old); ok {
+			old.kept, old.uses = data, d.uses
+			parts[key] = old
+			return nil
+		}
+	}
+	if d.value == nil {
+		delete(parts, key)
+		return nil
+	}
+	data, digest, err := snapshot.Encode(d.value)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", d.id, err)
+	}
+	made[digest] = data
+	parts[key] = part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: digest}, uses: d.uses}
+	return nil
+}
+
+// addCertificates asks for the certificates of hosts. It does so outside any transaction, because a certificate that
+// does not exist yet is made and stored.
+func (p *Publisher) addCertificates(ctx context.Context, d *draft) {
+	if p.opt.Certificate == nil || len(d.hosts) == 0 {
+		return
+	}
+	svc := d.value.(snapshot.Service)
+	for i, h := range svc.Hosts {
+		if !slices.Contains(d.hosts, h.Name) {
+			continue
+		}
+		cert, key, err := p.opt.Certificate(ctx, h.Name)
+		if err != nil {
+			d.again = true
+			d.errs = append(d.errs, fmt.Errorf("certificate of %s: %w", h.Name, err))
+			continue
+		}
+		svc.Hosts[i].CertificatePEM, svc.Hosts[i].KeyPEM = cert, key
+	}
+	d.value = svc
+}
+
+// data returns the bytes of a part while they are in memory.
+func (p *Publisher) data(pt part) ([]byte, bool) {
+	if pt.kept != nil {
+		return pt.kept, true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cache.get(pt.ref.Digest)
+}
+
+// manifestOf lists parts in an order that depends on nothing else.
+func manifestOf(id string, parts map[partKey]part) snapshot.Manifest {
+	keys := slices.SortedFunc(maps.Keys(parts), func(a, b partKey) int {
+		return cmp.Or(cmp.Compare(rank(a.kind), rank(b.kind)), strings.Compare(a.api, b.api))
+	})
+	m := snapshot.Manifest{Format: snapshot.Format, Service: id, Name: lastSegment(id)}
+	for _, k := range keys {
+		m.Parts = append(m.Parts, parts[k].ref)
+	}
+	return m
+}
+
+func rank(kind string) int {
+	return slices.Index([]string{
+		snapshot.KindService, snapshot.KindProducts, snapshot.KindSubscriptions, snapshot.KindBackends, snapshot.KindAPI,
+	}, kind)
+}
+
+// A builder reads the documents of one service in one consistent state.
+type builder struct {
+	p       *Publisher
+	r       store.Reader
+	service string            // resource ID
+	values  map[string]string // of named values by lower-case display name; nil until one is needed
+	broken  []error           // named values that could not be read
+}
+
+// keys says which parts must be made, and brings named up to date.
+func (b *builder) keys(todo staleness, parts map[partKey]part, named map[string]string) (map[partKey]bool, error) {
+	keys := maps.Clone(todo.parts)
+	if todo.all {
+		return keys, b.allKeys(keys, parts, named)
+	}
+	touched := map[string]bool{}
+	for key := range todo.named {
+		if old, ok := named[key]; ok {
+			touched[old] = true
+		}
+		d, err := b.r.Get(key)
+		if errors.Is(err, store.ErrNotFound) {
+			delete(named, key)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		named[key] = b.displayName(d)
+		touched[named[key]] = true
+	}
+	for key, pt := range parts {
+		for name := range pt.uses {
+			if touched[name] {
+				keys[key] = true
+			}
+		}
+	}
+	return keys, nil
+}
+
+func (b *builder) allKeys(keys map[partKey]bool, parts map[partKey]part, named map[string]string) error {
+	for key := range parts { // those that are gone will be found to be
+		keys[key] = true
+	}
+	for _, key := range []partKey{servicePart, productsPart, subscriptionsPart, backendsPart} {
+		keys[key] = true
+	}
+	apis, err := b.list(typeAPI, b.service)
+	if err != nil {
+		return err
+	}
+	for _, d := range apis {
+		keys[partKey{snapshot.KindAPI, strings.ToLower(lastSegment(d.ID))}] = true
+	}
+	values, err := b.list(typeNamedValue, b.service)
+	if err != nil {
+		return err
+	}
+	clear(named)
+	for _, d := range values {
+		named[store.Key(d.ID)] = b.displayName(d)
+	}
+	return nil
+}
+
+func (b *builder) list(typ, below string) ([]store.Document, error) {
+	return b.r.List(store.Query{Type: typ, Prefix: below})
+}
+
+// displayName is the name by which texts refer to a named value. A document that cannot be read has none; the part
+// that needs it says so.
+func (b *builder) displayName(d store.Document) string {
+	var doc namedValueDocument
+	if err := b.p.decode(d, &doc); err != nil {
+		return ""
+	}
+	return strings.ToLower(doc.Properties.DisplayName)
+}
+
+// lookup returns the value of a named value. Names are compared without case.
+func (b *builder) lookup(name string) (value string, ok bool, err error) {
+	if b.values == nil {
+		if err := b.loadValues(); err != nil {
+			return "", false, err
+		}
+	}
+	value, ok = b.values[strings.ToLower(name)]
+	return value, ok, nil
+}
+
+func (b *builder) loadValues() error {
+	docs, err := b.list(typeNamedValue, b.service)
+	if err != nil {
+		return err
+	}
+	b.values = map[string]string{}
+	for _, d := range docs {
+		var doc namedValueDocument
+		if err := b.p.decode(d, &doc); err != nil {
+			b.broken = append(b.broken, err)
+		} else if doc.Properties.Value != nil {
+			b.values[strings.ToLower(doc.Properties.DisplayName)] = *doc.Properties.Value
+		}
+	}
+	return nil
+}
+
+// substitute puts named values into a text and notes in d which ones it mentions. A name without a value stays as it
+// is, unless it could be that of a named value which cannot be read: then d is incomplete.
+func (b *builder) substitute(d *draft, text string) (string, error) {
+	if !strings.Contains(text, "{{") {
+		return text, nil
+	}
+	var failed error
+	out, missing := policy.Substitute(text, func(name string) (string, bool) {
+		d.uses[strings.ToLower(name)] = true
+		value, ok, err := b.lookup(name)
+		if err != nil {
+			failed = err
+		}
+		return value, ok
+	})
+	if len(missing) > 0 {
+		d.errs = append(d.errs, b.broken...)
+	}
+	return out, failed
+}

@@ -1,0 +1,187 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/snapshot"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Types of the documents that snapshots are made of.
+const (
+	typeService      = "microsoft.apimanagement/service"
+	typeProduct      = typeService + "/products"
+	typeProductAPI   = typeProduct + "/apis"
+	typeSubscription = typeService + "/subscriptions"
+	typeNamedValue   = typeService + "/namedvalues"
+	typeBackend      = typeService + "/backends"
+	typeAPI          = typeService + "/apis"
+	typeOperation    = typeAPI + "/operations"
+
+	// CertificatePrefix begins the IDs of the documents that hold host certificates.
+	CertificatePrefix = "/portico/certificates/"
+)
+
+// A partKey names a part within a service: its kind and, for an API, the last segment of its ID in lower case.
+type partKey struct{ kind, api string }
+
+var (
+	servicePart       = partKey{kind: snapshot.KindService}
+	productsPart      = partKey{kind: snapshot.KindProducts}
+	subscriptionsPart = partKey{kind: snapshot.KindSubscriptions}
+	backendsPart      = partKey{kind: snapshot.KindBackends}
+)
+
+// A part is what is known of a part of the manifest. Its bytes are in the cache, or can be made again; those of a last
+// good form cannot and are kept here.
+type part struct {
+	ref  snapshot.PartRef
+	uses map[string]bool // names of named values that its texts mention, lower case, whether they exist or not
+	kept []byte
+}
+
+// staleness says what must be made again.
+type staleness struct {
+	all   bool
+	parts map[partKey]bool
+	named map[string]bool // keys of named value documents that changed
+}
+
+func (s staleness) none() bool { return !s.all && len(s.parts) == 0 && len(s.named) == 0 }
+
+func (s *staleness) add(o staleness) {
+	s.all = s.all || o.all
+	maps.Copy(s.parts, o.parts)
+	maps.Copy(s.named, o.named)
+}
+
+func fresh() staleness { return staleness{parts: map[partKey]bool{}, named: map[string]bool{}} }
+
+// A service is what the Publisher keeps of one service. Publisher.mu guards its fields.
+type service struct {
+	id          string
+	making      turn // held by whoever makes its parts
+	location    string
+	consumption bool
+
+	seq   int64 // of the newest change of any of its documents
+	stale staleness
+	parts map[partKey]part
+	named map[string]string // key of a named value document to its display name, lower case
+	// manifest holds the parts in their order; digest is empty until it was made once.
+	manifest snapshot.Manifest
+	digest   string
+}
+
+func newService(id string) *service {
+	s := &service{id: id, making: newTurn(), parts: map[partKey]part{}, named: map[string]string{}, stale: fresh()}
+	s.stale.all = true
+	return s
+}
+
+// mark notes what a change touches. The caller holds mu.
+func (p *Publisher) mark(ctx context.Context, c store.Change, docs map[string]store.Document) {
+	key := store.Key(c.ID)
+	if host, ok := strings.CutPrefix(key, CertificatePrefix); ok {
+		p.markHost(host, c.Seq)
+		return
+	}
+	if c.Type == typeService {
+		d, there := docs[key]
+		if c.Deleted || !there {
+			delete(p.services, key)
+			return
+		}
+		s := p.services[key]
+		if s == nil {
+			s = newService(d.ID)
+			p.services[key] = s
+		}
+		s.seq = max(s.seq, c.Seq)
+		s.stale.parts[servicePart] = true
+		p.describe(ctx, s, d)
+		return
+	}
+	serviceKey, rest := splitService(key)
+	s := p.services[serviceKey]
+	if s == nil {
+		return
+	}
+	s.seq = max(s.seq, c.Seq)
+	s.touch(key, rest)
+}
+
+// describe takes over what decides which machines get a service. The caller holds mu.
+func (p *Publisher) describe(ctx context.Context, s *service, d store.Document) {
+	var doc serviceDocument
+	if err := json.Unmarshal(d.Desired, &doc); err != nil {
+		p.log.ErrorContext(ctx, "service document cannot be read", slog.String("id", d.ID), slog.Any("error", err))
+		return
+	}
+	s.location = normalLocation(doc.Location)
+	s.consumption = strings.EqualFold(doc.SKU.Name, string(platform.Consumption))
+}
+
+// touch marks the parts that a document below the service belongs to. rest is the lower-case path below the service.
+func (s *service) touch(key, rest string) {
+	segs := strings.Split(rest, "/")
+	switch segs[0] {
+	case "policies":
+		s.stale.parts[servicePart] = true
+	case "subscriptions":
+		s.stale.parts[subscriptionsPart] = true
+	case "backends":
+		s.stale.parts[backendsPart] = true
+	case "products":
+		s.stale.parts[productsPart] = true
+	case "namedvalues":
+		s.stale.named[key] = true
+	case "apis":
+		if len(segs) < 2 {
+			return
+		}
+		s.stale.parts[partKey{snapshot.KindAPI, segs[1]}] = true
+		if len(segs) == 2 { // products list the APIs that exist
+			s.stale.parts[productsPart] = true
+		}
+	}
+}
+
+// markHost marks the services that answer to a host whose certificate changed. The caller holds mu.
+func (p *Publisher) markHost(host string, seq int64) {
+	for _, s := range p.services {
+		if hostName(s.id, p.opt.Domain) == host {
+			s.seq = max(s.seq, seq)
+			s.stale.parts[servicePart] = true
+		}
+	}
+}
+
+// splitService cuts the key of a document below a service into the service's key and the rest.
+func splitService(key string) (service, rest string) {
+	const marker = "/providers/" + typeService + "/"
+	i := strings.Index(key, marker)
+	if i < 0 {
+		return "", ""
+	}
+	name, rest, ok := strings.Cut(key[i+len(marker):], "/")
+	if !ok {
+		return "", ""
+	}
+	return key[:i+len(marker)+len(name)], rest
+}
+
+// hostName is the default host name of a service.
+func hostName(serviceID, domain string) string {
+	return strings.ToLower(lastSegment(serviceID) + "." + domain)
+}
+
+func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+
+// normalLocation is the form in which locations are compared: westeurope.
+func normalLocation(l string) string { return strings.ToLower(strings.ReplaceAll(l, " ", "")) }
