@@ -277,7 +277,7 @@ func (p *parser) badName() {
 
 // push opens an element: it takes its place in the tree and gets its path.
 func (p *parser) push(st *Statement) {
-	f := &frame{st: st, counts: map[string]int{}}
+	f := &frame{st: st}
 	parent := p.top()
 	switch {
 	case parent == nil:
@@ -289,6 +289,9 @@ func (p *parser) push(st *Statement) {
 		parent.markup = true
 	default:
 		parent.st.Children = append(parent.st.Children, st)
+		if parent.counts == nil {
+			parent.counts = map[string]int{}
+		}
 		parent.counts[st.Name]++
 		st.Path = p.path(parent.st, fmt.Sprintf("%s[%d]", st.Name, parent.counts[st.Name]))
 	}

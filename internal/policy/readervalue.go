@@ -165,7 +165,8 @@ func (p *parser) expression(st *Statement, at int, delim byte) *Expression {
 	return p.made(&Expression{Source: w.source, start: at, end: p.i, escaped: w.escaped, delim: delim})
 }
 
-// read finds the expression as the format has it. One that is written raw in an xml document is told as such, once.
+// read finds the expression as the format has it. One that is written raw in an xml document is told as such, once,
+// unless named values brought it in: those know nothing of the format they end up in.
 func (p *parser) read(st *Statement, at int, delim byte) written {
 	if p.doc.Format == RawXML {
 		return readRaw(p.s[at:], delim)
@@ -176,6 +177,9 @@ func (p *parser) read(st *Statement, at int, delim byte) written {
 	}
 	raw := readRaw(p.s[at:], delim)
 	if next := skipSpace(p.s, at+raw.end); raw.end > 0 && next < len(p.s) && p.s[next] == delim {
+		if p.doc.src.substituted(at, at+raw.end) {
+			return raw
+		}
 		p.note(st.Name, at, "The expression is not XML-escaped; escape it, or send the document in format 'rawxml'.")
 		return raw
 	}

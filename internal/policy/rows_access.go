@@ -283,10 +283,14 @@ func validateEntraToken() Row {
 
 func validateClientCertificate() Row {
 	identity := &Element{Name: "identity", Attrs: []Attr{
-		{Name: "thumbprint", Type: String}, {Name: "serial-number", Type: String},
-		{Name: "common-name", Type: String}, {Name: "subject", Type: String},
-		{Name: "dns-name", Type: String}, {Name: "issuer-subject", Type: String},
-		{Name: "issuer-thumbprint", Type: String}, {Name: "issuer-certificate-id", Type: String},
+		{Name: "thumbprint", Type: String},
+		{Name: "serial-number", Type: String},
+		{Name: "common-name", Type: String},
+		{Name: "subject", Type: String},
+		{Name: "dns-name", Type: String},
+		{Name: "issuer-subject", Type: String},
+		{Name: "issuer-thumbprint", Type: String},
+		{Name: "issuer-certificate-id", Type: String},
 	}}
 	identities := &Element{Name: "identities", Children: []Child{{Name: "identity", Min: 1, Max: 10, Element: identity}}}
 	return Row{

@@ -140,6 +140,12 @@ func (s *Source) original(from, to int) string {
 	return s.Submitted[a:max(a, b)]
 }
 
+// substituted says whether a named value was put into Text[from:to].
+func (s *Source) substituted(from, to int) bool {
+	n := sort.Search(len(s.pieces), func(i int) bool { return s.pieces[i].at+s.pieces[i].size > from })
+	return n < len(s.pieces) && s.pieces[n].at < to
+}
+
 // place is the line and column of an offset into Submitted.
 func (s *Source) place(offset int) Position {
 	var c cursor

@@ -56,10 +56,18 @@ func TestSource_Position(t *testing.T) {
 		t.Fatalf("Text = %q, want %q", s.Text, want)
 	}
 	want := []policy.Position{
-		{Line: 1, Column: 1}, {Line: 1, Column: 1}, // é has two bytes
-		{Line: 1, Column: 2}, {Line: 1, Column: 11}, {Line: 1, Column: 12},
-		{Line: 2, Column: 10}, {Line: 2, Column: 10}, {Line: 2, Column: 10}, {Line: 2, Column: 10}, {Line: 2, Column: 10},
-		{Line: 2, Column: 19}, {Line: 2, Column: 20},
+		{Line: 1, Column: 1},
+		{Line: 1, Column: 1}, // é has two bytes
+		{Line: 1, Column: 2},
+		{Line: 1, Column: 11},
+		{Line: 1, Column: 12},
+		{Line: 2, Column: 10},
+		{Line: 2, Column: 10},
+		{Line: 2, Column: 10},
+		{Line: 2, Column: 10},
+		{Line: 2, Column: 10},
+		{Line: 2, Column: 19},
+		{Line: 2, Column: 20},
 	}
 	for offset, p := range want {
 		if offset == 1 {
