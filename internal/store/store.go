@@ -19,6 +19,9 @@ import (
 // ErrNotFound is what Get returns for a document that does not exist.
 var ErrNotFound = errors.New("document not found")
 
+// ErrClosed is what the methods of a closed Store return.
+var ErrClosed = errors.New("store is closed")
+
 // A Document is one stored thing.
 type Document struct {
 	// ID is a resource ID ("/subscriptions/…") or, for the platform's own records, "/portico/…". It is
@@ -83,8 +86,9 @@ type Store interface {
 	// when f changed nothing). When f returns an error nothing is changed and Update returns that error.
 	// Transactions run one after another; those that wait share one fsync. f must not call the Store.
 	Update(ctx context.Context, f func(Tx) error) (int64, error)
-	// Changes lists at most limit changes after a Seq, oldest first, one per document (its newest). When the
-	// log no longer reaches back to after, reset is true and the caller must read everything again.
+	// Changes lists changes after a Seq, oldest first, one per document (its newest). It stops after the transaction
+	// that reaches limit (0: none) and never splits one, so that going on after the last Seq misses nothing. When the
+	// log does not reach to after, reset is true, there are no changes, and the caller must read everything again.
 	Changes(ctx context.Context, after int64, limit int) (changes []Change, reset bool, err error)
 	// Wait returns when the newest Seq is greater than after, or with ctx's error.
 	Wait(ctx context.Context, after int64) (int64, error)

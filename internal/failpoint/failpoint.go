@@ -1,0 +1,18 @@
+// Package failpoint marks the places where a crash matters, so that crash tests can kill the process exactly there.
+//
+// In an ordinary build Hit does nothing and costs nothing. A program built with the tag failpoint obeys two variables
+// of its environment:
+//
+//	PORTICO_FAILPOINT_LOG=FILE   append the name of every point that is reached to FILE, one a line
+//	PORTICO_FAILPOINT=NAME:N     on reaching NAME for the N-th time (from 1), die by SIGKILL
+//
+// Each process counts for itself. The log is written before the process dies and with one write a line, so that
+// several processes may share a file and the point that killed one is its last line.
+//
+// A crash test builds the program with the tag, runs its scenario once with the log to learn which points exist and
+// how often each is reached, then runs the scenario once for each of them: started with PORTICO_FAILPOINT it dies
+// there, started again without it must carry on; every answer that the test got before the crash must still hold.
+// Uniting the logs of all runs gives the histogram of points that were hit.
+//
+// Names are lower case with dots, from the large to the small: "store.commit.before".
+package failpoint
