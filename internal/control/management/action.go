@@ -1,0 +1,134 @@
+package management
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// action answers a POST below an instance: the last segment of the path is its name.
+func (q *request) action() (*reply, *arm.Error) {
+	n := len(q.id.Types) - 1
+	row, ok := q.engine.Row(q.id.Provider + "/" + strings.Join(q.id.Types[:n], "/"))
+	if !ok {
+		return nil, q.noSuchType()
+	}
+	a, ok := row.Action(q.id.Types[n], q.version)
+	if !ok {
+		return nil, q.noSuchType()
+	}
+	q.row, q.id.Types = row, q.id.Types[:n]
+	q.canonicalTypes()
+	if err := q.checkVersion(); err != nil {
+		return nil, err
+	}
+	switch a.Name {
+	case "migrateToStv2":
+		return q.migrate()
+	case "listSecrets":
+		return q.secrets("primaryKey", "secondaryKey")
+	case "listValue":
+		return q.secrets("value")
+	case "regeneratePrimaryKey":
+		return q.regenerate("primaryKey")
+	case "regenerateSecondaryKey":
+		return q.regenerate("secondaryKey")
+	}
+	return nil, q.noSuchType()
+}
+
+// secrets answers with properties that a GET hides.
+func (q *request) secrets(names ...string) (*reply, *arm.Error) {
+	out := map[string]any{}
+	err := q.view(func(t store.Reader) error {
+		p, err := q.locate(t)
+		if err != nil {
+			return err
+		}
+		if err := q.readable(p); err != nil {
+			return err
+		}
+		if p.doc == nil {
+			return q.notFound(q.row, p.id)
+		}
+		o, err := q.engine.Open(*p.doc)
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if v := o.Get("properties." + n); v != nil {
+				out[n] = v
+			}
+		}
+		q.header.Set("ETag", arm.QuoteETag(p.doc.ETag))
+		return nil
+	})
+	return &reply{status: http.StatusOK, body: out}, err
+}
+
+// regenerate gives a subscription a new key.
+func (q *request) regenerate(name string) (*reply, *arm.Error) {
+	err := q.update(func(tx store.Tx) error {
+		p, err := q.existing(tx)
+		if err != nil {
+			return err
+		}
+		o, err := q.engine.Open(*p.doc)
+		if err != nil {
+			return err
+		}
+		o.Set("properties."+name, resource.NewKey())
+		d, err := q.engine.Document(q.row, p.doc.ID, o, p.doc)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Put(d)
+		return err
+	})
+	return &reply{status: http.StatusNoContent}, err
+}
+
+// extension answers the facts that Portico adds to a service, below providers/Portico.Hosting.
+func (q *request) extension() (*reply, *arm.Error) {
+	outer := *q.id.Scope
+	if !strings.EqualFold(q.id.Provider, Hosting) {
+		return nil, problem(http.StatusNotFound, "InvalidResourceNamespace", "The resource namespace '%s' is invalid.", q.id.Provider)
+	}
+	f := q.opt.Extensions[strings.ToLower(q.id.TypePath())]
+	if f == nil || !q.id.IsCollection() || !strings.EqualFold(outer.Type(), resource.APIM+"/service") || outer.IsCollection() {
+		return nil, q.noSuchType()
+	}
+	if q.r.Method != http.MethodGet {
+		return nil, q.noSuchMethod()
+	}
+	q.id = outer
+	q.row, _ = q.engine.Row(outer.Type())
+	q.canonicalTypes()
+	q.id.Subscription = q.opt.Subscription.ID
+	id := ""
+	if err := q.view(func(t store.Reader) error {
+		p, err := q.locate(t)
+		if err == nil && p.doc == nil {
+			err = q.notFound(q.row, p.id)
+		}
+		id = p.safeID()
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	raw, err := f(q.r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	return &reply{status: http.StatusOK, body: raw}, nil
+}
+
+func (p *place) safeID() string {
+	if p == nil {
+		return ""
+	}
+	return p.id
+}

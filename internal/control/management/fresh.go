@@ -1,0 +1,73 @@
+package management
+
+import (
+	"time"
+
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/policy"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// starterPolicy is that of the sample product. Azure's also has a quota, which is not built.
+const starterPolicy = `<policies>
+    <inbound>
+        <rate-limit calls="5" renewal-period="60" />
+        <base />
+    </inbound>
+    <backend>
+        <base />
+    </backend>
+    <outbound>
+        <base />
+    </outbound>
+    <on-error>
+        <base />
+    </on-error>
+</policies>`
+
+// fresh writes what a new service comes with: the global policy, the built-in subscription, and two sample products.
+// The API echo-api is left out, because its backend is on the Internet; so are products in the tier Consumption.
+func (w *serviceWrite) fresh(tx store.Tx, d store.Document) error {
+	rawxml := func(text string) resource.Object {
+		return resource.Object{"properties": map[string]any{"format": "rawxml", "value": text}}
+	}
+	docs := []struct {
+		path, id string
+		object   resource.Object
+	}{
+		{"service/policies", "/policies/policy", rawxml(policy.DefaultGlobal)},
+		{"service/subscriptions", "/subscriptions/master", resource.Object{"properties": map[string]any{
+			"displayName": "Built-in all-access subscription", "scope": d.ID, "state": "active", "allowTracing": true,
+			"createdDate": resource.Timestamp(time.Now()), "primaryKey": resource.NewKey(), "secondaryKey": resource.NewKey(),
+		}}},
+	}
+	if w.wish.Tier != platform.Consumption {
+		docs = append(docs, []struct {
+			path, id string
+			object   resource.Object
+		}{
+			{"service/products", "/products/starter", sampleProduct("Starter", "For trying the APIs out: five calls a minute.", false)},
+			{"service/products/policies", "/products/starter/policies/policy", rawxml(starterPolicy)},
+			{"service/products", "/products/unlimited", sampleProduct("Unlimited", "Without limits. Subscriptions need an administrator's approval.", true)},
+		}...)
+	}
+	for _, x := range docs {
+		row, _ := w.engine.Row(resource.APIM + "/" + x.path)
+		child, err := w.engine.Document(row, d.ID+x.id, x.object, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Put(child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sampleProduct(name, description string, approval bool) resource.Object {
+	return resource.Object{"properties": map[string]any{
+		"displayName": name, "description": description, "terms": "", "subscriptionRequired": true,
+		"approvalRequired": approval, "subscriptionsLimit": int64(1), "state": "published",
+	}}
+}

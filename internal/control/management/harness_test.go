@@ -1,0 +1,237 @@
+package management_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/control/management"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+	"github.com/portico-dev/portico/internal/store/sqlite"
+)
+
+const (
+	subscriptionID = "00000000-0000-0000-0000-000000000000"
+	groupPath      = "/subscriptions/" + subscriptionID + "/resourceGroups/rg1"
+	servicePath    = groupPath + "/providers/Microsoft.ApiManagement/service/apimService1"
+	newest         = "2024-05-01"
+)
+
+// textSealer hides a secret well enough to see that it is not stored in the clear, and that contexts matter.
+type textSealer struct{}
+
+func (textSealer) Seal(plain []byte, context string) (string, error) {
+	return base64.StdEncoding.EncodeToString([]byte(context + "\x00" + string(plain))), nil
+}
+
+func (textSealer) Open(sealed, context string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, err
+	}
+	plain, ok := strings.CutPrefix(string(b), context+"\x00")
+	if !ok {
+		return nil, errors.New("sealed for another place")
+	}
+	return []byte(plain), nil
+}
+
+// A world is a management API on a real listener and a real store.
+type world struct {
+	t       *testing.T
+	store   store.Store
+	handler *management.Handler
+	url     string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "portico.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := management.New(options(st))
+	srv := httptest.NewServer(h)
+	t.Cleanup(func() {
+		srv.Close()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{t: t, store: st, handler: h, url: srv.URL}
+}
+
+func options(st store.Store) management.Options {
+	n := 0
+	return management.Options{
+		Store: st, Sealer: textSealer{}, TenantID: "11111111-1111-1111-1111-111111111111",
+		Subscription: management.Subscription{ID: subscriptionID, DisplayName: "Portico"},
+		Authenticate: func(r *http.Request) (management.Principal, *arm.Error) {
+			if r.Header.Get("Authorization") != "Bearer good" {
+				return management.Principal{}, &arm.Error{Status: http.StatusUnauthorized, Code: "AuthenticationFailed", Message: "Authentication failed. The 'Authorization' header is missing."}
+			}
+			return management.Principal{ObjectID: "22222222-2222-2222-2222-222222222222", Kind: "app"}, nil
+		},
+		Challenge: func(*http.Request, *arm.Error) string { return `Bearer authorization_uri="http://login/tenant"` },
+		URLs: func(f resource.ServiceFacts) resource.URLs {
+			host := f.Name + ".apim.localhost"
+			return resource.URLs{Gateway: "http://" + host, GatewayHost: host}
+		},
+		AllocateIP: func(string) (string, error) { n++; return fmt.Sprintf("127.9.0.%d", n), nil },
+		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){
+			"units": func(_ context.Context, service string) (json.RawMessage, *arm.Error) {
+				return json.RawMessage(`{"service":"` + service + `"}`), nil
+			},
+		},
+	}
+}
+
+// An answer is a response taken apart.
+type answer struct {
+	Status int
+	Header http.Header
+	Raw    string
+	Body   resource.Object
+}
+
+func (a answer) code() string { return a.Body.Text("error.code") }
+
+// text digs in the body.
+func (a answer) text(path string) string { return a.Body.Text(path) }
+
+// do sends a request; headers come in pairs. The api-version is the newest unless the path has one.
+func (w *world) do(method, path, body string, headers ...string) answer {
+	w.t.Helper()
+	if !strings.Contains(path, "api-version") {
+		sep := "?"
+		if strings.Contains(path, "?") {
+			sep = "&"
+		}
+		path += sep + "api-version=" + newest
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer good")
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a := answer{Status: resp.StatusCode, Header: resp.Header, Raw: string(raw), Body: resource.Object{}}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	_ = dec.Decode(&a.Body) // XML and empty bodies are looked at as Raw
+	return a
+}
+
+// want sends a request and fails unless the status is the one.
+func (w *world) want(status int, method, path, body string, headers ...string) answer {
+	w.t.Helper()
+	a := w.do(method, path, body, headers...)
+	if a.Status != status {
+		w.t.Fatalf("%s %s: status %d, want %d\nsent: %s\ngot: %s", method, path, a.Status, status, body, a.Raw)
+	}
+	return a
+}
+
+func (w *world) seq() int64 {
+	w.t.Helper()
+	var n int64
+	if err := w.store.View(w.t.Context(), func(r store.Reader) error { n = r.Seq(); return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// settle does for all running operations of services what the hosting plane would have done.
+func (w *world) settle() {
+	w.t.Helper()
+	_, err := w.store.Update(w.t.Context(), func(tx store.Tx) error {
+		running, err := lro.Running(tx)
+		if err != nil {
+			return err
+		}
+		for _, op := range running {
+			if !strings.HasPrefix(op.Kind, "service.") {
+				continue
+			}
+			if op.Kind != management.DeleteService {
+				d, err := tx.Get(op.Target)
+				if err != nil {
+					return err
+				}
+				var st platform.ServiceStatus
+				if err := json.Unmarshal(d.Status, &st); err != nil {
+					return err
+				}
+				st.ProvisioningState, st.TargetProvisioningState, st.Operation, st.Previous = "Succeeded", "", "", nil
+				if st.Wish.Platform != platform.MTv1 {
+					st.Hosting = platform.State{Sets: []platform.Set{{ID: "s", Platform: st.Wish.Platform}}, VIPs: []platform.VIP{{ID: "v", Address: "127.0.0.9", Sets: []string{"s"}}}}
+				}
+				if d.Status, err = json.Marshal(st); err != nil {
+					return err
+				}
+				if _, err := tx.Put(d); err != nil {
+					return err
+				}
+			}
+			if err := lro.Finish(tx, op, lro.Succeeded, nil, time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+const developerBody = `{"location":"West Europe","sku":{"name":"Developer","capacity":1},"properties":{"publisherEmail":"a@b.c","publisherName":"Contoso"}}`
+
+// withGroup makes the resource group, withService the service too, active.
+func (w *world) withGroup() *world {
+	w.t.Helper()
+	w.want(201, "PUT", groupPath+"?api-version=2021-04-01", `{"location":"westeurope"}`)
+	return w
+}
+
+func (w *world) withService() *world {
+	w.t.Helper()
+	w.withGroup()
+	w.want(201, "PUT", servicePath, developerBody)
+	w.settle()
+	return w
+}
+
+func (w *world) withAPI() *world {
+	w.t.Helper()
+	w.withService()
+	w.want(201, "PUT", servicePath+"/apis/echo", `{"properties":{"displayName":"Echo","path":"echo","serviceUrl":"http://127.0.0.1:1","protocols":["http"]}}`)
+	return w
+}

@@ -1,0 +1,152 @@
+// Package management answers the Azure Resource Manager API over HTTP. What types there are and what their bodies hold
+// is in package resource; this package routes, authenticates, opens transactions, applies preconditions, and starts
+// long-running operations. Everything a request changes is one transaction; a refused request changes nothing.
+//
+// Start reading at Handler.ServeHTTP (serve.go), then route.go, entity.go and service.go.
+package management
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// A Principal is who makes a request.
+type Principal struct {
+	ObjectID string
+	AppID    string
+	Kind     string // "app" or "user"
+}
+
+// Options are what the management API needs from the rest of the program. Store, Sealer, TenantID, Subscription and
+// Authenticate must be set.
+type Options struct {
+	Store  store.Store
+	Log    *slog.Logger
+	Sealer resource.Sealer
+
+	// TenantID and Subscription are the one tenant and the one Azure subscription that exist.
+	TenantID     string
+	Subscription Subscription
+	// Locations are where resources may be; nil means DefaultLocations. The first is the one that answers.
+	Locations []resource.Location
+
+	// Authenticate says who makes a request. An error is answered with the header that Challenge returns.
+	Authenticate func(*http.Request) (Principal, *arm.Error)
+	// Challenge is the value of WWW-Authenticate for a 401.
+	Challenge func(*http.Request, *arm.Error) string
+
+	// Decide and ParseTier are platform's when nil.
+	Decide    func(platform.Request) (platform.Wish, *arm.Error)
+	ParseTier func(string) (platform.Tier, bool)
+	// CheckPolicy reads a policy document in a format, gives it in raw form, and says what is wrong with it; nil means
+	// the function CheckPolicy.
+	CheckPolicy func(xml, format, scope, tier string, namedValue func(name string) (string, bool), backendExists func(id string) bool) (raw string, details []arm.ErrorDetail)
+	// PolicyXML turns a raw policy document into one whose expressions are escaped; nil means PolicyXML.
+	PolicyXML func(raw string) string
+	// URLs are the addresses in a service's body; nil shows none.
+	URLs func(resource.ServiceFacts) resource.URLs
+	// AllocateIP gives a public IP address resource its address; nil refuses such resources.
+	AllocateIP func(id string) (string, error)
+	// AddressDomain is the suffix of the DNS names of public IP addresses; empty means "cloudapp.localhost".
+	AddressDomain string
+	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units".
+	Extensions map[string]func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
+
+	// MaxBody bounds a request body after decompression, in bytes; 0 means 16 MiB.
+	MaxBody int64
+	// RetryAfter is what pollers of long-running operations are told; rounded up to whole seconds.
+	RetryAfter time.Duration
+	// SoftDelete is how long a deleted service can be restored; 0 means 48 hours.
+	SoftDelete time.Duration
+	// BaseURL is the scheme and host for absolute URLs; nil takes them from the request.
+	BaseURL func(*http.Request) string
+}
+
+// A Subscription is an Azure subscription.
+type Subscription struct {
+	ID          string
+	DisplayName string
+}
+
+// DefaultLocations are the locations that exist when none are configured.
+func DefaultLocations() []resource.Location {
+	zones := []string{"1", "2", "3"}
+	return []resource.Location{
+		{Name: "westeurope", Display: "West Europe", Zones: zones},
+		{Name: "northeurope", Display: "North Europe", Zones: zones},
+		{Name: "eastus", Display: "East US", Zones: zones},
+		{Name: "eastus2", Display: "East US 2", Zones: zones},
+		{Name: "centralus", Display: "Central US", Zones: zones},
+		{Name: "southcentralus", Display: "South Central US", Zones: zones},
+		{Name: "westus", Display: "West US"},
+		{Name: "westus2", Display: "West US 2", Zones: zones},
+		{Name: "uksouth", Display: "UK South", Zones: zones},
+		{Name: "germanywestcentral", Display: "Germany West Central", Zones: zones},
+		{Name: "swedencentral", Display: "Sweden Central", Zones: zones},
+		{Name: "japaneast", Display: "Japan East", Zones: zones},
+	}
+}
+
+// A Handler serves the management API.
+type Handler struct {
+	opt    Options
+	log    *slog.Logger
+	engine *resource.Engine
+	env    *resource.Env
+}
+
+// New returns the management API.
+func New(opt Options) *Handler {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Locations == nil {
+		opt.Locations = DefaultLocations()
+	}
+	if opt.MaxBody == 0 {
+		opt.MaxBody = 16 << 20
+	}
+	if opt.SoftDelete == 0 {
+		opt.SoftDelete = 48 * time.Hour
+	}
+	if opt.AddressDomain == "" {
+		opt.AddressDomain = "cloudapp.localhost"
+	}
+	if opt.PolicyXML == nil {
+		opt.PolicyXML = PolicyXML
+	}
+	if opt.CheckPolicy == nil {
+		opt.CheckPolicy = CheckPolicy
+	}
+	if opt.Decide == nil {
+		opt.Decide = platform.Decide
+	}
+	if opt.ParseTier == nil {
+		opt.ParseTier = platform.ParseTier
+	}
+	if opt.URLs == nil {
+		opt.URLs = func(resource.ServiceFacts) resource.URLs { return resource.URLs{} }
+	}
+	if opt.BaseURL == nil {
+		opt.BaseURL = baseURL
+	}
+	return &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer), env: &resource.Env{
+		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, URLs: opt.URLs,
+		AllocateIP: opt.AllocateIP, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
+	}}
+}
+
+func baseURL(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}

@@ -1,0 +1,36 @@
+package management
+
+import (
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/policy"
+)
+
+// CheckPolicy reads a policy document with its named values put in and compares it with the catalogue. The raw form
+// it returns still refers to named values by name. It is what Options.CheckPolicy is when nil.
+func CheckPolicy(xml, format, scope, tier string, namedValue func(name string) (string, bool), backendExists func(id string) bool) (raw string, details []arm.ErrorDetail) {
+	f := policy.Format(format)
+	doc, found := policy.ParseSource(policy.NewSource(xml, namedValue), f)
+	if len(found) == 0 {
+		found = doc.Check(policy.CheckOptions{Scope: policy.Scope(scope), Tier: tier, BackendExists: backendExists})
+	}
+	raw = xml
+	if len(found) == 0 && f != policy.RawXML {
+		plain, wrong := policy.Parse(xml, f)
+		if found = wrong; len(wrong) == 0 {
+			raw = plain.Text(policy.RawXML)
+		}
+	}
+	for _, x := range found {
+		details = append(details, arm.ErrorDetail{Code: "ValidationError", Target: x.Element, Message: x.Detail()})
+	}
+	return raw, details
+}
+
+// PolicyXML escapes the expressions of a raw policy document. It is what Options.PolicyXML is when nil.
+func PolicyXML(raw string) string {
+	doc, found := policy.Parse(raw, policy.RawXML)
+	if len(found) > 0 {
+		return raw
+	}
+	return doc.Text(policy.XML)
+}

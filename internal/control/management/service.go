@@ -1,0 +1,334 @@
+package management
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Kinds of the long-running operations of a service. The hosting plane runs them.
+const (
+	CreateService  = "service.create"
+	UpdateService  = "service.update"
+	MigrateService = "service.migrate"
+	DeleteService  = "service.delete"
+)
+
+// putService creates, replaces or patches a service. What changes its compute becomes a long-running operation that
+// is started in the same transaction; anything else is done at once.
+func (q *request) putService(patch bool) (*reply, *arm.Error) {
+	body, fresh, err := q.content(patch)
+	if err != nil {
+		return nil, err
+	}
+	rep := &reply{status: http.StatusOK}
+	err = q.update(func(tx store.Tx) error {
+		p, err := q.locate(tx)
+		if err != nil {
+			return err
+		}
+		if err := q.writable(p); err != nil {
+			return err
+		}
+		if patch && p.doc == nil {
+			return q.notFound(q.row, p.id)
+		}
+		w := &serviceWrite{request: q, tx: tx, place: p, creating: p.doc == nil}
+		w.change = resource.Change{Row: q.row, Version: q.version, New: fresh.Clone(), Engine: q.engine, Env: q.env, ID: p.id, Name: q.id.Name(), Tree: tx}
+		if err := w.build(body, patch); err != nil {
+			return err
+		}
+		d, op, err := w.store()
+		if err != nil {
+			return err
+		}
+		if w.creating {
+			rep.status = http.StatusCreated
+		} else if op != nil && patch {
+			rep.status = http.StatusAccepted
+		}
+		if op != nil {
+			q.monitors(d.ID, op.Name).SetHeaders(q.header)
+		}
+		rep.body, err = q.show(nil, d, q.query)
+		return err
+	})
+	return rep, err
+}
+
+// A serviceWrite is one PUT or PATCH of a service inside its transaction.
+type serviceWrite struct {
+	*request
+	tx       store.Tx
+	place    *place
+	change   resource.Change
+	creating bool
+	status   platform.ServiceStatus
+	wish     platform.Wish
+	restored *store.Document // the record of the soft-deleted service that is brought back
+}
+
+// build makes and checks the new object and the wish.
+func (w *serviceWrite) build(body []byte, patch bool) error {
+	c := &w.change
+	if w.creating {
+		if err := w.claimName(); err != nil {
+			return err
+		}
+	} else {
+		w.status = serviceStatus(w.place.doc)
+		if w.status.Operation != "" {
+			return locked(w.place.doc.ID)
+		}
+		old, err := w.engine.Open(*w.place.doc)
+		if err != nil {
+			return err
+		}
+		c.Old, c.Name = old, lastSegment(w.place.doc.ID)
+	}
+	if patch {
+		var err *arm.Error
+		if c.New, err = w.engine.Patch(w.row, w.version, c.Old, body); err != nil {
+			return err
+		}
+		c.New.SetDefault("location", c.Old.Text("location"))
+	}
+	if err := w.checkLocation(c, w.place); err != nil {
+		return err
+	}
+	if err := c.Finish(); err != nil {
+		return err
+	}
+	return w.decide()
+}
+
+// decide asks platform what the service becomes.
+func (w *serviceWrite) decide() error {
+	o := w.change.New
+	tier, ok := w.opt.ParseTier(o.Text("sku.name"))
+	if ok {
+		o.Set("sku.name", string(tier))
+	} else {
+		tier = platform.Tier(o.Text("sku.name"))
+	}
+	units, _ := o.Number("sku.capacity")
+	r := platform.Request{
+		APIVersion: string(w.version), Tier: tier, Units: int(units), Zones: o.Texts("zones"),
+		VirtualNetworkType: o.Text("properties.virtualNetworkType"), PublicIPAddressID: o.Text("properties.publicIpAddressId"),
+	}
+	if !w.creating {
+		r.Old = &w.status.Wish
+	}
+	if r.PublicIPAddressID != "" {
+		r.PublicIPSKU = w.addressSKU(r.PublicIPAddressID)
+	}
+	wish, err := w.opt.Decide(r)
+	if err != nil {
+		return err
+	}
+	w.wish = wish
+	return nil
+}
+
+func (w *serviceWrite) addressSKU(id string) string {
+	if parsed, err := arm.ParseID(id); err != nil || !strings.EqualFold(parsed.Type(), resource.Network+"/publicIPAddresses") {
+		return ""
+	}
+	d, err := get(w.tx, id)
+	if err != nil || d == nil {
+		return ""
+	}
+	o, err := w.engine.Open(*d)
+	if err != nil {
+		return ""
+	}
+	return o.Text("sku.name")
+}
+
+// claimName refuses a name that another service has, or had and may get back.
+func (w *serviceWrite) claimName() error {
+	name := w.change.Name
+	services, err := w.tx.List(store.Query{Type: strings.ToLower(resource.APIM + "/service")})
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(services, func(d store.Document) bool { return strings.EqualFold(lastSegment(d.ID), name) }) {
+		return problem(http.StatusConflict, "ServiceAlreadyExists", "Api service already exists: %s", name)
+	}
+	deleted, err := findDeleted(w.tx, name)
+	if err != nil {
+		return err
+	}
+	restore := w.change.New.Flag("properties.restore")
+	switch {
+	case deleted == nil && restore:
+		return problem(http.StatusBadRequest, "InvalidParameters", "The service %s is not soft-deleted and cannot be restored.", name)
+	case deleted == nil:
+		return nil
+	case !restore:
+		return problem(http.StatusConflict, "ServiceAlreadyExistsInSoftDeletedState", "Api service %s was soft-deleted. In order to create the new service with the same name, you have to either undelete the service or purge it. See https://aka.ms/apimsoftdelete.", name)
+	}
+	return w.restore(deleted)
+}
+
+// restore puts what was deleted in the place of the body: all other properties are ignored.
+func (w *serviceWrite) restore(deleted *store.Document) error {
+	var rec resource.DeletedService
+	if err := json.Unmarshal(deleted.Desired, &rec); err != nil {
+		return fmt.Errorf("read %s: %w", deleted.ID, err)
+	}
+	if !arm.SameID(rec.Properties.ServiceID, w.place.id) {
+		return problem(http.StatusBadRequest, "InvalidParameters", "The soft-deleted service %s can only be restored as '%s'.", w.change.Name, rec.Properties.ServiceID)
+	}
+	w.place.id = rec.Properties.ServiceID
+	o, err := w.engine.Open(store.Document{ID: w.place.id, Type: strings.ToLower(w.row.Type()), Desired: rec.Service})
+	if err != nil {
+		return err
+	}
+	w.restored, w.change.New, w.change.ID = deleted, o, w.place.id
+	return nil
+}
+
+// store writes the document, and starts the operation if compute has to change.
+func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
+	d, err := w.engine.Document(w.row, w.place.id, w.change.New, w.place.doc)
+	if err != nil {
+		return d, nil, err
+	}
+	now := time.Now().UTC()
+	st := w.status
+	var op *lro.Operation
+	switch {
+	case w.creating:
+		op, st = &lro.Operation{Kind: CreateService}, platform.ServiceStatus{
+			ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: now, CreatedBy: w.who.name(), Wish: w.wish,
+		}
+	case !sameWish(st.Wish, w.wish) || st.ProvisioningState == "Failed":
+		was := st.Wish
+		op = &lro.Operation{Kind: UpdateService}
+		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, w.wish
+	case string(d.Desired) == string(w.place.doc.Desired):
+		return *w.place.doc, nil, nil // nothing changed, nothing is written
+	}
+	st.ModifiedAt, st.ModifiedBy = now, w.who.name()
+	if d, err = w.start(w.tx, d, st, op, now); err != nil {
+		return d, op, err
+	}
+	if w.creating && w.restored == nil {
+		if err := w.fresh(w.tx, d); err != nil {
+			return d, op, err
+		}
+	}
+	if w.restored != nil {
+		if err := w.tx.Delete(w.restored.ID); err != nil {
+			return d, op, err
+		}
+	}
+	return d, op, nil
+}
+
+// start writes a service document with its status and, unless op is nil, the operation that the status names.
+func (q *request) start(tx store.Tx, d store.Document, st platform.ServiceStatus, op *lro.Operation, now time.Time) (store.Document, error) {
+	if op != nil {
+		op.Target, op.APIVersion, op.Started = d.ID, string(q.version), now
+		started, err := lro.Start(tx, *op)
+		if err != nil {
+			return d, err
+		}
+		*op = started
+		st.Operation = op.Name
+	}
+	status, err := json.Marshal(st)
+	if err != nil {
+		return d, fmt.Errorf("encode status of %s: %w", d.ID, err)
+	}
+	d.Status = status
+	return tx.Put(d)
+}
+
+// sameWish compares what two wishes make of compute. How an address is treated matters only when something moves.
+func sameWish(a, b platform.Wish) bool {
+	return a.Platform == b.Platform && a.Tier == b.Tier && a.Units == b.Units && a.Gateway == b.Gateway && a.Gone == b.Gone &&
+		slices.Equal(slices.Sorted(slices.Values(a.Zones)), slices.Sorted(slices.Values(b.Zones)))
+}
+
+func (p Principal) name() string {
+	if p.ObjectID != "" {
+		return p.ObjectID
+	}
+	return p.AppID
+}
+
+func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+
+// monitors are the URLs of an operation on a service.
+func (q *request) monitors(resourceID, name string) arm.Monitors {
+	return arm.Monitors{Base: q.base, Resource: resourceID, Name: name, Version: q.version, RetryAfter: q.opt.RetryAfter}
+}
+
+// migrate starts a migration to stv2. Everything but the platform stays.
+func (q *request) migrate() (*reply, *arm.Error) {
+	body, err := q.readBody()
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Mode *string `json:"mode"`
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &in); err != nil {
+			return nil, badBody(err)
+		}
+	}
+	mode := platform.AddressMode("")
+	if in.Mode != nil {
+		mode = platform.AddressMode(*in.Mode)
+	}
+	err = q.update(func(tx store.Tx) error {
+		p, err := q.existing(tx)
+		if err != nil {
+			return err
+		}
+		st := serviceStatus(p.doc)
+		if st.Operation != "" {
+			return locked(p.doc.ID)
+		}
+		wish, derr := q.opt.Decide(platform.Request{APIVersion: string(q.version), Old: &st.Wish, Tier: st.Wish.Tier, Units: st.Wish.Units, Zones: st.Wish.Zones, Migrate: true, Address: mode})
+		if derr != nil {
+			return derr
+		}
+		now, was, op := time.Now().UTC(), st.Wish, lro.Operation{Kind: MigrateService}
+		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, wish
+		st.ModifiedAt, st.ModifiedBy = now, q.who.name()
+		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {
+			return err
+		}
+		q.monitors(p.doc.ID, op.Name).SetHeaders(q.header)
+		return nil
+	})
+	return &reply{status: http.StatusAccepted}, err
+}
+
+// existing locates a service that must exist, for a write.
+func (q *request) existing(tx store.Tx) (*place, error) {
+	p, err := q.locate(tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.writable(p); err != nil {
+		return nil, err
+	}
+	if p.doc == nil {
+		return nil, q.notFound(q.row, p.id)
+	}
+	return p, nil
+}

@@ -1,0 +1,210 @@
+package resource
+
+import (
+	"strings"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Env holds what rows need from the rest of the program. Every function is set by whoever builds the management API.
+type Env struct {
+	// CheckPolicy reads a policy document, gives it in raw form, and says what is wrong with it.
+	CheckPolicy func(xml, format, scope, tier string, namedValue func(name string) (string, bool), backendExists func(id string) bool) (raw string, details []arm.ErrorDetail)
+	// PolicyXML turns a raw document into one with its expressions escaped.
+	PolicyXML func(raw string) string
+	// Import reads an API description. Required query parameters become template parameters unless they stay.
+	Import func(format, value string, requiredQueryStays bool) (*Imported, *arm.Error)
+	// URLs are the addresses of a service.
+	URLs func(ServiceFacts) URLs
+	// AllocateIP gives a public IP address resource its address.
+	AllocateIP func(id string) (string, error)
+	// AddressDomain is the suffix of the DNS names of public IP addresses.
+	AddressDomain string
+	// Locations are the places where resources may be.
+	Locations []Location
+}
+
+// Imported is what an API description says.
+type Imported struct {
+	DisplayName, Description, ServiceURL string
+	Protocols                            []string
+	Operations                           []ImportedOperation
+}
+
+// An ImportedOperation is one API operation; Name is its last name segment.
+type ImportedOperation struct {
+	Name       string
+	Properties map[string]any
+}
+
+// ServiceFacts is what the addresses of a service depend on.
+type ServiceFacts struct {
+	ID, Name string
+	Location string // normalised
+	Status   platform.ServiceStatus
+}
+
+// URLs are the addresses in the body of a service. Empty ones are not shown.
+type URLs struct {
+	Gateway, GatewayRegional, Portal, DeveloperPortal, Management, SCM string
+	// GatewayHost is the default host name.
+	GatewayHost string
+}
+
+// A Location is a place where resources may be.
+type Location struct {
+	Name    string // westeurope
+	Display string // West Europe
+	Zones   []string
+}
+
+// NormalLocation is the form in which locations are compared.
+func NormalLocation(s string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(s), " ", ""))
+}
+
+// Location finds a location by either of its names.
+func (env *Env) Location(s string) (Location, bool) {
+	for _, l := range env.Locations {
+		if l.Name == NormalLocation(s) {
+			return l, true
+		}
+	}
+	return Location{}, false
+}
+
+// A Rule says what is wrong with a change, beyond what fields can say.
+type Rule func(*Change) []arm.ErrorDetail
+
+// A Change is one write in the making.
+type Change struct {
+	Row     *Row
+	Version arm.Version
+	ID      string // canonical
+	Name    string // last segment, without ";rev="
+	// Revision is the number after ";rev=" in the URL of an API; empty for none.
+	Revision string
+	Old      Object // nil for a creation
+	New      Object
+	Tree     store.Reader
+	Engine   *Engine
+	Env      *Env
+	// Imported is what Prepare read from the body.
+	Imported *Imported
+	// Checked remembers a policy check made before the transaction.
+	Checked *PolicyCheck
+}
+
+// Creating says whether nothing is there yet.
+func (c *Change) Creating() bool { return c.Old == nil }
+
+// Service is the ID of the service that the entity belongs to.
+func (c *Change) Service() string { return ServiceID(c.ID) }
+
+// ServiceID cuts a child's ID down to its service's. It returns "" for an ID outside a service.
+func ServiceID(id string) string {
+	const mark = "/providers/microsoft.apimanagement/service/"
+	i := strings.Index(strings.ToLower(id), mark)
+	if i < 0 {
+		return ""
+	}
+	rest := id[i+len(mark):]
+	if j := strings.IndexByte(rest, '/'); j >= 0 {
+		rest = rest[:j]
+	}
+	return id[:i+len(mark)] + rest
+}
+
+// Tier is the SKU name of the service; empty when it cannot be read.
+func (c *Change) Tier() string {
+	d, err := c.Tree.Get(c.Service())
+	if err != nil {
+		return ""
+	}
+	o, err := parseObject(d.Desired)
+	if err != nil {
+		return ""
+	}
+	return o.Text("sku.name")
+}
+
+// Exists says whether there is such a document.
+func (c *Change) Exists(id string) bool {
+	_, err := c.Tree.Get(id)
+	return err == nil
+}
+
+// Siblings lists the documents of a type below an ID with what their clients asked for.
+func (c *Change) Siblings(fullType, below string) ([]store.Document, []Object) {
+	docs, err := c.Tree.List(store.Query{Type: strings.ToLower(fullType), Prefix: below})
+	if err != nil {
+		return nil, nil
+	}
+	objects := make([]Object, len(docs))
+	for i, d := range docs {
+		objects[i], _ = parseObject(d.Desired)
+	}
+	return docs, objects
+}
+
+// Finish completes and checks the new object: what an older api-version could not express is kept, defaults are
+// filled, then every rule speaks.
+func (c *Change) Finish() *arm.Error {
+	if c.Old != nil {
+		c.Engine.keep(c.Row, c.Version, c.Old, c.New)
+	}
+	if c.Row.Complete != nil {
+		c.Row.Complete(c)
+	}
+	setDefaults(c.Row, c.New)
+	var found []arm.ErrorDetail
+	for _, rule := range c.Row.Rules {
+		found = append(found, rule(c)...)
+	}
+	if len(found) > 0 {
+		return arm.Invalid(found...)
+	}
+	return nil
+}
+
+// A Removal is one deletion in the making.
+type Removal struct {
+	ID      string
+	Object  Object
+	Query   func(name string) string
+	Tree    store.Reader
+	Version arm.Version
+	// Also lists IDs that go too, each with everything below it.
+	Also []string
+}
+
+// CheckName says what is wrong with a name.
+func (r *Row) CheckName(name string) []arm.ErrorDetail {
+	param := r.NameParam
+	for _, fixed := range r.NameIs {
+		if strings.EqualFold(fixed, name) {
+			return nil
+		}
+	}
+	switch {
+	case len(r.NameIs) > 0:
+		return []arm.ErrorDetail{Finding(param, "'%s' is not a valid value of '%s'. Possible values: %s.", name, param, strings.Join(r.NameIs, ", "))}
+	case len(name) < max(r.NameMin, 1) || r.NameMax > 0 && len(name) > r.NameMax:
+		return []arm.ErrorDetail{Finding(param, "'%s' must be between %d and %d characters. You entered %d characters.", param, max(r.NameMin, 1), r.NameMax, len(name))}
+	case r.NameLike != nil && !r.NameLike.MatchString(name):
+		return []arm.ErrorDetail{Finding(param, "'%s' has the wrong form; it must match %s.", param, r.NameLike)}
+	}
+	return nil
+}
+
+// CanonicalName is the spelling of a name: that of a fixed name, or as the client gave it.
+func (r *Row) CanonicalName(name string) string {
+	for _, fixed := range r.NameIs {
+		if strings.EqualFold(fixed, name) {
+			return fixed
+		}
+	}
+	return name
+}

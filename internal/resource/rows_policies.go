@@ -1,0 +1,154 @@
+package resource
+
+import (
+	"strings"
+
+	"github.com/portico-dev/portico/internal/arm"
+)
+
+// policies is the policy document of a scope.
+func policies(parent string, first arm.Version) *Row {
+	formats := words("xml", "rawxml", "xml-link", "rawxml-link")
+	return &Row{
+		Namespace: APIM, Path: parent + "/policies", Shape: Singleton, Entity: "Policy", Versions: since(apimVersions, first),
+		Verbs: Get | Head | Put | Delete | List, NameParam: "policyId", NameIs: []string{"policy"},
+		Fields: []Field{
+			{Path: "properties.policyContent", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.value"},
+			{Path: "properties.contentFormat", Kind: String, Until: v2019, Enum: formats, As: "properties.format"},
+			{Path: "properties.value", Kind: String, From: v2019, Flags: Required, MinLen: 1},
+			{Path: "properties.format", Kind: String, From: v2019, Enum: formats, Default: "xml"},
+		},
+		Rules:   []Rule{policyCompiles},
+		Compute: showPolicy,
+	}
+}
+
+// showPolicy gives a document the format that the query asks for: escaped unless it says rawxml.
+func showPolicy(s *Shown) {
+	if s.Query != nil && strings.EqualFold(s.Query("format"), "rawxml") {
+		return
+	}
+	s.Object.Set("properties.value", s.Env.PolicyXML(s.Object.Text("properties.value")))
+	s.Object.Set("properties.format", "xml")
+}
+
+// MaxPolicy bounds a policy document, in bytes.
+const MaxPolicy = 512 << 10
+
+// policyCompiles checks a document and puts its raw form in its place.
+func policyCompiles(c *Change) []arm.ErrorDetail {
+	format, value := c.New.Text("properties.format"), c.New.Text("properties.value")
+	if strings.HasSuffix(format, "-link") {
+		return []arm.ErrorDetail{notBuilt("format", "Policies by link (format '"+format+"')")}
+	}
+	if len(value) > MaxPolicy {
+		return []arm.ErrorDetail{Finding("value", "A policy document may have at most %d bytes.", MaxPolicy)}
+	}
+	check := c.Checked
+	if check == nil || !check.holds(c) {
+		check = c.CheckPolicy()
+	}
+	if len(check.details) > 0 {
+		return check.details
+	}
+	c.New = Object{"properties": map[string]any{"format": "rawxml", "value": check.raw}}
+	return nil
+}
+
+// A PolicyCheck is the outcome of a check and what it depended on: it holds as long as that is unchanged.
+type PolicyCheck struct {
+	format, value, tier string
+	values              map[string]lookup
+	backends            map[string]bool
+	raw                 string
+	details             []arm.ErrorDetail
+}
+
+type lookup struct {
+	value string
+	ok    bool
+}
+
+// CheckPolicy compiles the policy of a change against the documents that its Tree shows.
+func (c *Change) CheckPolicy() *PolicyCheck {
+	p := &PolicyCheck{
+		format: c.New.Text("properties.format"), value: c.New.Text("properties.value"), tier: c.Tier(),
+		values: map[string]lookup{}, backends: map[string]bool{},
+	}
+	if p.format == "" {
+		p.format = "xml"
+	}
+	p.raw, p.details = c.Env.CheckPolicy(p.value, p.format, PolicyScope(c.Row.Path), p.tier,
+		func(name string) (string, bool) {
+			v, ok := c.namedValue(name)
+			p.values[name] = lookup{v, ok}
+			return v, ok
+		},
+		func(id string) bool {
+			ok := c.backendExists(id)
+			p.backends[id] = ok
+			return ok
+		})
+	return p
+}
+
+// holds says whether a check would come out the same now.
+func (p *PolicyCheck) holds(c *Change) bool {
+	format := c.New.Text("properties.format")
+	if format == "" {
+		format = "xml"
+	}
+	if p.format != format || p.value != c.New.Text("properties.value") || p.tier != c.Tier() {
+		return false
+	}
+	for name, was := range p.values {
+		if v, ok := c.namedValue(name); (lookup{v, ok}) != was {
+			return false
+		}
+	}
+	for id, was := range p.backends {
+		if c.backendExists(id) != was {
+			return false
+		}
+	}
+	return true
+}
+
+// PolicyScope names the scope of a policy type: global, product, api or operation.
+func PolicyScope(path string) string {
+	switch strings.ToLower(path) {
+	case "service/products/policies":
+		return "product"
+	case "service/apis/policies":
+		return "api"
+	case "service/apis/operations/policies":
+		return "operation"
+	}
+	return "global"
+}
+
+// namedValue finds a named value by its display name: the exact one first, then without case.
+func (c *Change) namedValue(name string) (string, bool) {
+	docs, objects := c.Siblings(APIM+"/service/namedValues", c.Service())
+	found := -1
+	for i, o := range objects {
+		have := o.Text("properties.displayName")
+		if have == name {
+			found = i
+			break
+		}
+		if found < 0 && strings.EqualFold(have, name) {
+			found = i
+		}
+	}
+	if found < 0 {
+		return "", false
+	}
+	o, err := c.Engine.Open(docs[found])
+	if err != nil {
+		return "", false
+	}
+	return o.Text("properties.value"), true
+}
+
+func (c *Change) backendExists(id string) bool { return c.Exists(c.Service() + "/backends/" + id) }

@@ -1,0 +1,268 @@
+package resource
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+var subnetID = regexp.MustCompile(`(?i)^/subscriptions/[^/]*/resourceGroups/[^/]*/providers/Microsoft.(ClassicNetwork|Network)/virtualNetworks/[^/]*/subnets/[^/]*$`)
+
+// service is the API Management service. What makes compute of it is control/management's and the hosting plane's.
+func service() *Row {
+	onOff := words("Enabled", "Disabled")
+	platforms := []Value{{Name: "undetermined"}, {Name: "stv1"}, {Name: "stv2"}, {Name: "mtv1"}, {Name: "stv2.1", From: v2022sep, Older: "stv2"}}
+	return &Row{
+		Namespace: APIM, Path: "service", Shape: Tracked, Entity: "Service", Versions: apimVersions,
+		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "serviceName", NameMax: 50, NameLike: serviceName, NoIfMatch: true,
+		Fields: slices.Concat([]Field{
+			{Path: "location", Kind: String},
+			{Path: "tags", Kind: Map},
+			{Path: "sku.name", Kind: String, Flags: Required},
+			{Path: "sku.capacity", Kind: Int, Until: v2019dec, Min: bound(0), Max: bound(1 << 20)},
+			{Path: "sku.capacity", Kind: Int, From: v2019dec, Flags: Required, Min: bound(0), Max: bound(1 << 20)},
+			{Path: "zones", Kind: Array, From: v2020pre, MaxItems: 16},
+			{Path: "identity.type", Kind: String, Flags: Required, Enum: newer(words("SystemAssigned"), v2019dec, "UserAssigned", "SystemAssigned, UserAssigned", "None")},
+			{Path: "identity.userAssignedIdentities", Kind: Map, Of: Any, From: v2019dec},
+			{Path: "properties.publisherEmail", Kind: String, Flags: Required, MinLen: 1, MaxLen: 100},
+			{Path: "properties.publisherName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 100},
+			{Path: "properties.notificationSenderEmail", Kind: String, MaxLen: 100, Default: "apimgmt-noreply@mail.windowsazure.com"},
+			{Path: "properties.virtualNetworkType", Kind: String, Enum: words("None", "External", "Internal"), Default: "None"},
+			{Path: "properties.virtualNetworkConfiguration.subnetResourceId", Kind: String, Pattern: subnetID},
+			{Path: "properties.customProperties", Kind: Map},
+			{Path: "properties.enableClientCertificate", Kind: Bool, From: v2019},
+			{Path: "properties.disableGateway", Kind: Bool, From: v2019dec, Default: false},
+			{Path: "properties.apiVersionConstraint.minApiVersion", Kind: String, From: v2019dec},
+			{Path: "properties.restore", Kind: Bool, From: v2020pre, Flags: WriteOnly},
+			{Path: "properties.publicIpAddressId", Kind: String, From: v2021jan},
+			{Path: "properties.publicNetworkAccess", Kind: String, From: v2021apr, Enum: onOff, Default: "Enabled"},
+			{Path: "properties.natGatewayState", Kind: String, From: v2022apr, Enum: onOff, Default: "Disabled"},
+			{Path: "properties.configurationApi.legacyApi", Kind: String, From: v2023mar, Enum: onOff, Default: "Enabled"},
+			{Path: "properties.legacyPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
+			{Path: "properties.developerPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
+			{Path: "properties.additionalLocations", Kind: Array, Of: Any},
+			{Path: "properties.privateEndpointConnections", Kind: Array, Of: Any, From: v2021apr},
+		},
+			below("properties.hostnameConfigurations[]",
+				Field{Path: "type", Kind: String, Flags: Required, Enum: newer(newer(words("Proxy", "Portal", "Management", "Scm"), v2019, "DeveloperPortal"), v2023mar, "ConfigurationApi")},
+				Field{Path: "hostName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 255},
+				Field{Path: "keyVaultId", Kind: String},
+				Field{Path: "identityClientId", Kind: String, From: v2020pre},
+				Field{Path: "encodedCertificate", Kind: String},
+				Field{Path: "certificatePassword", Kind: String},
+				Field{Path: "defaultSslBinding", Kind: Bool},
+				Field{Path: "negotiateClientCertificate", Kind: Bool},
+				Field{Path: "certificate", Kind: Any},
+				Field{Path: "certificateSource", Kind: String, From: v2021jan, Enum: words("Managed", "KeyVault", "Custom", "BuiltIn")},
+				Field{Path: "certificateStatus", Kind: String, From: v2021jan, Enum: words("Completed", "Failed", "InProgress")},
+			),
+			below("properties.certificates[]",
+				Field{Path: "storeName", Kind: String, Flags: Required, Enum: words("CertificateAuthority", "Root")},
+				Field{Path: "encodedCertificate", Kind: String},
+				Field{Path: "certificatePassword", Kind: String},
+				Field{Path: "certificate", Kind: Any},
+			),
+			readOnly("properties.provisioningState", "properties.targetProvisioningState", "properties.createdAtUtc", "properties.gatewayUrl",
+				"properties.gatewayRegionalUrl", "properties.portalUrl", "properties.managementApiUrl", "properties.scmUrl"),
+			from(v2019, readOnly("properties.developerPortalUrl")...),
+			from(v2021apr, readOnly("systemData.createdBy", "systemData.createdByType", "systemData.createdAt",
+				"systemData.lastModifiedBy", "systemData.lastModifiedByType", "systemData.lastModifiedAt")...),
+			[]Field{
+				{Path: "properties.publicIPAddresses", Kind: Array, Flags: ReadOnly},
+				{Path: "properties.privateIPAddresses", Kind: Array, Flags: ReadOnly},
+				{Path: "properties.outboundPublicIPAddresses", Kind: Array, Flags: ReadOnly, From: v2022apr},
+				{Path: "properties.platformVersion", Kind: String, Flags: ReadOnly, From: v2021apr, Enum: platforms},
+			}),
+		Complete: completeService,
+		Rules:    []Rule{tagLimits, serviceNotBuilt, serviceConstraint},
+		Compute:  computeService,
+		Actions:  []Action{{"migrateToStv2", v2022apr}},
+	}
+}
+
+func readOnly(paths ...string) []Field {
+	out := make([]Field, len(paths))
+	for i, p := range paths {
+		out[i] = Field{Path: p, Kind: String, Flags: ReadOnly}
+	}
+	return out
+}
+
+func completeService(c *Change) {
+	if loc, ok := c.Env.Location(c.New.Text("location")); ok {
+		c.New.Set("location", loc.Display)
+	}
+	if name := c.New.Text("sku.name"); c.New.Get("sku.capacity") == nil {
+		capacity := int64(1)
+		if strings.EqualFold(name, string(platform.Consumption)) {
+			capacity = 0
+		}
+		c.New.Set("sku.capacity", capacity)
+	}
+	// The default host name is computed; a client that sends back what it read means no other.
+	var custom []any
+	for _, h := range c.New.List("properties.hostnameConfigurations") {
+		if m, ok := h.(map[string]any); ok && !c.isDefaultHost(Object(m)) {
+			custom = append(custom, h)
+		}
+	}
+	c.New.Remove("properties.hostnameConfigurations")
+	if len(custom) > 0 {
+		c.New.Set("properties.hostnameConfigurations", custom)
+	}
+	if c.New.Text("identity.type") == "None" {
+		delete(c.New, "identity")
+	}
+}
+
+func (c *Change) isDefaultHost(h Object) bool {
+	facts := ServiceFacts{ID: c.ID, Name: c.Name, Location: NormalLocation(c.New.Text("location"))}
+	return h.Text("certificateSource") == "BuiltIn" || strings.EqualFold(h.Text("hostName"), c.Env.URLs(facts).GatewayHost)
+}
+
+// serviceNotBuilt refuses, by name, what this version of Portico does not do.
+func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
+	for _, x := range []struct {
+		path, what string
+		yes        bool
+	}{
+		{"additionalLocations", "Additional locations", len(c.New.List("properties.additionalLocations")) > 0},
+		{"hostnameConfigurations", "Custom host names", len(c.New.List("properties.hostnameConfigurations")) > 0},
+		{"certificates", "CA certificates of a service", len(c.New.List("properties.certificates")) > 0},
+		{"privateEndpointConnections", "Private endpoints", len(c.New.List("properties.privateEndpointConnections")) > 0},
+		{"publicNetworkAccess", "Services without public network access", c.New.Text("properties.publicNetworkAccess") == "Disabled"},
+		{"natGatewayState", "NAT gateways", c.New.Text("properties.natGatewayState") == "Enabled"},
+		{"enableClientCertificate", "Client certificates at the gateway", c.New.Flag("properties.enableClientCertificate")},
+		{"identity.type", "Managed identities", c.New.Get("identity") != nil},
+	} {
+		if x.yes {
+			found = append(found, notBuilt(x.path, x.what))
+		}
+	}
+	return found
+}
+
+func serviceConstraint(c *Change) []arm.ErrorDetail {
+	const path = "apiVersionConstraint.minApiVersion"
+	v := c.New.Text("properties." + path)
+	if v == "" {
+		return nil
+	}
+	if p, ok := arm.ParseVersion(v); !ok || !c.Row.Has(p) {
+		return []arm.ErrorDetail{Finding(path, "'%s' is not an api-version of Microsoft.ApiManagement/service.", v)}
+	}
+	return nil
+}
+
+// computeService adds what the platform knows.
+func computeService(s *Shown) {
+	var st platform.ServiceStatus
+	_ = json.Unmarshal(s.Doc.Status, &st) // an unreadable status shows as an empty one
+	o := s.Object
+	name := s.Doc.ID[strings.LastIndexByte(s.Doc.ID, '/')+1:]
+	o.Set("properties.provisioningState", st.ProvisioningState)
+	o.Set("properties.targetProvisioningState", st.TargetProvisioningState)
+	o.Set("properties.createdAtUtc", Timestamp(st.CreatedAt))
+	o.Set("properties.platformVersion", string(shownPlatform(st)))
+	o.Set("properties.outboundPublicIPAddresses", []any{})
+	addresses := []any{}
+	for _, vip := range st.Hosting.VIPs {
+		if vip.Address != "" && len(vip.Sets) > 0 {
+			addresses = append(addresses, vip.Address)
+		}
+	}
+	if len(addresses) > 0 {
+		o.Set("properties.publicIPAddresses", addresses)
+	}
+	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
+	for path, u := range map[string]string{
+		"gatewayUrl": urls.Gateway, "gatewayRegionalUrl": urls.GatewayRegional, "portalUrl": urls.Portal,
+		"developerPortalUrl": urls.DeveloperPortal, "managementApiUrl": urls.Management, "scmUrl": urls.SCM,
+	} {
+		if u != "" {
+			o.Set("properties."+path, u)
+		}
+	}
+	if urls.GatewayHost != "" {
+		hosts := []any{map[string]any{
+			"type": "Proxy", "hostName": urls.GatewayHost, "negotiateClientCertificate": false,
+			"defaultSslBinding": true, "certificateSource": "BuiltIn",
+		}}
+		o.Set("properties.hostnameConfigurations", append(hosts, o.List("properties.hostnameConfigurations")...))
+	}
+	for path, v := range map[string]string{
+		"createdBy": st.CreatedBy, "createdByType": principalType(st.CreatedBy), "createdAt": Timestamp(st.CreatedAt),
+		"lastModifiedBy": st.ModifiedBy, "lastModifiedByType": principalType(st.ModifiedBy), "lastModifiedAt": Timestamp(st.ModifiedAt),
+	} {
+		if v != "" {
+			o.Set("systemData."+path, v)
+		}
+	}
+	o.SetDefault("properties.apiVersionConstraint", map[string]any{})
+	o["etag"] = s.Doc.ETag
+}
+
+// shownPlatform is where the service runs now: the platform of the first routed set, undetermined while it has none.
+func shownPlatform(st platform.ServiceStatus) platform.Version {
+	for _, vip := range st.Hosting.VIPs {
+		for _, id := range vip.Sets {
+			for _, set := range st.Hosting.Sets {
+				if set.ID == id {
+					return set.Platform
+				}
+			}
+		}
+	}
+	if st.Wish.Platform == platform.MTv1 && st.ProvisioningState == "Succeeded" {
+		return platform.MTv1 // has neither sets nor addresses of its own
+	}
+	return platform.Undetermined
+}
+
+// principalType tells users, who are named by their address, from applications.
+func principalType(name string) string {
+	switch {
+	case name == "":
+		return ""
+	case strings.Contains(name, "@"):
+		return "User"
+	}
+	return "Application"
+}
+
+// DeletedService is the stored form of a soft-deleted service. Service keeps what restoring needs.
+type DeletedService struct {
+	Location   string            `json:"location"`
+	Properties DeletedProperties `json:"properties"`
+	Service    json.RawMessage   `json:"service"` // Desired of the service
+}
+
+// DeletedProperties are the times of a soft deletion.
+type DeletedProperties struct {
+	ServiceID          string `json:"serviceId"`
+	DeletionDate       string `json:"deletionDate"`
+	ScheduledPurgeDate string `json:"scheduledPurgeDate"`
+}
+
+// DeletedServiceID is the ID of the record of a soft-deleted service.
+func DeletedServiceID(subscription, location, name string) string {
+	return fmt.Sprintf("/subscriptions/%s/providers/%s/locations/%s/deletedservices/%s", subscription, APIM, NormalLocation(location), name)
+}
+
+func deletedServices() *Row {
+	return &Row{
+		Namespace: APIM, Path: "locations/deletedservices", WireType: APIM + "/deletedservices", Shape: Proxy, Entity: "Deleted service",
+		Versions: since(apimVersions, v2020pre), Verbs: Get | Delete | List, NameParam: "serviceName", NameMax: 50, NameLike: serviceName, NoIfMatch: true,
+		Fields: []Field{
+			{Path: "location", Kind: String},
+			{Path: "properties.serviceId", Kind: String},
+			{Path: "properties.deletionDate", Kind: String},
+			{Path: "properties.scheduledPurgeDate", Kind: String},
+		},
+	}
+}
