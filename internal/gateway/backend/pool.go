@@ -1,0 +1,154 @@
+package backend
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// PoolOptions bound a pool. Zero values mean the defaults.
+type PoolOptions struct {
+	// RootCAs verify backends; nil means the system's.
+	RootCAs *x509.CertPool
+	// IdleTime is how long an unused connection is kept: shorter than what backends and load balancers on the way
+	// usually wait (60 s), so that requests seldom meet a connection that the other side just closed. Default 50 s.
+	IdleTime time.Duration
+	// IdlePerHost and ConnsPerHost bound connections to one backend. Defaults 256 and 8192.
+	IdlePerHost  int
+	ConnsPerHost int
+	DialTimeout  time.Duration // default 20 s
+	// Transports bounds how many distinct TLS and proxy settings keep connections. Default 64.
+	Transports int
+}
+
+// A Pool keeps connections to backends.
+type Pool struct {
+	opt PoolOptions
+	mu  sync.RWMutex // guards below
+	by  map[setting]*http.Transport
+}
+
+// setting is what makes connections incompatible with each other.
+type setting struct {
+	skipChain, skipName bool
+	proxy               string
+	version             Version
+	wait                time.Duration
+}
+
+// NewPool makes an empty pool.
+func NewPool(opt PoolOptions) *Pool {
+	def := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	def(&opt.IdlePerHost, 256)
+	def(&opt.ConnsPerHost, 8192)
+	def(&opt.Transports, 64)
+	if opt.IdleTime == 0 {
+		opt.IdleTime = 50 * time.Second
+	}
+	if opt.DialTimeout == 0 {
+		opt.DialTimeout = 20 * time.Second
+	}
+	return &Pool{opt: opt, by: make(map[setting]*http.Transport)}
+}
+
+// Close closes idle connections; those in use go on.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.by {
+		t.CloseIdleConnections()
+	}
+}
+
+func (p *Pool) transport(s setting, proxy *url.URL) *http.Transport {
+	p.mu.RLock()
+	t := p.by[s]
+	p.mu.RUnlock()
+	if t != nil {
+		return t
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.by[s]; t != nil {
+		return t
+	}
+	if len(p.by) >= p.opt.Transports {
+		for k, old := range p.by { // any one: its connections in use go on, new ones are made when needed
+			delete(p.by, k)
+			old.CloseIdleConnections()
+			break
+		}
+	}
+	t = p.newTransport(s, proxy)
+	p.by[s] = t
+	return t
+}
+
+func (p *Pool) newTransport(s setting, proxy *url.URL) *http.Transport {
+	var protocols http.Protocols
+	protocols.SetHTTP1(s.version != HTTP2)
+	protocols.SetHTTP2(s.version != HTTP1)
+	protocols.SetUnencryptedHTTP2(s.version == HTTP2)
+	if s.wait == 0 {
+		s.wait = time.Second
+	}
+	dialer := &net.Dialer{Timeout: p.opt.DialTimeout, KeepAlive: 15 * time.Second}
+	t := &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        p.tls(s),
+		TLSHandshakeTimeout:    p.opt.DialTimeout,
+		DisableCompression:     true,
+		MaxIdleConns:           16 * p.opt.IdlePerHost,
+		MaxIdleConnsPerHost:    p.opt.IdlePerHost,
+		MaxConnsPerHost:        p.opt.ConnsPerHost,
+		IdleConnTimeout:        p.opt.IdleTime,
+		ExpectContinueTimeout:  s.wait,
+		MaxResponseHeaderBytes: 256 << 10,
+		Protocols:              &protocols,
+	}
+	if proxy != nil {
+		t.Proxy = http.ProxyURL(proxy)
+	}
+	return t
+}
+
+// tls makes the client side of TLS: with the chain or the name unchecked where the backend entity says so, the other
+// of the two is still checked.
+func (p *Pool) tls(s setting) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.opt.RootCAs}
+	if !s.skipChain && !s.skipName {
+		return c
+	}
+	c.InsecureSkipVerify = true //nolint:gosec // replaced by VerifyConnection, as the backend entity asks
+	c.VerifyConnection = func(cs tls.ConnectionState) error {
+		leaf := cs.PeerCertificates[0]
+		if !s.skipName {
+			return leaf.VerifyHostname(cs.ServerName)
+		}
+		if s.skipChain {
+			return nil
+		}
+		opt := x509.VerifyOptions{Roots: p.opt.RootCAs, Intermediates: x509.NewCertPool()}
+		for _, c := range cs.PeerCertificates[1:] {
+			opt.Intermediates.AddCert(c)
+		}
+		_, err := leaf.Verify(opt)
+		return err
+	}
+	return c
+}
+
+func proxyKey(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return u.String()
+}

@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-dev/portico/internal/gateway/backend"
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
+	"github.com/portico-dev/portico/internal/gateway/service"
+)
+
+// StatusPath is answered by every machine, whatever the host.
+const StatusPath = "/status-0123456789abcdef"
+
+// ServeHTTP takes one request from net/http to its answer.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.active.Add(1)
+	defer s.finish(w, r)
+	conn, _ := r.Context().Value(wireKey{}).(*wire)
+	switch {
+	case r.URL.Path == StatusPath:
+		s.status(w, conn)
+	case r.Method == http.MethodConnect || r.Header.Get("Upgrade") != "":
+		s.refuse(w, conn, http.StatusNotImplemented, "Protocol upgrades are not built yet.")
+	default:
+		s.forward(w, r, conn)
+	}
+}
+
+// finish counts the request and turns a panic into the end of its connection; that is a bug and logged as one.
+func (s *Server) finish(_ http.ResponseWriter, r *http.Request) {
+	s.active.Add(-1)
+	s.total.Add(1)
+	p := recover()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+		s.log.ErrorContext(r.Context(), "request panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
+	svc, err := s.find(r.Context(), hostname(r.Host))
+	switch {
+	case err != nil:
+		w.Header().Set("Retry-After", "1")
+		s.refuse(w, nil, http.StatusServiceUnavailable, "The service is not available right now.")
+		s.log.InfoContext(r.Context(), "no service for request", slog.Any("error", err))
+		return
+	case svc == nil:
+		s.refuse(w, conn, http.StatusMisdirectedRequest, "The requested host is not served here.")
+		return
+	}
+	x, body := s.exchange(w, r, svc)
+	svc.Handle(x)
+	s.logFailure(x, svc)
+	switch {
+	case r.Context().Err() != nil: // nobody is left to answer
+		_ = x.Response.Body.Close()
+		panic(http.ErrAbortHandler)
+	case body.malformed():
+		_ = x.Response.Body.Close()
+		s.refuse(w, conn, http.StatusBadRequest, "Bad Request")
+		return
+	}
+	s.send(w, r, x, conn)
+}
+
+// exchange makes the pipeline's view of a request.
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.Service) (*pipeline.Exchange, *clientBody) {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	if r.RequestURI == "" || r.RequestURI[0] != '/' { // absolute form
+		path, query = r.URL.EscapedPath(), r.URL.RawQuery
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	m := &pipeline.Message{Method: r.Method, URL: pipeline.URL{Path: path, RawQuery: query}, Header: backend.Header(r.Header)}
+	m.Header.Add("Host", r.Host)
+	body := &clientBody{ReadCloser: r.Body}
+	if r.ContentLength != 0 {
+		m.Body = pipeline.Stream(body, r.ContentLength)
+	}
+	for n := range r.Trailer {
+		m.TrailerNames = append(m.TrailerNames, n)
+	}
+	if len(m.TrailerNames) > 0 {
+		body.done = func() { h := backend.Header(r.Trailer); m.Trailer = &h }
+	}
+	x := &pipeline.Exchange{
+		Context: r.Context(), Started: time.Now(), TLS: r.TLS, ClientIP: hostname(r.RemoteAddr),
+		OriginalURL:    pipeline.URL{Scheme: scheme, Host: r.Host, Path: path, RawQuery: query},
+		OriginalMethod: r.Method, Request: m, MaxBuffer: s.maxBuffer(svc),
+	}
+	if r.ProtoAtLeast(1, 1) {
+		x.Early = func(status int, h pipeline.Header) { early(w, status, h) }
+	}
+	return x, body
+}
+
+// clientBody is the content of a request; it notes when the client breaks the protocol in the middle of it.
+type clientBody struct {
+	io.ReadCloser
+	broken atomic.Bool // the transport may still be reading when the answer is there
+	done   func()
+}
+
+func (s *Server) status(w http.ResponseWriter, conn *wire) {
+	st := struct {
+		Machine  string `json:"machine"`
+		Gateway  string `json:"gateway"`
+		Platform string `json:"platform"`
+		Seq      int64  `json:"seq"`
+	}{s.opt.Machine, s.opt.Gateway, s.opt.Platform, 0}
+	if cur := s.current.Load(); cur != nil {
+		st.Seq = cur.Seq()
+	}
+	if s.tenants != nil {
+		st.Seq = s.opt.Catalogue.Seq()
+	}
+	data, err := json.Marshal(st)
+	if err != nil { // plain strings always marshal
+		panic(err)
+	}
+	s.answer(w, conn, http.StatusOK, data)
+}
+
+// refuse answers in the gateway's own name. With conn the connection ends with the answer.
+func (s *Server) refuse(w http.ResponseWriter, conn *wire, status int, message string) {
+	if conn != nil {
+		conn.linger.Store(true)
+		w.Header().Set("Connection", "close")
+	}
+	s.answer(w, conn, status, pipeline.ErrorBody(status, message))
+}
+
+func (s *Server) answer(w http.ResponseWriter, conn *wire, status int, body []byte) {
+	s.closeWhenEnding(w, conn)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+		s.log.Debug("write answer", slog.Any("error", err))
+	}
+}
+
+// closeWhenEnding announces the end of a connection whose listener is closed.
+func (s *Server) closeWhenEnding(w http.ResponseWriter, conn *wire) {
+	if !s.ending(conn) {
+		return
+	}
+	if conn != nil {
+		conn.linger.Store(true)
+	}
+	w.Header().Set("Connection", "close")
+}
+
+// logFailure logs what a client is not told.
+func (s *Server) logFailure(x *pipeline.Exchange, svc *service.Service) {
+	f := x.LastError
+	if f == nil || f.Status != 0 && f.Status < 500 || f.Reason == pipeline.ReasonClient || f.KeepResponse {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("service", svc.Name()), slog.String("request", x.RequestID()), slog.String("source", f.Source),
+		slog.String("reason", f.Reason), slog.Any("error", f.Err), slog.String("message", f.Message),
+	}
+	for _, err := range x.Secondary() {
+		attrs = append(attrs, slog.Any("on_error", err))
+	}
+	s.log.LogAttrs(x, slog.LevelInfo, "request failed", attrs...)
+}
+
+// hostname is the host of a Host header or an address: lower case, without port and brackets.
+func hostname(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && i > strings.LastIndexByte(host, ']') && strings.IndexByte(host, ':') == i || i > 0 && strings.HasSuffix(host[:i], "]") {
+		host = host[:i]
+	}
+	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+}

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A source is where connections come from: a listener, or an intake of connections that another process accepted.
+type source struct {
+	listener net.Listener // nil for an intake
+	closing  atomic.Bool  // its connections end with their next answer
+}
+
+func (s *source) close() error {
+	if s.closing.Swap(true) || s.listener == nil {
+		return nil
+	}
+	return s.listener.Close()
+}
+
+// Serve accepts plain HTTP connections until the listener is closed by StopListener, Drain or Close; then it returns
+// nil. Any number of listeners can be served at once.
+func (s *Server) Serve(l net.Listener) error { return s.accept(l, false) }
+
+// ServeTLS is Serve with TLS; certificates come from the snapshot by the name the client asks for.
+func (s *Server) ServeTLS(l net.Listener) error { return s.accept(l, true) }
+
+// StopListener closes one listener. Connections that came through it are answered with Connection: close from now on
+// and otherwise left alone; the others do not notice.
+func (s *Server) StopListener(l net.Listener) error {
+	s.mu.Lock()
+	src := s.sources[l]
+	s.mu.Unlock()
+	if src == nil {
+		return l.Close()
+	}
+	return src.close()
+}
+
+// An Intake takes connections that another process accepted.
+type Intake struct {
+	srv *Server
+	src *source
+}
+
+// Intake opens an intake. Close it as a listener is closed.
+func (s *Server) Intake() *Intake { return &Intake{srv: s, src: &source{}} }
+
+// Take serves a connection of which another process has read a few bytes already. With secure they are the beginning
+// of a TLS greeting.
+func (i *Intake) Take(c net.Conn, read []byte, secure bool) {
+	i.srv.slots <- struct{}{}
+	i.srv.begin(c, i.src, read, secure)
+}
+
+// Close makes the intake's connections end with their next answer.
+func (i *Intake) Close() { i.src.closing.Store(true) }
+
+func (s *Server) accept(l net.Listener, secure bool) error {
+	src := &source{listener: l}
+	if !s.addSource(l, src) {
+		return errors.Join(net.ErrClosed, l.Close())
+	}
+	defer s.removeSource(l)
+	for wait := time.Duration(0); ; {
+		s.slots <- struct{}{}
+		c, err := l.Accept()
+		if err == nil {
+			wait = 0
+			s.begin(c, src, nil, secure)
+			continue
+		}
+		<-s.slots
+		if src.closing.Load() {
+			return nil
+		}
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ECONNABORTED) {
+			return err
+		}
+		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+		s.log.Warn("accept", slog.Any("error", err))
+		time.Sleep(wait)
+	}
+}
+
+// begin registers a connection and hands it to net/http, after the TLS greeting where there is one.
+func (s *Server) begin(c net.Conn, src *source, read []byte, secure bool) {
+	w := &wire{Conn: c, srv: s, from: src, prefix: read}
+	if sc, ok := c.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			w.raw = raw
+		}
+	}
+	w.setIdle(true)
+	if !s.add(w) {
+		_ = w.release()
+		return
+	}
+	if !secure {
+		s.hand(&guard{Conn: w, wire: w, frame: framing{max: s.opt.HeadBytes + headSlop}})
+		return
+	}
+	w.phase = greeting
+	s.greetings.Go(func() { s.greet(w) })
+}
+
+// headSlop is what net/http reads beyond its limit of a head.
+const headSlop = 8 << 10
+
+// greet does the TLS handshake. Until the first byte the connection is as idle as any; then the handshake has its
+// time, and what follows it is idle again.
+func (s *Server) greet(w *wire) {
+	t := tls.Server(w, s.tls)
+	if err := w.SetDeadline(time.Now().Add(s.opt.HandshakeTimeout)); err != nil {
+		_ = w.Close()
+		return
+	}
+	if err := t.Handshake(); err != nil {
+		s.log.Debug("tls handshake", slog.Any("error", err))
+		_ = w.Close()
+		return
+	}
+	if err := w.SetDeadline(time.Time{}); err != nil {
+		_ = w.Close()
+		return
+	}
+	w.setIdle(true)
+	if t.ConnectionState().NegotiatedProtocol == "h2" {
+		w.lastRead.Store(time.Now().UnixNano())
+		w.phase = http2
+		s.hand(t)
+		return
+	}
+	w.phase = http1
+	g := &guard{Conn: t, wire: w, tls: t, frame: framing{max: s.opt.HeadBytes + headSlop}, mark: w.received}
+	s.hand(&tlsGuard{g})
+}
+
+func (s *Server) hand(c net.Conn) {
+	select {
+	case s.accepted <- c:
+	case <-s.stopped:
+		_ = c.Close()
+	}
+}
+
+// handover is the listener that net/http sees.
+type handover struct {
+	conns <-chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handover) Addr() net.Addr { return &net.TCPAddr{} }

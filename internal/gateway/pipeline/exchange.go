@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/tls"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/portico-dev/portico/internal/gateway/route"
+	"github.com/portico-dev/portico/internal/policy"
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// A Message is a request or a response. Method and URL belong to requests, Status and Reason to responses.
+type Message struct {
+	Method string
+	URL    URL // of a request: the path below the backend's base URL, and the query
+	Status int
+	Reason string // empty: the usual phrase for Status
+	Header Header
+	Body   Body
+	// Trailer is known once Body was read to its end; TrailerNames, before.
+	Trailer      *Header
+	TrailerNames []string
+}
+
+// NewResponse makes a response without headers and body.
+func NewResponse(status int) *Message { return &Message{Status: status} }
+
+// A Target is where the backend section forwards to.
+type Target struct {
+	Base    URL    // scheme, host, path without slash at the end
+	Backend string // name of the backend entity; empty for a plain URL
+	Proxy   *url.URL
+	// SkipChain and SkipName switch off the checks of the backend's certificate chain and name.
+	SkipChain, SkipName bool
+	Header              []Field // credentials, set over what the client sent
+	Query               []Field
+	Authorization       string // scheme and parameter
+}
+
+// Services is what statements ask of the snapshot that the request is pinned to.
+type Services interface {
+	// Backend finds a backend entity by its name.
+	Backend(name string) (*Target, bool)
+}
+
+// An Exchange is one request on its way to a response. It is the request's context and belongs to one goroutine.
+type Exchange struct {
+	context.Context
+	Started  time.Time
+	ClientIP string
+	TLS      *tls.ConnectionState // nil on plain HTTP
+	// Original is the request line as received, with scheme and host.
+	OriginalURL    URL
+	OriginalMethod string
+
+	Request  *Message
+	Response *Message // nil until there is one
+	Target   *Target  // nil: the API has no service URL and no statement chose a backend
+
+	Services     Services
+	Service      *snapshot.Service
+	API          *snapshot.API          // nil: none matched
+	Operation    *snapshot.Operation    // nil: none matched
+	Product      *snapshot.Product      // nil: not in the context of a product
+	Subscription *snapshot.Subscription // nil: none was used
+	Params       []route.Param          // captures of the operation's template, percent-encoded
+
+	Section   policy.Section
+	LastError *Failure
+
+	// HostChosen says that a statement set the Host header; otherwise the backend's own name is sent.
+	HostChosen bool
+	// Early sends an informational answer (103) of the backend on; nil drops it. It may be called from another
+	// goroutine while the backend section waits for the response.
+	Early func(status int, h Header)
+	// Unbuffered passes each piece of the response body on at once.
+	Unbuffered bool
+	// MaxBuffer bounds every body that is held in memory, in bytes.
+	MaxBuffer int64
+
+	id        string
+	variables map[string]any
+	pending   []Field // put on the response when it is sent
+	secondary []error // of on-error itself
+}
+
+// RequestID is a GUID that names the request. It is made when first asked for.
+func (x *Exchange) RequestID() string {
+	if x.id == "" {
+		x.id = uuid.NewString()
+	}
+	return x.id
+}
+
+// Variable gives a variable. Names compare without case.
+func (x *Exchange) Variable(name string) (any, bool) {
+	v, ok := x.variables[strings.ToLower(name)]
+	return v, ok
+}
+
+// SetVariable sets a variable for the rest of the request.
+func (x *Exchange) SetVariable(name string, value any) {
+	if x.variables == nil {
+		x.variables = make(map[string]any)
+	}
+	x.variables[strings.ToLower(name)] = value
+}
+
+// Message is what header and body statements act on in the current section: the request in inbound and backend, the
+// response in outbound and on-error.
+func (x *Exchange) Message() *Message {
+	if x.Section == policy.Inbound || x.Section == policy.Backend {
+		return x.Request
+	}
+	if x.Response == nil {
+		x.Response = NewResponse(200)
+	}
+	return x.Response
+}
+
+// SetResponse replaces the response and lets go of the one before.
+func (x *Exchange) SetResponse(m *Message) error {
+	var err error
+	if x.Response != nil && x.Response != m {
+		err = x.Response.Body.Close()
+	}
+	x.Response = m
+	return err
+}
+
+// Attach adds a header to whatever response is sent in the end.
+func (x *Exchange) Attach(name, value string) {
+	for i := range x.pending {
+		if strings.EqualFold(x.pending[i].Name, name) {
+			x.pending[i].Value = value
+			return
+		}
+	}
+	x.pending = append(x.pending, Field{name, value})
+}
+
+// Attached lists the headers given to Attach.
+func (x *Exchange) Attached() []Field { return x.pending }
+
+// Secondary lists errors of the on-error section itself, for the log.
+func (x *Exchange) Secondary() []error { return x.secondary }
+
+// BackendURL is where the request goes as things stand.
+func (x *Exchange) BackendURL() (URL, bool) {
+	if x.Target == nil {
+		return URL{}, false
+	}
+	return x.Target.Base.Join(x.Request.URL.Path, x.Request.URL.RawQuery), true
+}
+
+// Param finds a capture of the operation's template, percent-encoded.
+func (x *Exchange) Param(name string) (p route.Param, ok bool) {
+	for _, p := range x.Params {
+		if strings.EqualFold(p.Name, name) {
+			return p, true
+		}
+	}
+	return p, false
+}

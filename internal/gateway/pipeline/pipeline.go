@@ -1,0 +1,119 @@
+// Package pipeline runs policies over one request. It holds the transport-neutral Exchange that statements see, the
+// compiled form of a policy document, and the order in which the documents of all scopes run: inbound ▸ backend ▸
+// outbound, and on-error when anything fails.
+//
+// Nothing here knows net/http or a socket: an engine fills an Exchange and sends its Response, package backend
+// forwards it, package statement holds the statements. Start reading at Run.
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/portico-dev/portico/internal/policy"
+)
+
+// Flow is what a statement asks for after it has run.
+type Flow uint8
+
+// Next goes on with the next statement; End makes the current response final: nothing runs after it, outbound
+// neither.
+const (
+	Next Flow = iota
+	End
+)
+
+// A Step is a compiled statement. ctx is the exchange itself, or a context derived from it.
+type Step func(ctx context.Context, x *Exchange) (Flow, error)
+
+// Compiled is one policy document ready to run. Documents of several scopes are nested when they run, so each is
+// compiled once whatever it is combined with.
+type Compiled struct {
+	ID       string // resource ID of the policy
+	Scope    policy.Scope
+	sections [4][]item // nil: absent, which means <base/>
+}
+
+// item is a statement of a section, or its <base/> (run is nil).
+type item struct {
+	run                 Step
+	statement, id, path string
+}
+
+// A Chain is the documents that concern one request, narrow to broad. Scopes without a document are left out.
+type Chain []*Compiled
+
+var sectionIndex = map[policy.Section]int{policy.Inbound: 0, policy.Backend: 1, policy.Outbound: 2, policy.OnError: 3}
+
+// Run takes an exchange through the sections of its chain. Afterwards x.Response is what the client gets.
+func Run(x *Exchange, chain Chain) {
+	for _, s := range [...]policy.Section{policy.Inbound, policy.Backend, policy.Outbound} {
+		flow, err := chain.section(x, s)
+		if err != nil {
+			Fail(x, chain, err)
+			return
+		}
+		if flow == End {
+			return
+		}
+		if s == policy.Backend && x.Response == nil {
+			x.Response = NewResponse(200)
+		}
+	}
+}
+
+// Fail makes err the exchange's LastError, prepares the default answer for it, and runs the on-error sections.
+// An error inside on-error ends it and the response as it stands is sent.
+func Fail(x *Exchange, chain Chain, err error) {
+	x.fail(err)
+	if _, err := chain.section(x, policy.OnError); err != nil {
+		x.secondary = append(x.secondary, err)
+	}
+}
+
+func (c Chain) section(x *Exchange, s policy.Section) (Flow, error) {
+	x.Section = s
+	return c.layer(x, 0, sectionIndex[s])
+}
+
+// layer runs the section of one scope; its <base/> runs the next broader one.
+func (c Chain) layer(x *Exchange, depth, section int) (Flow, error) {
+	for depth < len(c) && c[depth].sections[section] == nil {
+		depth++ // an absent section is <base/> alone
+	}
+	if depth == len(c) {
+		return Next, nil
+	}
+	doc := c[depth]
+	for i := range doc.sections[section] {
+		it := &doc.sections[section][i]
+		var flow Flow
+		var err error
+		if it.run == nil {
+			flow, err = c.layer(x, depth+1, section)
+		} else {
+			flow, err = it.run(x, x)
+			if err != nil {
+				err = it.place(x, doc, err)
+			}
+		}
+		if err != nil || flow == End {
+			return flow, err
+		}
+	}
+	return Next, nil
+}
+
+// place turns any error of a statement into a Failure that says where it happened.
+func (it *item) place(x *Exchange, doc *Compiled, err error) error {
+	var f *Failure
+	if !errors.As(err, &f) {
+		f = &Failure{Reason: ReasonExpression, Message: err.Error(), Err: err}
+	}
+	if f.Source == "" {
+		f.Source = it.statement
+	}
+	f.Scope, f.Section = string(doc.Scope), string(x.Section)
+	f.Path, f.PolicyID = it.path, it.id
+	return f
+}

@@ -1,0 +1,135 @@
+package service
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
+)
+
+// Handle takes an exchange whose request has been read through matching, authorization and the policies. Afterwards
+// its Response is what the client gets.
+func (s *Service) Handle(x *pipeline.Exchange) {
+	x.Services, x.Service = s, &s.info.Service
+	if s.info.Disabled {
+		x.Response = answer(503, "The gateway is disabled.")
+		return
+	}
+	m, ok := s.table.Match(x.Request.Method, x.Request.URL.Path, x.Request.URL.RawQuery, x.Params[:0])
+	if !ok || s.strict && !slices.Contains(s.apis[m.API].Protocols, x.OriginalURL.Scheme) {
+		pipeline.Fail(x, s.chain(nil, nil, nil), notFound())
+		return
+	}
+	a := s.apis[m.API]
+	x.API, x.Target = &a.API, a.target
+	if m.Operation < 0 {
+		pipeline.Fail(x, s.chain(nil, a.policy, nil), notFound())
+		return
+	}
+	x.Operation, x.Params = &a.Operations[m.Operation], m.Params
+	p, failed := s.authorize(x, a)
+	if failed != nil {
+		pipeline.Fail(x, s.chain(a.operations[m.Operation], a.policy, nil), failed)
+		return
+	}
+	var productPolicy *pipeline.Compiled
+	if p != nil {
+		x.Product, productPolicy = &p.Product, p.policy
+	}
+	x.Request.URL.Path = m.Rest
+	pipeline.Run(x, s.chain(a.operations[m.Operation], a.policy, productPolicy))
+}
+
+// chain lists the documents that take part, narrow to broad.
+func (s *Service) chain(operation, api, product *pipeline.Compiled) pipeline.Chain {
+	c := make(pipeline.Chain, 0, 4)
+	for _, d := range [...]*pipeline.Compiled{operation, api, product, s.info.policy} {
+		if d != nil {
+			c = append(c, d)
+		}
+	}
+	return c
+}
+
+func notFound() *pipeline.Failure {
+	return &pipeline.Failure{
+		Source: "configuration", Reason: pipeline.ReasonOperationNotFound, Section: "inbound",
+		Message: "Unable to match incoming request to an operation.", Status: 404, Public: "Resource not found",
+	}
+}
+
+// authorize decides whether the request may use the API and in the context of which product. A key that is sent is
+// checked even where none is needed.
+func (s *Service) authorize(x *pipeline.Exchange, a *api) (*product, *pipeline.Failure) {
+	key, sent := presentedKey(x, a)
+	if !sent {
+		if p := s.open[a.id]; p != nil {
+			return p, nil
+		}
+		if !a.SubscriptionRequired {
+			return nil, nil
+		}
+		return nil, denied(x, a, pipeline.ReasonKeyNotFound,
+			"Access denied due to missing subscription key. Make sure to include subscription key when making requests to this API.",
+			"Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API.")
+	}
+	sub := s.keys[sha256.Sum256([]byte(key))]
+	if sub == nil || !sub.valid(x.Started) {
+		return nil, invalidKey(x, a)
+	}
+	p, ok := s.covers(sub, a)
+	if !ok {
+		return nil, invalidKey(x, a)
+	}
+	x.Subscription = &sub.Subscription
+	return p, nil
+}
+
+// covers reports whether a subscription's scope contains an API, and the product through which it does.
+func (s *Service) covers(sub *subscription, a *api) (*product, bool) {
+	switch sub.scope {
+	case a.id, s.info.id, s.info.id + "/apis":
+		return nil, true
+	}
+	p := s.products.byID[sub.scope]
+	if p == nil || !p.Published || !p.apis[a.id] {
+		return nil, false
+	}
+	return p, true
+}
+
+// presentedKey reads the key from the header, and from the query where there is no such header.
+func presentedKey(x *pipeline.Exchange, a *api) (string, bool) {
+	if x.Request.Header.Has(a.KeyHeader) {
+		return x.Request.Header.Get(a.KeyHeader), true
+	}
+	return pipeline.QueryValue(x.Request.URL.RawQuery, a.KeyQuery)
+}
+
+func invalidKey(x *pipeline.Exchange, a *api) *pipeline.Failure {
+	const text = "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."
+	return denied(x, a, pipeline.ReasonKeyInvalid, text, text)
+}
+
+func denied(x *pipeline.Exchange, a *api, reason, message, public string) *pipeline.Failure {
+	host := x.OriginalURL.Host
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
+	}
+	return &pipeline.Failure{
+		Source: "authorization", Reason: reason, Message: message, Section: "inbound", Status: 401, Public: public,
+		Header: []pipeline.Field{{
+			Name:  "WWW-Authenticate",
+			Value: fmt.Sprintf(`AzureApiManagementKey realm="https://%s/%s",name="%s",type="header"`, host, a.Path, a.KeyHeader),
+		}},
+	}
+}
+
+func answer(status int, message string) *pipeline.Message {
+	m := pipeline.NewResponse(status)
+	m.Header.Add("Content-Type", "application/json")
+	m.Body = pipeline.Bytes(pipeline.ErrorBody(status, message))
+	return m
+}

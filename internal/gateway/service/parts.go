@@ -1,0 +1,167 @@
+package service
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
+	"github.com/portico-dev/portico/internal/gateway/route"
+	"github.com/portico-dev/portico/internal/policy"
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// document compiles a policy; nil gives nil. params are the template parameters of an API operation.
+func (c *Compiler) document(p *snapshot.Policy, scope policy.Scope, params []string) (*pipeline.Compiled, error) {
+	if p == nil {
+		return nil, nil
+	}
+	doc, findings := policy.Parse(p.XML, policy.RawXML)
+	if err := findings.Err(); err != nil {
+		return nil, fmt.Errorf("policy %s: %w", p.ID, err)
+	}
+	b := &pipeline.Build{ID: p.ID, Scope: scope, Params: params, Builders: c.Builders, Expression: c.Expression}
+	out, err := b.Document(doc)
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", p.ID, err)
+	}
+	return out, nil
+}
+
+func (c *Compiler) service(v snapshot.Service) (*info, error) {
+	s := &info{Service: v, id: strings.ToLower(v.ID), hosts: make(map[string]bool), certificates: make(map[string]*tls.Certificate)}
+	for _, h := range v.Hosts {
+		name := strings.ToLower(h.Name)
+		s.hosts[strings.Trim(name, "[]")] = true
+		if h.CertificatePEM == "" {
+			continue
+		}
+		pair, err := tls.X509KeyPair([]byte(h.CertificatePEM), []byte(h.KeyPEM))
+		if err != nil {
+			return nil, fmt.Errorf("certificate of %s: %w", h.Name, err)
+		}
+		s.certificates[name] = &pair
+		if s.fallback == nil || h.Default {
+			s.fallback = &pair
+		}
+	}
+	var err error
+	s.policy, err = c.document(v.Policy, policy.Global, nil)
+	return s, err
+}
+
+func (c *Compiler) products(list []snapshot.Product) (*products, error) {
+	out := &products{byID: make(map[string]*product, len(list))}
+	for _, v := range list {
+		p := &product{Product: v, apis: make(map[string]bool, len(v.APIs))}
+		for _, id := range v.APIs {
+			p.apis[withoutRevision(id)] = true
+		}
+		var err error
+		if p.policy, err = c.document(v.Policy, policy.Product, nil); err != nil {
+			return nil, err
+		}
+		out.list = append(out.list, p)
+		out.byID[strings.ToLower(v.ID)] = p
+	}
+	return out, nil
+}
+
+func (c *Compiler) api(v snapshot.API) (*api, error) {
+	if v.KeyHeader == "" {
+		v.KeyHeader = "Ocp-Apim-Subscription-Key"
+	}
+	if v.KeyQuery == "" {
+		v.KeyQuery = "subscription-key"
+	}
+	a := &api{API: v, id: withoutRevision(v.ID), operations: make([]*pipeline.Compiled, len(v.Operations))}
+	ops := make([]route.Operation, len(v.Operations))
+	for i, o := range v.Operations {
+		ops[i] = route.Operation{Method: o.Method, Template: o.URLTemplate}
+	}
+	var err error
+	if a.templates, err = route.Compile(ops); err != nil {
+		return nil, err
+	}
+	if v.ServiceURL != "" {
+		base, err := pipeline.ParseURL(v.ServiceURL)
+		if err != nil {
+			return nil, fmt.Errorf("service url: %w", err)
+		}
+		a.target = &pipeline.Target{Base: base}
+	}
+	if a.policy, err = c.document(v.Policy, policy.API, nil); err != nil {
+		return nil, err
+	}
+	for i, o := range v.Operations {
+		names, err := route.Names(o.URLTemplate)
+		if err != nil {
+			return nil, fmt.Errorf("operation %s: %w", o.ID, err)
+		}
+		if a.operations[i], err = c.document(o.Policy, policy.Operation, names); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// keys finds a subscription by the hash of a key, so that looking one up tells nothing by the time it takes.
+type keys map[[sha256.Size]byte]*subscription
+
+func newKeys(list []snapshot.Subscription) (keys, error) {
+	out := make(keys, 2*len(list))
+	for _, v := range list {
+		s := &subscription{Subscription: v, scope: withoutRevision(strings.TrimSuffix(v.Scope, "/"))}
+		for _, k := range []string{v.PrimaryKey, v.SecondaryKey} {
+			if k != "" {
+				out[sha256.Sum256([]byte(k))] = s
+			}
+		}
+	}
+	return out, nil
+}
+
+func newBackends(list []snapshot.Backend) (backends, error) {
+	out := make(backends, len(list))
+	for _, v := range list {
+		base, err := pipeline.ParseURL(v.URL)
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: %w", v.ID, err)
+		}
+		t := &pipeline.Target{
+			Base: base, Backend: v.Name, SkipChain: v.SkipChain, SkipName: v.SkipName,
+			Header: credentials(v.Header), Query: credentials(v.Query),
+		}
+		if v.AuthScheme != "" {
+			t.Authorization = strings.TrimSpace(v.AuthScheme + " " + v.AuthParameter)
+		}
+		if v.ProxyURL != "" {
+			if t.Proxy, err = url.Parse(v.ProxyURL); err != nil || t.Proxy.Host == "" {
+				return nil, fmt.Errorf("backend %s: read proxy url: %w", v.ID, errors.Join(err, errNoHost))
+			}
+			if v.ProxyUser != "" {
+				t.Proxy.User = url.UserPassword(v.ProxyUser, v.ProxyPassword)
+			}
+		}
+		out[strings.ToLower(v.Name)] = t
+	}
+	return out, nil
+}
+
+var errNoHost = errors.New("a proxy needs an absolute url")
+
+// credentials flattens names and values in the order of the names.
+func credentials(m map[string][]string) []pipeline.Field {
+	var out []pipeline.Field
+	for n, values := range m {
+		for _, v := range values {
+			out = append(out, pipeline.Field{Name: n, Value: v})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b pipeline.Field) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

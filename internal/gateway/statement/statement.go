@@ -1,0 +1,32 @@
+// Package statement holds the policy statements: one file for each, with its builder, and testdata/<name>.txtar with
+// its cases. All lists them; a statement that is not listed is refused by name when a policy is compiled.
+package statement
+
+import (
+	"github.com/portico-dev/portico/internal/gateway/backend"
+	"github.com/portico-dev/portico/internal/gateway/limit"
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
+)
+
+// Env is what statements use besides the exchange.
+type Env struct {
+	Pool     *backend.Pool
+	Counters limit.Counters
+}
+
+// All lists the builders by element name.
+func All(env Env) map[string]pipeline.Builder {
+	return map[string]pipeline.Builder{
+		"forward-request":     env.forwardRequest,
+		"rate-limit":          env.rateLimit,
+		"return-response":     returnResponse,
+		"rewrite-uri":         rewriteURI,
+		"set-backend-service": setBackendService,
+		"set-body":            setBody,
+		"set-header":          setHeader,
+		"set-method":          setMethod,
+		"set-query-parameter": setQueryParameter,
+		"set-status":          setStatus,
+		"set-variable":        setVariable,
+	}
+}
