@@ -2,10 +2,13 @@
 // mtv1 and stv2, the choice between them, and the planner that says what to do next. It performs nothing, reads
 // no clock and knows neither processes nor HTTP: the hosting plane acts, the control plane asks.
 //
-// Start reading at Next (plan.go) for what happens, at Choose (choose.go) for which platform hosts a service.
+// Start reading at Next (plan.go) for what happens, at Decide (choose.go) for which platform hosts a service.
 package platform
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Version is a platform version, spelt as the wire spells it.
 type Version string
@@ -70,13 +73,19 @@ type Set struct {
 	Service  string    `json:"service,omitempty"` // resource ID
 	Location string    `json:"location"`          // normalised: westeurope
 	Platform Version   `json:"platform"`
+	Zones    []string  `json:"zones,omitempty"` // as the client listed them, sorted; empty: no rule
 	Machines []Machine `json:"machines"`
+	// Required is the Seq that a machine must serve before it takes connections: the newest one when the step that
+	// added the machines began.
+	Required int64 `json:"required,omitempty"`
 }
 
 // A VIP is an address of a service. Its ID is committed before a fabric is asked for an address.
 type VIP struct {
 	ID      string `json:"id"`
 	Address string `json:"address,omitempty"` // literal IP; empty until the fabric gave one
+	// Since is the Seq of the transaction that recorded Address: snapshots from it on answer to the address.
+	Since int64 `json:"since,omitempty"`
 	// Sets is the route: the serving machines of these sets accept on the VIP. With none, connections wait.
 	Sets []string `json:"sets,omitempty"`
 }
@@ -94,6 +103,8 @@ type State struct {
 	Sets        []Set        `json:"sets,omitempty"`
 	VIPs        []VIP        `json:"vips,omitempty"` // the first is the one that names resolve to
 	Coexistence *Coexistence `json:"coexistence,omitempty"`
+	// Active is the set that names point to: one of Sets, or the mtv1 pool's; empty while nothing serves.
+	Active string `json:"active,omitempty"`
 }
 
 // MachineStatus is what a fabric sees of a machine.
@@ -109,6 +120,8 @@ type MachineStatus struct {
 	Since    time.Time `json:"since"`              // of Phase
 	Error    string    `json:"error,omitempty"`    // why it last stopped or could not start
 	Gateway  string    `json:"gateway,omitempty"`  // version it runs
+	// Mode is the one that the machine has taken; empty when the fabric cannot tell, which counts as the listed one.
+	Mode Mode `json:"mode,omitempty"`
 }
 
 // Phase is what a machine is doing.
@@ -146,4 +159,56 @@ type ServiceStatus struct {
 	Hosting   State  `json:"hosting"`
 	// Epoch is the lease under which hosting last acted; fabrics refuse an older one.
 	Epoch int64 `json:"epoch,omitempty"`
+}
+
+// Platform is the version that serves the service right now; Undetermined while nothing does.
+func (s ServiceStatus) Platform() Version {
+	if s.Hosting.Active == "" {
+		return Undetermined
+	}
+	if set := s.Hosting.Set(s.Hosting.Active); set != nil {
+		return set.Platform
+	}
+	return MTv1 // the pool's set is in the pool's record
+}
+
+// Set finds a set by ID; nil when there is none. The pointer leads into s.
+func (s *State) Set(id string) *Set {
+	for i := range s.Sets {
+		if s.Sets[i].ID == id {
+			return &s.Sets[i]
+		}
+	}
+	return nil
+}
+
+// VIP finds a VIP by ID; nil when there is none. The pointer leads into s.
+func (s *State) VIP(id string) *VIP {
+	for i := range s.VIPs {
+		if s.VIPs[i].ID == id {
+			return &s.VIPs[i]
+		}
+	}
+	return nil
+}
+
+// Empty says whether there is neither a machine nor an address.
+func (s *State) Empty() bool { return len(s.Sets) == 0 && len(s.VIPs) == 0 && s.Active == "" }
+
+// Clone returns a copy that shares nothing with s.
+func (s *State) Clone() State {
+	c := State{Active: s.Active}
+	for _, set := range s.Sets {
+		set.Machines, set.Zones = slices.Clone(set.Machines), slices.Clone(set.Zones)
+		c.Sets = append(c.Sets, set)
+	}
+	for _, v := range s.VIPs {
+		v.Sets = slices.Clone(v.Sets)
+		c.VIPs = append(c.VIPs, v)
+	}
+	if s.Coexistence != nil {
+		co := *s.Coexistence
+		c.Coexistence = &co
+	}
+	return c
 }

@@ -1,0 +1,330 @@
+package platform_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// sim is a fabric and a controller around the planner, driven second by second, with random latencies and faults.
+type sim struct {
+	rnd   *rand.Rand
+	now   time.Time
+	seq   int64 // newest transaction
+	ids   int
+	wish  platform.Wish
+	state platform.State // committed
+
+	gateway  string
+	zones    []string
+	machines map[string]*simMachine
+	routes   map[string][]string // VIP to sets that accept
+	acted    bool                // the fabric has been told all of state
+
+	faults bool // machines crash, the controller too
+	// What was asked for since the wish last held.
+	minNeed, inPlace, crashes int
+	mayReaddress              bool
+	vip                       string
+	story                     []string
+	listed                    map[string]int // machines by set, at the check before
+}
+
+type simMachine struct {
+	spec     platform.Machine
+	set      string
+	phase    platform.Phase
+	mode     platform.Mode
+	seq      int64
+	since    time.Time
+	restarts int
+	dead     bool // never starts again
+}
+
+func newSim(seed uint64, faults bool) *sim {
+	return &sim{
+		rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1_600_000_000, 0), seq: 100, faults: faults, gateway: "1",
+		zones: []string{"1", "2", "3"}, machines: map[string]*simMachine{}, routes: map[string][]string{},
+		listed: map[string]int{}, wish: platform.Wish{Gone: true},
+	}
+}
+
+func (s *sim) input() platform.Input {
+	in := platform.Input{
+		Wish: s.wish, State: s.state, Now: s.now, Service: "/service", Location: "westeurope", Seq: s.seq,
+		Coexistence: 20 * time.Second, Gateway: s.gateway, Zones: s.zones,
+		NewID: func() string { s.ids++; return fmt.Sprintf("x%d", s.ids) },
+		Observation: platform.Observation{
+			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{},
+		},
+	}
+	for id, m := range s.machines {
+		in.Observation.Machines[id] = platform.MachineStatus{ID: id, Phase: m.phase, Seq: m.seq, Since: m.since, Restarts: m.restarts, Mode: m.mode}
+	}
+	for v, sets := range s.routes {
+		in.Observation.VIPs[v] = slices.Clone(sets)
+	}
+	return in
+}
+
+// want changes the wish, as the control plane or the end of a failed operation does.
+func (s *sim) want(w platform.Wish) {
+	old := s.wish
+	s.wish = w
+	s.minNeed = min(s.minNeed, w.Machines())
+	s.mayReaddress = s.mayReaddress || w.Gone || w.Address == platform.NewIP || !slices.Equal(old.Zones, w.Zones)
+	s.story = append(s.story, fmt.Sprintf("want %+v", w))
+}
+
+// upgrade changes the version of the gateway program.
+func (s *sim) upgrade(v string) {
+	s.gateway = v
+	s.inPlace = s.minNeed/5 + 1
+	s.story = append(s.story, "upgrade "+v)
+}
+
+// settled forgets what was asked for on the way.
+func (s *sim) settled() {
+	s.minNeed, s.inPlace, s.crashes, s.mayReaddress, s.vip = s.wish.Machines(), 0, 0, false, ""
+	if len(s.state.VIPs) > 0 {
+		s.vip = s.state.VIPs[0].ID
+	}
+}
+
+// control is one turn of the controller. It may die between any two acts.
+func (s *sim) control() platform.Decision {
+	if !s.acted && !s.act() {
+		return platform.Decision{Wait: "act"}
+	}
+	d := platform.Next(s.input())
+	if d.Step != "" {
+		s.story = append(s.story, d.Step)
+		s.state, s.acted = d.State, false
+		s.seq++
+		s.act()
+	}
+	return d
+}
+
+// act tells the fabric what the record says, in the controller's order; false when the controller died on the way.
+func (s *sim) act() bool {
+	var acts []func()
+	for i := range s.state.VIPs {
+		v := &s.state.VIPs[i]
+		if v.Address == "" {
+			acts = append(acts, func() { s.seq++; v.Address, v.Since = "10.0.0."+v.ID, s.seq })
+		}
+	}
+	apply := func(set platform.Set) { acts = append(acts, func() { s.apply(set) }) }
+	routed := func(id string) bool {
+		return id == s.state.Active || slices.ContainsFunc(s.state.VIPs, func(v platform.VIP) bool { return slices.Contains(v.Sets, id) })
+	}
+	for _, set := range s.state.Sets {
+		if routed(set.ID) {
+			apply(set)
+		}
+	}
+	for _, v := range s.state.VIPs {
+		acts = append(acts, func() { s.routes[v.ID] = slices.Clone(v.Sets) })
+	}
+	for _, set := range s.state.Sets {
+		if !routed(set.ID) {
+			apply(set)
+		}
+	}
+	acts = append(acts, s.remove)
+	for _, a := range acts {
+		if s.faults && s.rnd.IntN(20) == 0 {
+			return false
+		}
+		a()
+	}
+	s.acted = true
+	return true
+}
+
+func (s *sim) apply(set platform.Set) {
+	listed := map[string]bool{}
+	for _, m := range set.Machines {
+		listed[m.ID] = true
+		have := s.machines[m.ID]
+		if have == nil {
+			if m.Mode == platform.Draining {
+				continue
+			}
+			have = &simMachine{set: set.ID, phase: platform.Starting, since: s.now, mode: platform.Parked, dead: s.faults && set.Platform == platform.STv2 && s.rnd.IntN(30) == 0}
+			s.machines[m.ID] = have
+		}
+		have.spec = m
+	}
+	for id, m := range s.machines {
+		if m.set == set.ID && !listed[id] {
+			delete(s.machines, id)
+		}
+	}
+}
+
+func (s *sim) remove() {
+	for id, m := range s.machines {
+		if s.state.Set(m.set) == nil {
+			delete(s.machines, id)
+		}
+	}
+	for id := range s.routes {
+		if s.state.VIP(id) == nil {
+			delete(s.routes, id)
+		}
+	}
+}
+
+// tick lets one second pass.
+func (s *sim) tick() {
+	s.now = s.now.Add(time.Second)
+	ids := make([]string, 0, len(s.machines))
+	for id := range s.machines {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		s.advance(id, s.machines[id])
+	}
+}
+
+func (s *sim) advance(id string, m *simMachine) {
+	to := func(p platform.Phase) { m.phase, m.since = p, s.now }
+	switch m.phase {
+	case platform.Starting:
+		switch {
+		case m.spec.Mode == platform.Draining:
+			delete(s.machines, id)
+		case m.dead:
+			to(platform.Exited)
+		case s.rnd.IntN(3) == 0:
+			to(platform.Ready)
+			m.seq = s.seq - int64(s.rnd.IntN(2))
+			m.mode = platform.Parked
+		}
+	case platform.Exited:
+		if m.spec.Mode == platform.Draining {
+			delete(s.machines, id)
+		} else if !m.dead && s.rnd.IntN(4) == 0 {
+			m.restarts++
+			to(platform.Starting)
+		}
+	case platform.Ready, platform.Stopping:
+		if m.mode == platform.Draining {
+			if s.rnd.IntN(4) == 0 {
+				delete(s.machines, id)
+			}
+			return
+		}
+		if s.rnd.IntN(2) == 0 {
+			m.mode = m.spec.Mode
+		}
+		if s.rnd.IntN(2) == 0 {
+			m.seq = s.seq
+		}
+		if s.faults && s.rnd.IntN(150) == 0 {
+			m.dead = s.rnd.IntN(4) == 0 && s.state.Set(m.set) != nil && s.state.Set(m.set).Platform == platform.STv2
+			to(platform.Exited)
+			s.crashes++
+			s.story = append(s.story, "crash "+id)
+		}
+	}
+}
+
+// accepting counts the machines that take connections on the service's first VIP right now.
+func (s *sim) accepting() int {
+	if len(s.state.VIPs) == 0 {
+		return 0
+	}
+	n := 0
+	for _, m := range s.machines {
+		if m.phase == platform.Ready && m.mode == platform.Serving && slices.Contains(s.routes[s.state.VIPs[0].ID], m.set) {
+			n++
+		}
+	}
+	return n
+}
+
+// check returns what must never be, and is.
+func (s *sim) check() error {
+	floor := s.minNeed - s.crashes
+	if s.state.Active != "" && s.state.Set(s.state.Active).Platform == platform.STv1 {
+		floor -= s.inPlace
+	}
+	if n := s.accepting(); n < floor {
+		return fmt.Errorf("%d machines accept on the first VIP, %d are promised", n, floor)
+	}
+	if s.vip != "" && !s.mayReaddress && (len(s.state.VIPs) == 0 || s.state.VIPs[0].ID != s.vip) {
+		return fmt.Errorf("the VIP changed without being asked to")
+	}
+	seen := map[string]bool{}
+	for _, set := range s.state.Sets {
+		zones, listed := map[string]int{}, 0
+		for _, m := range set.Machines {
+			if seen[m.ID] {
+				return fmt.Errorf("machine %s is listed twice", m.ID)
+			}
+			seen[m.ID] = true
+			if m.Mode != platform.Draining {
+				listed++
+				zones[m.Zone]++
+			}
+		}
+		if grew := listed > s.listed[set.ID]; grew && listed > s.ceiling(set) {
+			return fmt.Errorf("%s set grew to %d machines, %d are needed", set.Platform, listed, s.wish.Machines())
+		}
+		s.listed[set.ID] = listed
+		if err := even(set, zones); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ceiling is how many machines a growing set may list: what is needed, and the surge of a batch.
+func (s *sim) ceiling(set platform.Set) int {
+	need := s.wish.Machines()
+	if set.Platform == platform.STv1 {
+		return need
+	}
+	return need + max(1, need/5) + 1
+}
+
+func even(set platform.Set, zones map[string]int) error {
+	if len(set.Zones) == 0 {
+		return nil
+	}
+	low, high := 1<<30, 0
+	for _, z := range set.Zones {
+		low, high = min(low, zones[z]), max(high, zones[z])
+	}
+	if high-low > 1 {
+		return fmt.Errorf("machines by zone %v", zones)
+	}
+	return nil
+}
+
+// arrived says whether the record is what the last wish asks for and nothing else.
+func (s *sim) arrived() error {
+	if s.wish.Gone {
+		if !s.state.Empty() || len(s.machines) > 0 || len(s.routes) > 0 {
+			return fmt.Errorf("left over: %+v, %d machines, %d routes", s.state, len(s.machines), len(s.routes))
+		}
+		return nil
+	}
+	set := s.state.Set(s.state.Active)
+	switch {
+	case set == nil || len(s.state.Sets) != 1 || len(s.state.VIPs) != 1 || s.state.Coexistence != nil:
+		return fmt.Errorf("state %+v", s.state)
+	case !s.wish.Form(*set) || len(set.Machines) != s.wish.Machines() || s.accepting() != s.wish.Machines():
+		return fmt.Errorf("%d of %d machines accept, set %+v", s.accepting(), s.wish.Machines(), set)
+	case len(s.machines) != len(set.Machines) || len(s.routes) != 1:
+		return fmt.Errorf("orphans: %d machines, %d routes", len(s.machines), len(s.routes))
+	}
+	return nil
+}
