@@ -86,30 +86,33 @@ func Finish(tx store.Tx, op Operation, status Status, e *arm.Error, now time.Tim
 // Running lists the operations that have not ended.
 func Running(r store.Reader) ([]Operation, error) {
 	var running []Operation
-	err := each(r, func(op Operation) error {
-		if op.Status == InProgress {
+	err := each(r, func(d store.Document) error {
+		op, err := decode(d)
+		if err == nil && op.Status == InProgress {
 			running = append(running, op)
 		}
-		return nil
+		return err
 	})
 	return running, err
 }
 
-// Prune removes the records of operations that ended before olderThan and says how many it removed.
+// Prune removes the records of operations that ended before olderThan and says how many it removed. A record that
+// cannot be read stays: nobody knows whether it has ended.
 func Prune(tx store.Tx, olderThan time.Time) (int, error) {
 	n := 0
-	err := each(tx, func(op Operation) error {
-		if op.Status == InProgress || !op.Ended.Before(olderThan) {
+	err := each(tx, func(d store.Document) error {
+		op, err := decode(d)
+		if err != nil || op.Status == InProgress || !op.Ended.Before(olderThan) {
 			return nil
 		}
 		n++
-		return tx.Delete(IDPrefix + op.Name)
+		return tx.Delete(d.ID)
 	})
 	return n, err
 }
 
 // each calls f with every operation record, holding a page of them at a time.
-func each(r store.Reader, f func(Operation) error) error {
+func each(r store.Reader, f func(store.Document) error) error {
 	const page = 256
 	q := store.Query{Type: Type, Limit: page}
 	for {
@@ -118,11 +121,7 @@ func each(r store.Reader, f func(Operation) error) error {
 			return fmt.Errorf("list operations: %w", err)
 		}
 		for _, d := range docs {
-			op, err := decode(d)
-			if err != nil {
-				return err
-			}
-			if err := f(op); err != nil {
+			if err := f(d); err != nil {
 				return err
 			}
 		}
