@@ -36,7 +36,7 @@ func (l Layout) Make() error {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return fmt.Errorf("make data folder: %w", err)
 		}
-		if err := ownPrivate(d); err != nil {
+		if err := ownPrivate(d, os.Stat); err != nil {
 			return err
 		}
 	}
@@ -109,23 +109,16 @@ func (l Layout) SocketDir() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make socket folder: %w", err)
 	}
-	return dir, ownPrivate(dir)
+	return dir, ownPrivate(dir, os.Lstat)
 }
 
-// ownPrivate makes sure that dir is a real folder of this user, closed to everybody else. A folder under the shared
-// temporary folder could have been put there by somebody else, which is why the owner is checked and not assumed.
-func ownPrivate(dir string) error {
-	info, err := os.Lstat(dir)
+// ownPrivate makes sure that dir is a folder of this user, closed to everybody else. A folder under the shared
+// temporary folder could have been put there by somebody else, which is why the owner is checked and not assumed, and
+// why its stat is os.Lstat: a symbolic link is not a folder there.
+func ownPrivate(dir string, stat func(string) (fs.FileInfo, error)) error {
+	info, err := stat(dir)
 	if err != nil {
 		return fmt.Errorf("data folder: %w", err)
-	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		if info, err = os.Stat(dir); err != nil {
-			return fmt.Errorf("data folder: %w", err)
-		}
-		if strings.HasPrefix(dir, os.TempDir()+string(filepath.Separator)+"portico-") {
-			return fmt.Errorf("folder %s is a symbolic link", dir)
-		}
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder", dir)

@@ -1,0 +1,256 @@
+// Package agent is the process that runs gateways on this host: the local fabric. It owns what must outlive any one
+// machine and any one control plane – the listening sockets of VIPs, the queues of sets, the processes themselves –
+// and decides nothing: it makes true what the control plane lists, and restarts what died.
+//
+// One agent serves one data folder. It is started by the control plane in a session of its own and goes on without
+// it; nothing here ends because a parent ended.
+//
+//	control plane ──agent.sock──▶ agent ──channel──▶ machines (accept on VIPs, take from their set's intake)
+//	                                └────channel──▶ edge (fills intakes)
+//
+// Everything is level-based. Calls change what is wanted (state.go, vip.go); each process has one goroutine that
+// compares what is wanted with what the process last acknowledged (machine.go, edge.go). Start reading at Run.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+)
+
+// Kinds of processes that an agent starts.
+const (
+	KindMachine = "machine"
+	KindEdge    = "edge"
+)
+
+// Options of an agent.
+type Options struct {
+	Layout config.Layout
+	// VIPHTTP and VIPHTTPS are the ports of every VIP; 0 picks a free one once and keeps it for the folder.
+	VIPHTTP, VIPHTTPS int
+	// Pool is the range that addresses of VIPs are taken from. By default it is a part of 127.64.0.0/10 that is
+	// derived from the folder; on systems whose loopback has one address VIPs are ports of it and Pool is refused.
+	Pool netip.Prefix
+	// EdgeHTTP and EdgeTLS are the addresses of the edge; port 0 picks a free one once and keeps it for the folder.
+	// Empty means 127.0.0.1:0.
+	EdgeHTTP, EdgeTLS string
+	// Command is the command line that runs a process of a kind. The process inherits its channel.
+	Command func(kind string) []string
+	// Publish is the unix socket of the control plane that machines are told.
+	Publish string
+	// Key seals what machines keep on disk.
+	Key []byte
+	// GatewayVersion is the version of the gateway that Command runs.
+	GatewayVersion string
+	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
+	DrainTimeout time.Duration
+	// LogSize bounds the log of one process in bytes; as much again is kept of what was before. 4 MiB by default.
+	LogSize int64
+	Log     *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Command == nil || o.Layout.Dir == "" {
+		return o, errors.New("an agent needs a data folder and commands to run")
+	}
+	if o.EdgeHTTP == "" {
+		o.EdgeHTTP = "127.0.0.1:0"
+	}
+	if o.EdgeTLS == "" {
+		o.EdgeTLS = "127.0.0.1:0"
+	}
+	if o.DrainTimeout <= 0 {
+		o.DrainTimeout = time.Minute
+	}
+	if o.LogSize <= 0 {
+		o.LogSize = 4 << 20
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o, nil
+}
+
+// ErrRunning is returned by Run when the folder has an agent already.
+var ErrRunning = errors.New("another agent runs on this data folder")
+
+// agent is the state of a running agent.
+type agent struct {
+	opt   Options
+	log   *slog.Logger
+	ports ports
+	procs *processes
+	edge  *edgeKeeper
+	wg    sync.WaitGroup // one for each machine's goroutine
+	drain chan struct{}  // closed when everything should stop
+	done  chan struct{}  // closed when everything has stopped
+
+	mu       sync.Mutex // guards below
+	sets     map[string]*set
+	vips     map[string]*vip
+	hosts    map[string]string // host name to set ID
+	epochs   map[string]int64  // newest lease seen, by service in lower case
+	stopping bool
+	changes  int64         // grows with everything observable
+	changed  chan struct{} // closed and replaced when changes grows
+}
+
+// Run is the agent's process. It returns when everything has stopped: after a Stop call, or when ctx ends.
+func Run(ctx context.Context, opt Options) error {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	if err := opt.Layout.Make(); err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	unlock, err := lock(opt.Layout.AgentLock())
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	defer unlock()
+	// What an agent left that was killed holds sockets that are needed now.
+	if err := stopLeftovers(ctx, opt.Layout, opt.DrainTimeout, opt.Log); err != nil {
+		return fmt.Errorf("start agent: stop what the last one left: %w", err)
+	}
+	a := newAgent(opt)
+	if err := a.open(); err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	return a.run(ctx)
+}
+
+func newAgent(opt Options) *agent {
+	a := &agent{
+		opt:     opt,
+		log:     opt.Log,
+		procs:   newProcesses(opt.Layout.AgentState()),
+		drain:   make(chan struct{}),
+		done:    make(chan struct{}),
+		sets:    map[string]*set{},
+		vips:    map[string]*vip{},
+		hosts:   map[string]string{},
+		epochs:  map[string]int64{},
+		changed: make(chan struct{}),
+		// A number that an agent after this one does not fall behind: callers keep it across agents.
+		changes: time.Now().UnixMicro(),
+	}
+	a.edge = newEdgeKeeper(a)
+	return a
+}
+
+// open takes the addresses that the agent has from the start.
+func (a *agent) open() error {
+	if err := a.procs.save(); err != nil {
+		return err
+	}
+	return a.openPorts()
+}
+
+// run serves calls until everything should stop, then stops it.
+func (a *agent) run(ctx context.Context) error {
+	defer a.edge.closeListeners()
+	srv, err := a.serve()
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	var loops sync.WaitGroup
+	loopCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	loops.Go(func() { a.trimLogs(loopCtx) })
+	edgeDone := make(chan struct{})
+	go func() { defer close(edgeDone); a.edge.supervise() }()
+	a.log.InfoContext(ctx, "agent ready", slog.Int("pid", os.Getpid()), slog.Any("info", a.info()))
+
+	select {
+	case <-ctx.Done():
+		a.stop()
+	case <-a.drain:
+	}
+	<-edgeDone // no new connections into intakes before machines drain
+	a.retireAll()
+	a.wg.Wait()
+	stopLoops()
+	loops.Wait()
+	a.closeAll()
+	close(a.done)
+	srv.close()
+	if err := os.Remove(a.opt.Layout.AgentState()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("stop agent: %w", err)
+	}
+	a.log.InfoContext(ctx, "agent stopped")
+	return nil
+}
+
+// stop begins the end; run carries it out.
+func (a *agent) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.stopping {
+		a.stopping = true
+		close(a.drain)
+		a.bump()
+	}
+}
+
+// bump tells those who wait that something observable has changed. a.mu is held.
+func (a *agent) bump() {
+	a.changes++
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// until waits until done says so, looking again after each change. done is called with a.mu held.
+func (a *agent) until(ctx context.Context, done func() bool) error {
+	for {
+		a.mu.Lock()
+		ok, changed := done(), a.changed
+		a.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// info says who the agent is and where it serves.
+func (a *agent) info() wire.Info {
+	i := wire.Info{
+		PID:     os.Getpid(),
+		Version: a.opt.GatewayVersion,
+		Edge:    wire.Ports{HTTP: a.ports.edgeHTTP, HTTPS: a.ports.edgeTLS},
+		Pool:    a.ports.poolText(),
+	}
+	i.VIPs.HTTP, i.VIPs.HTTPS = a.ports.vipText()
+	return i
+}
+
+// lock takes the folder for this process. The lock goes with the process, however that ends.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrRunning
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { _ = f.Close() }, nil
+}

@@ -1,0 +1,218 @@
+// Package agenttest runs a real agent, with real processes, for tests. The processes are the test binary itself:
+// TestMain calls Main, which becomes an edge, a machine or an agent when the command line says so.
+package agenttest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/hosting/agent"
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+	"github.com/portico-dev/portico/internal/hosting/edge"
+	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/hosting/guest"
+)
+
+// First arguments that make the test binary one of the processes.
+const (
+	argMachine = "portico-test-machine"
+	argEdge    = "portico-test-edge"
+	argHost    = "portico-test-host"
+)
+
+// Version is the gateway version of test machines.
+const Version = "test-1"
+
+// Main is the body of TestMain.
+func Main(m *testing.M) {
+	if len(os.Args) < 2 {
+		os.Exit(m.Run())
+	}
+	var run func(context.Context, *slog.Logger) error
+	switch os.Args[1] {
+	case argMachine:
+		run = runMachine
+	case argEdge:
+		run = func(ctx context.Context, log *slog.Logger) error { return edge.Run(ctx, edge.Options{Log: log}) }
+	case argHost:
+		run = runHost
+	default:
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:gocritic // the process ends here
+	}
+	os.Exit(0)
+}
+
+func runMachine(ctx context.Context, log *slog.Logger) error {
+	g, err := guest.Attach(log)
+	if err != nil {
+		return err
+	}
+	h, err := newGateway(g)
+	if err != nil {
+		return err
+	}
+	if crashes(g) {
+		os.Exit(3)
+	}
+	g.Ready(7, "digest-7")
+	return g.Run(ctx, h)
+}
+
+// crashes makes a machine with the gateway version "crash" end before it is ready, until there is a file "mended" in
+// its cache folder's parent.
+func crashes(g *guest.Guest) bool {
+	if g.Config().Machine.Gateway != "crash" {
+		return false
+	}
+	_, err := os.Stat(g.Config().Cache + "/../mended")
+	return err != nil
+}
+
+func runHost(ctx context.Context, log *slog.Logger) error {
+	l, err := config.OpenLayout(os.Args[2])
+	if err != nil {
+		return err
+	}
+	return agent.Run(ctx, options(l, log))
+}
+
+func options(l config.Layout, log *slog.Logger) agent.Options {
+	return agent.Options{
+		Layout: l, Publish: "publish.sock", Key: []byte("key"), GatewayVersion: Version,
+		DrainTimeout: 10 * time.Second, Command: Command, Log: log,
+	}
+}
+
+// Command is the command line of a kind of process.
+func Command(kind string) []string {
+	if kind == agent.KindEdge {
+		return []string{os.Args[0], argEdge}
+	}
+	return []string{os.Args[0], argMachine}
+}
+
+// HostCommand is the command line of an agent process for a folder.
+func HostCommand(l config.Layout) []string { return []string{os.Args[0], argHost, l.Dir} }
+
+// Layout makes a data folder that is gone, with all its processes, when the test ends.
+func Layout(t testing.TB) config.Layout {
+	t.Helper()
+	l, err := config.OpenLayout(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := agent.StopAll(ctx, l); err != nil {
+			t.Errorf("stop all: %v", err)
+		}
+		removeSockets(t, l)
+		if t.Failed() {
+			printLogs(t, l)
+		}
+	})
+	return l
+}
+
+// removeSockets removes the folder of sockets, where that is not in the data folder.
+func removeSockets(t testing.TB, l config.Layout) {
+	t.Helper()
+	dir, err := l.SocketDir()
+	if err == nil && dir != l.Run() {
+		err = os.Remove(dir)
+	}
+	if err != nil {
+		t.Errorf("sockets are left: %v", err)
+	}
+}
+
+func printLogs(t testing.TB, l config.Layout) {
+	t.Helper()
+	entries, err := os.ReadDir(l.Logs())
+	if err != nil {
+		t.Log(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(l.Logs() + "/" + e.Name())
+		if err != nil {
+			t.Log(err)
+		}
+		t.Logf("%s:\n%s", e.Name(), data)
+	}
+}
+
+// A Host is a running agent in this process, with its edge and machines in others.
+type Host struct {
+	*local.Fabric
+	Layout config.Layout
+	Info   local.Info
+}
+
+// Start runs an agent until the test ends. Change, which may be nil, adapts its options.
+func Start(t testing.TB, change func(*agent.Options)) *Host {
+	t.Helper()
+	l := Layout(t)
+	opt := options(l, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if change != nil {
+		change(&opt)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- agent.Run(context.Background(), opt) }()
+	h := Connect(t, l)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := h.Stop(ctx); err != nil {
+			t.Errorf("stop agent: %v", err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("agent: %v", err)
+		}
+	})
+	return h
+}
+
+// Connect waits for the agent of a folder.
+func Connect(t testing.TB, l config.Layout) *Host {
+	t.Helper()
+	socket, err := l.Socket(wire.AgentSocket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Host{Fabric: local.New(socket), Layout: l}
+	t.Cleanup(h.Close)
+	Eventually(t, "the agent answers", func() bool {
+		h.Info, err = h.Ping(t.Context())
+		return err == nil
+	})
+	return h
+}
+
+// Eventually asks again and again until ok, and fails the test when that takes too long.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package agenttest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/guest"
+)
+
+// An Answer is what a test machine says to every request.
+type Answer struct {
+	Machine string `json:"machine"`
+	Set     string `json:"set"`
+	PID     int    `json:"pid"`
+	Host    string `json:"host"`
+	TLS     bool   `json:"tls"`
+	Body    int64  `json:"body"` // length of the request's body
+	Client  string `json:"client"`
+}
+
+// gateway is the plainest gateway that keeps the promises of guest.Handler.
+type gateway struct {
+	guest  *guest.Guest
+	config *tls.Config
+
+	mu       sync.Mutex // guards below
+	stopped  map[net.Listener]bool
+	conns    map[net.Conn]net.Listener
+	idle     map[net.Conn]bool
+	draining bool
+	empty    chan struct{} // closed when draining and without connections
+	active   int
+}
+
+func newGateway(g *guest.Guest) (*gateway, error) {
+	cert, err := selfSigned()
+	if err != nil {
+		return nil, err
+	}
+	return &gateway{
+		guest: g, config: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		stopped: map[net.Listener]bool{}, conns: map[net.Conn]net.Listener{}, idle: map[net.Conn]bool{},
+		empty: make(chan struct{}),
+	}, nil
+}
+
+type connKey struct{}
+
+// Serve implements guest.Handler.
+func (g *gateway) Serve(l net.Listener, secure bool) error {
+	srv := &http.Server{
+		Handler:           g,
+		ReadHeaderTimeout: time.Minute,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState:         func(c net.Conn, s http.ConnState) { g.note(l, c, s) },
+	}
+	if secure {
+		return srv.Serve(tls.NewListener(l, g.config))
+	}
+	return srv.Serve(l)
+}
+
+// StopListener lets connections that came from l end with their next answer.
+func (g *gateway) StopListener(l net.Listener) {
+	g.mu.Lock()
+	g.stopped[l] = true
+	g.mu.Unlock()
+	_ = l.Close()
+}
+
+// Drain implements guest.Handler: idle connections have two seconds to ask once more.
+func (g *gateway) Drain(ctx context.Context) error {
+	g.mu.Lock()
+	g.draining = true
+	g.checkEmpty()
+	g.mu.Unlock()
+	select {
+	case <-g.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(2 * time.Second):
+	}
+	g.mu.Lock()
+	for c := range g.idle {
+		_ = c.Close()
+	}
+	g.mu.Unlock()
+	select {
+	case <-g.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *gateway) note(l net.Listener, c net.Conn, s http.ConnState) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.idle, c)
+	switch s {
+	case http.StateNew:
+		g.conns[c] = l
+	case http.StateIdle:
+		g.idle[c] = true
+	case http.StateClosed, http.StateHijacked:
+		delete(g.conns, c)
+		g.checkEmpty()
+	case http.StateActive:
+	}
+	g.guest.Report(g.active, len(g.conns))
+}
+
+func (g *gateway) checkEmpty() {
+	if g.draining && len(g.conns) == 0 {
+		select {
+		case <-g.empty:
+		default:
+			close(g.empty)
+		}
+	}
+}
+
+func (g *gateway) count(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.active += n
+	g.guest.Report(g.active, len(g.conns))
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.count(1)
+	defer g.count(-1)
+	n, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		return
+	}
+	if d, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
+		select {
+		case <-time.After(d):
+		case <-r.Context().Done():
+		}
+	}
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	g.mu.Lock()
+	last := g.draining || g.stopped[g.conns[c]]
+	g.mu.Unlock()
+	if last {
+		w.Header().Set("Connection", "close")
+	}
+	config := g.guest.Config()
+	_ = json.NewEncoder(w).Encode(Answer{
+		Machine: config.Machine.ID, Set: config.Set, PID: os.Getpid(), Host: r.Host, TLS: r.TLS != nil, Body: n,
+		Client: r.RemoteAddr,
+	})
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"*.example"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}

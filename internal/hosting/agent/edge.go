@@ -1,0 +1,213 @@
+package agent
+
+import (
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+)
+
+// edgeStop is how long the edge may take to stop.
+const edgeStop = 5 * time.Second
+
+// namesPerMessage keeps a message of longest names below wire.MaxMessage.
+const namesPerMessage = 200
+
+// edgeKeeper keeps an edge running and tells it what changes in the table of hosts.
+type edgeKeeper struct {
+	a         *agent
+	listeners [2]*os.File // HTTP, TLS; open for as long as the agent runs
+	kick      chan struct{}
+
+	// Guarded by agent.mu.
+	rev   int64           // of the table; grows with each mark
+	known int64           // the newest rev that the edge has acknowledged
+	hosts map[string]bool // changed since they were last sent
+	sets  map[string]bool
+}
+
+func newEdgeKeeper(a *agent) *edgeKeeper {
+	return &edgeKeeper{a: a, kick: make(chan struct{}, 1), hosts: map[string]bool{}, sets: map[string]bool{}}
+}
+
+// markHost and markSet note that the edge should look at a host or a set again. a.mu is held.
+func (e *edgeKeeper) markHost(h string) { e.rev++; e.hosts[h] = true }
+func (e *edgeKeeper) markSet(id string) { e.rev++; e.sets[id] = true }
+
+func (e *edgeKeeper) closeListeners() {
+	for _, f := range e.listeners {
+		_ = f.Close()
+	}
+}
+
+// supervise keeps an edge running until the agent drains.
+func (e *edgeKeeper) supervise() {
+	failures := 0
+	for {
+		started := time.Now()
+		if e.run() {
+			return
+		}
+		if time.Since(started) >= healthyTime {
+			failures = 0
+		}
+		timer := time.NewTimer(backoff(failures))
+		failures++
+		select {
+		case <-timer.C:
+		case <-e.a.drain:
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// run sees one process to its end. It returns true when the agent drains.
+func (e *edgeKeeper) run() bool {
+	p, err := e.a.launch(KindEdge, KindEdge)
+	if err != nil {
+		e.a.log.Error("edge could not start", slog.Any("error", err))
+		return false
+	}
+	defer p.close()
+	acks := make(chan int64)
+	p.reader.Go(func() { readAcks(p, acks) })
+	e.markAll()
+	if err := p.conn.Send(wire.ToEdge{Listen: true}, sendTimeout, e.listeners[:]...); err != nil {
+		e.a.log.Error("edge not told its listeners", slog.Any("error", err))
+		p.kill()
+	}
+	e.a.log.Info("edge started", slog.Int("pid", p.pid))
+	t := &telling{keeper: e, p: p}
+	for {
+		if err := t.tell(); err != nil {
+			// It may not have heard everything: start over with a new one.
+			e.a.log.Error("edge not told", slog.Any("error", err))
+			p.kill()
+		}
+		select {
+		case <-e.kick:
+		case gen := <-acks:
+			t.acked(gen)
+		case <-p.exited:
+			e.a.procs.remove(p.pid)
+			e.a.log.Error("edge ended", slog.Int("pid", p.pid), slog.String("why", p.state()))
+			return false
+		case <-e.a.drain:
+			e.stop(p)
+			return true
+		}
+	}
+}
+
+func readAcks(p *process, acks chan<- int64) {
+	for {
+		var m wire.FromEdge
+		files, err := p.conn.Recv(&m)
+		if err != nil {
+			return
+		}
+		wire.CloseAll(files)
+		select {
+		case acks <- m.Gen:
+		case <-p.closing:
+			return
+		}
+	}
+}
+
+// stop ends the edge in order, or by force.
+func (e *edgeKeeper) stop(p *process) {
+	if err := p.conn.Send(wire.ToEdge{Stop: true}, sendTimeout); err != nil {
+		p.kill()
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(edgeStop):
+		p.kill()
+		<-p.exited
+	}
+	e.a.procs.remove(p.pid)
+}
+
+// markAll makes a new edge be told everything.
+func (e *edgeKeeper) markAll() {
+	e.a.mu.Lock()
+	defer e.a.mu.Unlock()
+	for id := range e.a.sets {
+		e.markSet(id)
+	}
+	for h := range e.a.hosts {
+		e.markHost(h)
+	}
+}
+
+// telling is the conversation with one edge: one batch of changes at a time.
+type telling struct {
+	keeper *edgeKeeper
+	p      *process
+	gen    int64 // of the last message
+	rev    int64 // that the batch under way brings
+	busy   bool
+}
+
+// tell sends what changed, unless a batch is under way.
+func (t *telling) tell() error {
+	if t.busy {
+		return nil
+	}
+	batch, files := t.take()
+	for i, m := range batch {
+		t.gen++
+		m.Gen = t.gen
+		if err := t.p.conn.Send(m, sendTimeout, files[i]...); err != nil {
+			return err
+		}
+	}
+	t.busy = len(batch) > 0
+	return nil
+}
+
+// take turns the marks into messages: sets first, so that no host points at one that is not known.
+func (t *telling) take() (batch []wire.ToEdge, files [][]*os.File) {
+	e := t.keeper
+	e.a.mu.Lock()
+	defer e.a.mu.Unlock()
+	for id := range e.sets {
+		m, fds := wire.ToEdge{Set: id}, []*os.File(nil)
+		if s := e.a.sets[id]; s != nil {
+			fds = s.send[:]
+		} else {
+			m.Forget = true
+		}
+		batch, files = append(batch, m), append(files, fds)
+	}
+	bySet := map[string][]string{}
+	for h := range e.hosts {
+		bySet[e.a.hosts[h]] = append(bySet[e.a.hosts[h]], h)
+	}
+	for id, hosts := range bySet {
+		for part := range slices.Chunk(hosts, namesPerMessage) {
+			batch, files = append(batch, wire.ToEdge{Set: id, Hosts: part}), append(files, nil)
+		}
+	}
+	clear(e.sets)
+	clear(e.hosts)
+	t.rev = e.rev
+	return batch, files
+}
+
+// acked notes what the edge has done.
+func (t *telling) acked(gen int64) {
+	if gen != t.gen {
+		return
+	}
+	t.busy = false
+	a := t.keeper.a
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t.keeper.known = t.rev
+	a.bump()
+}

@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+)
+
+// hostLog is the name of the agent's own log.
+const hostLog = "host"
+
+// Spawn starts an agent process that lives on without this one. The channel gets the end of the process, if it ends
+// while this one runs.
+type Spawn func() (exited <-chan error, err error)
+
+// Ensure returns a client of the folder's agent. If none answers it starts one and waits until it does.
+func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, error) {
+	socket, err := l.Socket(wire.AgentSocket)
+	if err != nil {
+		return nil, err
+	}
+	f := local.New(socket)
+	if err := ping(ctx, f); err == nil {
+		return f, nil
+	}
+	exited, err := spawn()
+	if err != nil {
+		return nil, fmt.Errorf("start agent: %w", err)
+	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		if err = ping(ctx, f); err == nil {
+			return f, nil
+		}
+		select {
+		case <-tick.C:
+		case end := <-exited:
+			// It may have found another one that was being started at the same time.
+			if ping(ctx, f) == nil {
+				return f, nil
+			}
+			return nil, fmt.Errorf("start agent: it ended at once: %w; see %s", end, l.Log(hostLog))
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for agent: %w: %w", ctx.Err(), err)
+		}
+	}
+}
+
+func ping(ctx context.Context, f *local.Fabric) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := f.Ping(ctx)
+	return err
+}
+
+// Detached returns a Spawn that runs a command line in a session of its own, with its output in the folder's logs.
+func Detached(l config.Layout, argv ...string) Spawn {
+	return func() (<-chan error, error) {
+		if len(argv) == 0 {
+			return nil, errors.New("no command")
+		}
+		out, err := os.OpenFile(l.Log(hostLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open log: %w", err)
+		}
+		defer out.Close()                         //nolint:errcheck // the process has its own
+		cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // the caller's own program
+		cmd.Stdout, cmd.Stderr = out, out
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		exited := make(chan error, 1)
+		go func() {
+			err := cmd.Wait()
+			if err == nil {
+				err = errors.New("exit status 0")
+			}
+			exited <- err
+		}()
+		return exited, nil
+	}
+}

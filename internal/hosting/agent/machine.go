@@ -1,0 +1,361 @@
+package agent
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+const (
+	sendTimeout = 5 * time.Second  // for a process that does not read
+	resendEvery = 10 * time.Second // an order that is not acknowledged
+	healthyTime = 10 * time.Second // a run of that length ends a row of failures
+	backoffMin  = 100 * time.Millisecond
+	backoffMax  = 10 * time.Second
+)
+
+// machine is a listed machine, or one that is no longer listed and drains. Its goroutine, supervise, owns the process;
+// the fields are guarded by agent.mu.
+type machine struct {
+	a    *agent
+	set  *set
+	kick chan struct{} // look at the wish again
+
+	spec   platform.Machine
+	gone   bool // not listed any more
+	status platform.MachineStatus
+
+	// What the running process was told last and what it last said to hold. At most one order is under way, but for
+	// the one to drain, which waits for nothing.
+	gen     int64 // of told
+	told    wire.Order
+	acked   wire.Order
+	pending bool // told is not acknowledged
+	// maybe lists the VIPs of orders that are not acknowledged: the process may have their descriptors.
+	maybe   []string
+	leaving bool // this process was asked to drain, which it cannot take back
+}
+
+func newMachine(a *agent, s *set, spec platform.Machine) *machine {
+	return &machine{
+		a: a, set: s, spec: spec, kick: make(chan struct{}, 1),
+		status: platform.MachineStatus{
+			ID: spec.ID, Phase: platform.Exited, Since: time.Now(), Gateway: a.opt.GatewayVersion,
+		},
+	}
+}
+
+// aim is what should become of a machine.
+type aim int
+
+const (
+	aimRun    aim = iota // there should be a process
+	aimRest              // there should be none, but the machine is listed
+	aimForget            // there should be nothing
+)
+
+func (m *machine) aim() aim {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	switch {
+	case m.gone:
+		return aimForget
+	case m.spec.Mode == platform.Draining:
+		return aimRest
+	}
+	return aimRun
+}
+
+// mayAccept reports that the machine should accept what its set may. a.mu is held.
+func (m *machine) mayAccept() bool {
+	return !m.gone && !m.leaving && m.spec.Mode == platform.Serving && m.status.Phase == platform.Ready
+}
+
+// supervise keeps the machine as it is wanted until nobody wants it.
+func (m *machine) supervise() {
+	failures := 0
+	for {
+		switch m.aim() {
+		case aimForget:
+			if m.forget() {
+				return
+			}
+			continue
+		case aimRest:
+			<-m.kick
+			continue
+		}
+		started := time.Now()
+		if asked := m.run(); asked {
+			failures = 0
+			continue
+		}
+		if time.Since(started) >= healthyTime {
+			failures = 0
+		}
+		m.pause(backoff(failures))
+		failures++
+		m.restarts()
+	}
+}
+
+// restarts counts a restart that is about to happen.
+func (m *machine) restarts() {
+	if m.aim() != aimRun {
+		return
+	}
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	m.status.Restarts++
+}
+
+// backoff is the pause before the restart after so many failures in a row: none before the first.
+func backoff(failures int) time.Duration {
+	if failures == 0 {
+		return 0
+	}
+	return min(backoffMin<<min(failures-1, 20), backoffMax)
+}
+
+// pause waits, unless the machine is no longer wanted.
+func (m *machine) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for m.aim() == aimRun {
+		select {
+		case <-timer.C:
+			return
+		case <-m.kick:
+		}
+	}
+}
+
+// forget removes the machine. It returns false when the machine was listed again meanwhile.
+func (m *machine) forget() bool {
+	if err := os.RemoveAll(m.a.opt.Layout.MachineCache(m.status.ID)); err != nil {
+		m.a.log.Warn("cache of machine not removed", slog.String("machine", m.status.ID), slog.Any("error", err))
+	}
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	if !m.gone {
+		return false
+	}
+	delete(m.set.machines, m.status.ID)
+	m.a.dropIfIdle(m.set)
+	m.a.look()
+	return true
+}
+
+// run starts a process and sees it to its end. It returns whether the end was asked for.
+func (m *machine) run() (asked bool) {
+	p, err := m.start()
+	if err != nil {
+		m.ended(fmt.Sprintf("could not start: %v", err))
+		return false
+	}
+	defer p.close()
+	var kill <-chan time.Time
+	resend := time.NewTicker(resendEvery)
+	defer resend.Stop()
+	again := false
+	for {
+		leaving, err := m.send(p, again)
+		again = false
+		if err != nil {
+			m.a.log.Warn("order not sent", slog.String("machine", m.status.ID), slog.Any("error", err))
+		}
+		if leaving && kill == nil {
+			kill = time.After(m.a.opt.DrainTimeout)
+		}
+		select {
+		case <-m.kick:
+		case <-resend.C:
+			again = true
+		case r := <-p.reports:
+			m.note(r)
+		case <-kill:
+			m.a.log.Warn("machine killed: it did not drain in time", slog.String("machine", m.status.ID))
+			p.kill()
+		case <-p.exited:
+			return m.exited(p)
+		}
+	}
+}
+
+// start starts the process, notes it, and tells it what it is, in this order: a process that nobody noted is told
+// nothing and ends by itself.
+func (m *machine) start() (*process, error) {
+	a := m.a
+	id := m.status.ID
+	cache := a.opt.Layout.MachineCache(id)
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return nil, err
+	}
+	p, err := a.launch(KindMachine, id)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	config := m.config(cache)
+	m.gen, m.told, m.acked, m.pending, m.maybe, m.leaving = 0, wire.Order{}, wire.Order{}, false, nil, false
+	// Why it stopped before stays known.
+	m.status.PID, m.status.Phase, m.status.Since = p.pid, platform.Starting, time.Now()
+	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
+	a.bump()
+	a.mu.Unlock()
+	if err := p.conn.Send(wire.ToMachine{Config: &config}, sendTimeout); err != nil {
+		p.kill()
+		<-p.exited
+		p.close()
+		return nil, err
+	}
+	a.log.Info("machine started", slog.String("machine", id), slog.Int("pid", p.pid))
+	return p, nil
+}
+
+// config is what the process is told first. a.mu is held.
+func (m *machine) config(cache string) fabric.MachineConfig {
+	c := fabric.MachineConfig{
+		Machine: m.spec, Set: m.set.id, Publish: m.a.opt.Publish, Cache: cache, Key: m.a.opt.Key,
+	}
+	if w := m.set.wish; w != nil {
+		c.Service, c.Location, c.Platform = w.Service, w.Location, w.Platform
+	}
+	return c
+}
+
+// order is what the process should accept now, with the descriptors for it. a.mu is held.
+func (m *machine) order() (wire.Order, []*os.File) {
+	if m.leaving || m.gone || m.spec.Mode == platform.Draining {
+		return wire.Order{Drain: true}, nil
+	}
+	if !m.mayAccept() {
+		return wire.Order{}, nil
+	}
+	o := wire.Order{Intake: true}
+	files := slices.Clone(m.set.recv[:])
+	for _, id := range slices.Sorted(maps.Keys(m.a.vips)) {
+		if v := m.a.vips[id]; slices.Contains(v.allow, m.set.id) {
+			o.VIPs = append(o.VIPs, id)
+			files = append(files, v.files[:]...)
+		}
+	}
+	return o, files
+}
+
+func sameOrder(a, b wire.Order) bool {
+	return a.Intake == b.Intake && a.Drain == b.Drain && slices.Equal(a.VIPs, b.VIPs)
+}
+
+// send tells the process what changed, one order at a time; with again, also what it has not acknowledged. It
+// returns whether the process has been asked to drain.
+func (m *machine) send(p *process, again bool) (leaving bool, err error) {
+	o, files, ok := m.next(again)
+	if !ok {
+		return o.Drain, nil
+	}
+	if err := p.conn.Send(wire.ToMachine{Order: &o}, sendTimeout, files...); err != nil {
+		// Nothing was sent; a VIP may have been released meanwhile. Whatever changed that also kicks.
+		m.a.mu.Lock()
+		m.told, m.pending = m.acked, false
+		m.a.mu.Unlock()
+		return o.Drain, err
+	}
+	return o.Drain, nil
+}
+
+// next is the order to send now, if there is one.
+func (m *machine) next(again bool) (o wire.Order, files []*os.File, ok bool) {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	o, files = m.order()
+	m.leaving = o.Drain
+	switch {
+	case m.pending && again:
+	case sameOrder(o, m.told), m.pending && !o.Drain:
+		return o, nil, false
+	}
+	if o.Drain && m.status.Phase != platform.Stopping {
+		m.status.Phase, m.status.Since = platform.Stopping, time.Now()
+		m.a.bump()
+	}
+	m.gen++
+	o.Gen = m.gen
+	m.told, m.pending = o, true
+	m.maybe = append(m.maybe, o.VIPs...)
+	return o, files, true
+}
+
+// note takes in what the process says of itself.
+func (m *machine) note(r wire.FromMachine) {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	before := m.status
+	if r.Ready && m.status.Phase == platform.Starting {
+		m.status.Phase, m.status.Since = platform.Ready, time.Now()
+	}
+	m.status.Seq, m.status.Digest = r.Seq, r.Digest
+	m.status.Active, m.status.Conns = r.Active, r.Conns
+	if r.Ready {
+		m.status.Error = r.Refused
+	}
+	if r.Failed != "" {
+		m.status.Error = r.Failed
+	}
+	acked := m.pending && r.Gen == m.gen
+	if acked {
+		m.acked, m.pending, m.maybe = m.told, false, nil
+	}
+	if acked || m.status.Phase != before.Phase {
+		m.a.look()
+		return
+	}
+	// Load alone is not news, but for the moments when it begins and ends.
+	if (before.Active == 0) == (r.Active == 0) {
+		before.Active = r.Active
+	}
+	if (before.Conns == 0) == (r.Conns == 0) {
+		before.Conns = r.Conns
+	}
+	if before != m.status {
+		m.a.bump()
+	}
+}
+
+// exited notes the end of a process and returns whether it was asked for.
+func (m *machine) exited(p *process) (asked bool) {
+	m.a.procs.remove(p.pid)
+	m.a.mu.Lock()
+	asked = m.leaving
+	m.a.mu.Unlock()
+	why := p.state()
+	switch {
+	case asked && p.clean():
+		why = ""
+	case asked:
+		why = "did not drain in time or in order: " + why
+	default:
+		why = "exited without being asked: " + why
+	}
+	m.ended(why)
+	m.a.log.Info("machine ended", slog.String("machine", m.status.ID), slog.Int("pid", p.pid), slog.String("why", why))
+	return asked
+}
+
+// ended notes that there is no process, and why.
+func (m *machine) ended(why string) {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	m.status.PID, m.status.Phase, m.status.Since = 0, platform.Exited, time.Now()
+	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
+	m.status.Error = why
+	m.told, m.acked, m.pending, m.maybe, m.leaving = wire.Order{}, wire.Order{}, false, nil, false
+	m.a.look()
+}

@@ -1,0 +1,154 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// loopbackRange is where the pools of folders lie. It is far from the addresses that other programs use.
+var loopbackRange = netip.MustParsePrefix("127.64.0.0/10")
+
+// poolBits is the size of a folder's pool: 1,022 addresses.
+const poolBits = 22
+
+// ports knows the addresses that this folder serves on.
+type ports struct {
+	pool              netip.Prefix
+	vipHTTP, vipHTTPS uint16
+	edgeHTTP, edgeTLS string // host:port
+}
+
+// kept is what ports.json holds: the ports that were picked because 0 was asked for.
+type kept struct {
+	VIPHTTP  uint16 `json:"vipHttp,omitempty"`
+	VIPHTTPS uint16 `json:"vipHttps,omitempty"`
+	EdgeHTTP uint16 `json:"edgeHttp,omitempty"`
+	EdgeTLS  uint16 `json:"edgeTls,omitempty"`
+}
+
+// poolOf derives a folder's pool from its path.
+func poolOf(dir string) netip.Prefix {
+	sum := sha256.Sum256([]byte(dir))
+	base := loopbackRange.Addr().As4()
+	n := binary.BigEndian.Uint32(base[:])
+	n |= binary.BigEndian.Uint32(sum[:4]) << (32 - poolBits) & (1<<(32-10) - 1)
+	binary.BigEndian.PutUint32(base[:], n)
+	return netip.PrefixFrom(netip.AddrFrom4(base), poolBits)
+}
+
+// openPorts settles all ports and opens the listeners of the edge.
+func (a *agent) openPorts() error {
+	k, err := readKept(a.opt.Layout.Ports())
+	if err != nil {
+		return err
+	}
+	old := k
+	p := &a.ports
+	if p.pool = a.opt.Pool.Masked(); !a.opt.Pool.IsValid() {
+		p.pool = poolOf(a.opt.Layout.Dir)
+	}
+	if err := a.openEdge(&k); err != nil {
+		return err
+	}
+	if err := a.settleVIPPorts(&k); err != nil {
+		return err
+	}
+	if k == old {
+		return nil
+	}
+	return writeJSON(a.opt.Layout.Ports(), k)
+}
+
+func (a *agent) openEdge(k *kept) (err error) {
+	p, files := &a.ports, &a.edge.listeners
+	if files[0], p.edgeHTTP, err = listenKept(a.opt.EdgeHTTP, &k.EdgeHTTP); err != nil {
+		return fmt.Errorf("edge: %w", err)
+	}
+	if files[1], p.edgeTLS, err = listenKept(a.opt.EdgeTLS, &k.EdgeTLS); err != nil {
+		_ = files[0].Close()
+		return fmt.Errorf("edge: %w", err)
+	}
+	return nil
+}
+
+// listenKept listens on an address. For port 0 it takes the port that was kept, or, when there is none or somebody
+// else has it now, a free one, which it keeps.
+func listenKept(address string, keep *uint16) (*os.File, string, error) {
+	at, err := resolve(address)
+	if err != nil {
+		return nil, "", err
+	}
+	if at.Port() != 0 {
+		f, bound, err := listen(at)
+		return f, bound.String(), err
+	}
+	if *keep != 0 {
+		if f, bound, err := listen(netip.AddrPortFrom(at.Addr(), *keep)); err == nil {
+			return f, bound.String(), nil
+		}
+	}
+	f, bound, err := listen(at)
+	if err != nil {
+		return nil, "", err
+	}
+	*keep = bound.Port()
+	return f, bound.String(), nil
+}
+
+// resolve reads host:port. An empty host is every IPv4 address; names are resolved to one address.
+func resolve(address string) (netip.AddrPort, error) {
+	ta, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("address %s: %w", address, err)
+	}
+	at := ta.AddrPort()
+	if !at.Addr().IsValid() {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port()), nil
+	}
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
+}
+
+// inUse reports that an address could be had, if nobody else had it.
+func inUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
+
+func readKept(path string) (kept, error) {
+	var k kept
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return k, nil
+	}
+	if err != nil {
+		return k, fmt.Errorf("read kept ports: %w", err)
+	}
+	if err := json.Unmarshal(data, &k); err != nil {
+		return k, fmt.Errorf("read kept ports %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// writeJSON replaces a file as a whole, readable for its owner.
+func writeJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func portText(p uint16) string { return strconv.Itoa(int(p)) }

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+)
+
+// The loopback interface of darwin has one address, so that a VIP is a pair of ports of it: the one in its address
+// and, for TLS, the next one.
+
+// settleVIPPorts refuses what cannot be had here.
+func (a *agent) settleVIPPorts(*kept) error {
+	if a.opt.Pool.IsValid() {
+		return errors.New("a pool of VIP addresses: not on this system, whose loopback has one address")
+	}
+	return nil
+}
+
+func (p *ports) poolText() string { return "127.0.0.1" }
+
+func (p *ports) vipText() (plain, secure string) { return "", "" }
+
+// openVIP opens exactly this address, "127.0.0.1:port".
+func (p *ports) openVIP(address string) (files [2]*os.File, err error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return files, fmt.Errorf("address %s: %w", address, err)
+	}
+	if files[0], at, err = listen(at); err != nil {
+		return files, err
+	}
+	if files[1], _, err = listen(netip.AddrPortFrom(at.Addr(), at.Port()+1)); err != nil {
+		_ = files[0].Close()
+		return files, err
+	}
+	return files, nil
+}
+
+// openAnyVIP opens a free pair of ports.
+func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
+	const most = 100 // pairs tried
+	for range most {
+		f, at, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
+		if err != nil {
+			return "", [2]*os.File{}, err
+		}
+		if !skip[at.String()] && at.Port() < 65535 {
+			second, _, err := listen(netip.AddrPortFrom(at.Addr(), at.Port()+1))
+			if err == nil {
+				return at.String(), [2]*os.File{f, second}, nil
+			}
+			if !inUse(err) {
+				_ = f.Close()
+				return "", [2]*os.File{}, err
+			}
+		}
+		_ = f.Close()
+	}
+	return "", [2]*os.File{}, errors.New("no free pair of ports on 127.0.0.1")
+}

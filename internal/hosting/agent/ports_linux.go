@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+)
+
+// settleVIPPorts fixes the ports of every VIP. A port that is to be picked is one that is free on an address of the
+// pool now.
+func (a *agent) settleVIPPorts(k *kept) error {
+	if a.opt.VIPHTTP < 0 || a.opt.VIPHTTP > 65535 || a.opt.VIPHTTPS < 0 || a.opt.VIPHTTPS > 65535 {
+		return fmt.Errorf("VIP ports %d and %d: not ports", a.opt.VIPHTTP, a.opt.VIPHTTPS)
+	}
+	p := &a.ports
+	p.vipHTTP, p.vipHTTPS = uint16(a.opt.VIPHTTP), uint16(a.opt.VIPHTTPS) //nolint:gosec // checked above
+	for _, one := range []struct{ port, keep *uint16 }{{&p.vipHTTP, &k.VIPHTTP}, {&p.vipHTTPS, &k.VIPHTTPS}} {
+		if *one.port != 0 {
+			continue
+		}
+		if *one.keep == 0 {
+			f, bound, err := listen(netip.AddrPortFrom(p.pool.Addr().Next(), 0))
+			if err != nil {
+				return fmt.Errorf("pick VIP port: %w", err)
+			}
+			defer f.Close() //nolint:errcheck // held until both are picked, so that they differ
+			*one.keep = bound.Port()
+		}
+		*one.port = *one.keep
+	}
+	return nil
+}
+
+func (p *ports) poolText() string { return p.pool.String() }
+
+func (p *ports) vipText() (plain, secure string) { return portText(p.vipHTTP), portText(p.vipHTTPS) }
+
+// openVIP opens exactly this address.
+func (p *ports) openVIP(address string) (files [2]*os.File, err error) {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return files, fmt.Errorf("address %s: %w", address, err)
+	}
+	return p.openAddr(addr.Unmap())
+}
+
+func (p *ports) openAddr(addr netip.Addr) (files [2]*os.File, err error) {
+	if files[0], _, err = listen(netip.AddrPortFrom(addr, p.vipHTTP)); err != nil {
+		return files, err
+	}
+	if files[1], _, err = listen(netip.AddrPortFrom(addr, p.vipHTTPS)); err != nil {
+		_ = files[0].Close()
+		return files, err
+	}
+	return files, nil
+}
+
+// openAnyVIP opens the first address of the pool that is neither to be skipped nor in use. The first and the last
+// address of a range, and those that end in 0 or 255, are left out: some programs take them for something else.
+func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
+	const most = 1 << 16 // addresses tried
+	addr := p.pool.Addr()
+	for range most {
+		if addr = addr.Next(); !p.pool.Contains(addr) {
+			break
+		}
+		if last := addr.AsSlice()[addr.BitLen()/8-1]; last == 0 || last == 255 || skip[addr.String()] {
+			continue
+		}
+		files, err := p.openAddr(addr)
+		if err == nil {
+			return addr.String(), files, nil
+		}
+		if !inUse(err) {
+			return "", files, err
+		}
+	}
+	return "", [2]*os.File{}, errors.New("no address of " + p.pool.String() + " is free")
+}

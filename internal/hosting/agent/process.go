@@ -1,0 +1,162 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+)
+
+// process is a running edge or machine with its channel.
+type process struct {
+	cmd     *exec.Cmd
+	pid     int
+	conn    *wire.Conn
+	reports chan wire.FromMachine // what a machine says, until its channel ends
+	exited  chan struct{}
+	closing chan struct{} // closed by close: nobody listens to reports any more
+	reader  sync.WaitGroup
+}
+
+// launch starts a process of a kind under a name and notes it in the list of processes. Its output goes straight to a
+// file and through no pipe of the agent's, so that it can go on printing when the agent is gone.
+func (a *agent) launch(kind, name string) (*process, error) {
+	argv := a.opt.Command(kind)
+	if len(argv) == 0 {
+		return nil, fmt.Errorf("no command for a %s", kind)
+	}
+	out, err := a.openLog(name)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close() //nolint:errcheck // the process has its own
+	ours, theirs, err := wire.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()                      //nolint:errcheck // the process has its own
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // the agent's own configuration
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Stdout, cmd.Stderr = out, out
+	// A session of its own: a signal to the agent's group is not for its machines.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		_ = ours.Close()
+		return nil, err
+	}
+	p := &process{
+		cmd: cmd, pid: cmd.Process.Pid,
+		reports: make(chan wire.FromMachine), exited: make(chan struct{}), closing: make(chan struct{}),
+	}
+	go func() {
+		defer close(p.exited)
+		_ = cmd.Wait() // state tells
+	}()
+	if p.conn, err = wire.NewConn(ours); err == nil {
+		err = a.procs.add(kind, name, p.pid)
+	}
+	if err != nil {
+		p.kill()
+		<-p.exited
+		if p.conn != nil {
+			_ = p.conn.Close()
+		}
+		return nil, err
+	}
+	if kind == KindMachine {
+		p.reader.Go(p.read)
+	}
+	return p, nil
+}
+
+// read hands on reports until the channel ends.
+func (p *process) read() {
+	for {
+		var r wire.FromMachine
+		files, err := p.conn.Recv(&r)
+		if err != nil {
+			return
+		}
+		wire.CloseAll(files)
+		select {
+		case p.reports <- r:
+		case <-p.closing:
+			return
+		}
+	}
+}
+
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
+
+// close gives up the channel of a process that has exited.
+func (p *process) close() {
+	close(p.closing)
+	_ = p.conn.Close()
+	p.reader.Wait()
+}
+
+// state says how the process ended: "exit status 1", "signal: killed".
+func (p *process) state() string { return p.cmd.ProcessState.String() }
+
+func (p *process) clean() bool { return p.cmd.ProcessState.Success() }
+
+// A listedProcess is one entry of agent.json. The start time tells it from a later process with the same number.
+type listedProcess struct {
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`
+	PID   int    `json:"pid"`
+	Start string `json:"start"`
+}
+
+// processList is the content of agent.json.
+type processList struct {
+	Boot      string          `json:"boot"` // identifies the time since the host was started
+	Agent     listedProcess   `json:"agent"`
+	Processes []listedProcess `json:"processes"`
+}
+
+// processes keeps agent.json true, so that what the agent started can be ended when the agent is gone.
+type processes struct {
+	path string
+	mu   sync.Mutex // guards below and the file
+	list processList
+}
+
+func newProcesses(path string) *processes {
+	return &processes{path: path, list: processList{
+		Boot:      bootID(),
+		Agent:     listedProcess{Kind: "agent", PID: os.Getpid(), Start: startTime(os.Getpid())},
+		Processes: []listedProcess{},
+	}}
+}
+
+func (p *processes) save() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return writeJSON(p.path, p.list)
+}
+
+func (p *processes) add(kind, name string, pid int) error {
+	start := startTime(pid)
+	if start == "" {
+		return errors.New("process ended at once")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list.Processes = append(p.list.Processes, listedProcess{Kind: kind, Name: name, PID: pid, Start: start})
+	return writeJSON(p.path, p.list)
+}
+
+// remove takes out a process that has ended. That the file may still have it is harmless: its start time is unlike
+// that of any later process.
+func (p *processes) remove(pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list.Processes = slices.DeleteFunc(p.list.Processes, func(l listedProcess) bool { return l.PID == pid })
+	_ = writeJSON(p.path, p.list)
+}

@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+)
+
+// method carries out one call.
+type method func(context.Context, wire.Call) (wire.Reply, error)
+
+// methods are the agent's, by path.
+func (a *agent) methods() map[string]method {
+	return map[string]method{
+		wire.PathApply: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			if c.Set == nil {
+				return wire.Reply{}, invalid("apply needs a set")
+			}
+			return wire.Reply{}, a.apply(c.Lease, *c.Set)
+		},
+		wire.PathDelete: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.deleteSet(c.Lease, c.ID)
+		},
+		wire.PathReserve: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			addr, err := a.reserve(c.Lease, c.VIP, c.Avoid)
+			return wire.Reply{Address: addr}, err
+		},
+		wire.PathRoute: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.route(c.Lease, c.VIP)
+		},
+		wire.PathRelease: func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.release(ctx, c.Lease, c.ID)
+		},
+		wire.PathName: func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.name(ctx, c.Lease, c.Names)
+		},
+		wire.PathObserve: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			o := a.observe(c.Sets)
+			return wire.Reply{Observation: &o}, nil
+		},
+		wire.PathInventory: func(context.Context, wire.Call) (wire.Reply, error) {
+			inv := a.inventory()
+			return wire.Reply{Inventory: &inv}, nil
+		},
+		wire.PathWait: func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{Changes: a.wait(ctx, c.After)}, nil
+		},
+		wire.PathPing: func(context.Context, wire.Call) (wire.Reply, error) {
+			i := a.info()
+			return wire.Reply{Info: &i}, nil
+		},
+		wire.PathStop: func(ctx context.Context, _ wire.Call) (wire.Reply, error) {
+			a.stop()
+			select {
+			case <-a.done:
+			case <-ctx.Done():
+			}
+			return wire.Reply{}, nil
+		},
+	}
+}
+
+// server answers calls on the agent's socket.
+type server struct {
+	http *http.Server
+	done chan struct{}
+	path string
+}
+
+// serve opens the socket. This process holds the folder's lock, so that a socket that is there is a dead one's.
+func (a *agent) serve() (*server, error) {
+	path, err := a.opt.Layout.Socket(wire.AgentSocket)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("open agent socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open agent socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("open agent socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	for path, m := range a.methods() {
+		mux.Handle("POST "+path, a.handle(m))
+	}
+	s := &server{
+		http: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)},
+		done: make(chan struct{}), path: path,
+	}
+	go func() {
+		defer close(s.done)
+		_ = s.http.Serve(ownListener{l, a.log}) // ends with close
+	}()
+	return s, nil
+}
+
+// close lets calls that are being answered finish, for a moment.
+func (s *server) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close()
+	}
+	<-s.done
+	_ = os.Remove(s.path)
+}
+
+// ownListener accepts connections of this user only.
+type ownListener struct {
+	net.Listener
+	log *slog.Logger
+}
+
+func (l ownListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		uid, err := peerUID(c)
+		if err == nil && uid == os.Getuid() {
+			return c, nil
+		}
+		l.log.Warn("connection of another user refused", slog.Int("uid", uid), slog.Any("error", err))
+		_ = c.Close()
+	}
+}
+
+func (a *agent) handle(m method) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var c wire.Call
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, wire.MaxBody)).Decode(&c); err != nil {
+			reply(w, http.StatusBadRequest, &wire.Error{Code: wire.CodeInvalid, Message: "decode call: " + err.Error()})
+			return
+		}
+		answer, err := m(r.Context(), c)
+		var e *wire.Error
+		switch {
+		case err == nil:
+			reply(w, http.StatusOK, answer)
+		case errors.As(err, &e):
+			reply(w, http.StatusConflict, e)
+		default:
+			a.log.ErrorContext(r.Context(), "call failed", slog.String("path", r.URL.Path), slog.Any("error", err))
+			reply(w, http.StatusInternalServerError, &wire.Error{Code: wire.CodeInternal, Message: err.Error()})
+		}
+	}
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a caller that went away asks again
+}

@@ -1,0 +1,147 @@
+// Package edge shares one address among many services: it accepts connections, reads just enough of each to know
+// which host it is for, and hands the connection and the bytes to the machines of the set that serves that host. It
+// holds no key, decrypts nothing, and no byte of a connection passes through it after that.
+//
+// The agent starts it, gives it its listeners, and tells it which set serves which host. It goes on with what it
+// knows when the agent is gone.
+//
+// Start reading at Server.route (route.go); the two parsers are in head.go and hello.go.
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+)
+
+// Options bound the edge. Zero values take the defaults.
+type Options struct {
+	// Waiting is how many connections may wait for their head at once; with more, the rest waits in the kernel
+	// queue. 4096 by default; each holds at most 16 KiB.
+	Waiting int
+	// HeadTime bounds the time until the host of a connection is known. 10 s by default.
+	HeadTime time.Duration
+	// IntakeTime is how long a connection waits for room in a full intake. 5 s by default.
+	IntakeTime time.Duration
+	Log        *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Waiting <= 0 {
+		o.Waiting = 4096
+	}
+	if o.HeadTime <= 0 {
+		o.HeadTime = 10 * time.Second
+	}
+	if o.IntakeTime <= 0 {
+		o.IntakeTime = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+const (
+	attachTimeout = 20 * time.Second // for the agent's first message
+	sendTimeout   = 5 * time.Second
+)
+
+// Run is the edge's process: it serves with the channel inherited from the agent until the agent asks it to stop or
+// ctx ends.
+func Run(ctx context.Context, opt Options) error {
+	conn, err := wire.NewConn(os.NewFile(wire.ControlFD, "control"))
+	if err != nil {
+		return fmt.Errorf("start edge: %w; it is started by the agent", err)
+	}
+	return Serve(ctx, conn, opt)
+}
+
+// Serve is Run on a channel that is at hand. It closes conn.
+func Serve(ctx context.Context, conn *wire.Conn, opt Options) error {
+	defer conn.Close() //nolint:errcheck // nothing is left to be said
+	opt = opt.withDefaults()
+	plain, secure, err := readListeners(conn)
+	if err != nil {
+		return fmt.Errorf("start edge: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := &server{opt: opt, table: newTable(), slots: make(chan struct{}, opt.Waiting)}
+	defer s.table.close()
+	defer s.conns.Wait()
+
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	loops.Go(func() { s.accept(ctx, plain, s.plain) })
+	loops.Go(func() { s.accept(ctx, secure, s.secure) })
+	loops.Go(func() {
+		if s.obey(ctx, conn) {
+			stop()
+			return
+		}
+		opt.Log.WarnContext(ctx, "agent is gone, serving on")
+	})
+	<-ctx.Done()
+	_ = plain.Close()
+	_ = secure.Close()
+	_ = conn.SetReadDeadline(time.Unix(1, 0))
+	return nil
+}
+
+// readListeners reads the first message, which brings the listeners.
+func readListeners(conn *wire.Conn) (plain, secure net.Listener, err error) {
+	if err := conn.SetReadDeadline(time.Now().Add(attachTimeout)); err != nil {
+		return nil, nil, err
+	}
+	var first wire.ToEdge
+	files, err := conn.Recv(&first)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read first message: %w", err)
+	}
+	defer wire.CloseAll(files)
+	if !first.Listen || len(files) != 2 {
+		return nil, nil, errors.New("the first message brings no listeners")
+	}
+	if plain, err = net.FileListener(files[0]); err != nil {
+		return nil, nil, fmt.Errorf("open listener: %w", err)
+	}
+	if secure, err = net.FileListener(files[1]); err != nil {
+		_ = plain.Close()
+		return nil, nil, fmt.Errorf("open listener: %w", err)
+	}
+	return plain, secure, conn.SetReadDeadline(time.Time{})
+}
+
+// obey keeps the table as the agent says. It returns true when the agent asked to stop or ctx has ended, false when
+// the agent is gone.
+func (s *server) obey(ctx context.Context, conn *wire.Conn) (stop bool) {
+	for {
+		var m wire.ToEdge
+		files, err := conn.Recv(&m)
+		if err != nil {
+			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+				s.opt.Log.ErrorContext(ctx, "channel to agent broke", slog.Any("error", err))
+			}
+			return ctx.Err() != nil
+		}
+		if m.Stop {
+			wire.CloseAll(files)
+			return true
+		}
+		if err := s.table.change(m, files); err != nil {
+			s.opt.Log.ErrorContext(ctx, "order refused", slog.Any("error", err))
+		}
+		if err := conn.Send(wire.FromEdge{Gen: m.Gen}, sendTimeout); err != nil && ctx.Err() == nil {
+			s.opt.Log.WarnContext(ctx, "order not acknowledged", slog.Any("error", err))
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+)
+
+// server is one running edge.
+type server struct {
+	opt   Options
+	table *table
+	slots chan struct{} // one for each connection whose head is being read
+	conns sync.WaitGroup
+}
+
+// accept takes connections while there are slots; with none, they wait in the kernel queue.
+func (s *server) accept(ctx context.Context, l net.Listener, serve func(context.Context, *net.TCPConn)) {
+	pause := time.Duration(0)
+	for {
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		c, err := l.Accept()
+		if err != nil {
+			<-s.slots
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of descriptors: those that are being read will free some.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.opt.Log.WarnContext(ctx, "accept failed", slog.Any("error", err))
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		pause = 0
+		s.conns.Go(func() {
+			defer func() { <-s.slots }()
+			defer c.Close() //nolint:errcheck // whoever got the connection has its own descriptor
+			if tc, ok := c.(*net.TCPConn); ok {
+				serve(ctx, tc)
+			}
+		})
+	}
+}
+
+// plain routes a connection by the host of its first request.
+func (s *server) plain(ctx context.Context, c *net.TCPConn) {
+	host, head, err := s.read(ctx, c, requestHost)
+	if err != nil {
+		s.answer(c, refusalOf(err, len(head)))
+		return
+	}
+	set := s.table.find(host)
+	if set == nil {
+		s.answer(c, notFound)
+		return
+	}
+	if err := s.pass(ctx, set.plain, c, head); err != nil {
+		s.answer(c, busy)
+	}
+}
+
+// secure routes a connection by the server name of its ClientHello.
+func (s *server) secure(ctx context.Context, c *net.TCPConn) {
+	host, head, err := s.read(ctx, c, helloHost)
+	if err != nil {
+		if len(head) > 0 && !errors.Is(err, errSlow) {
+			s.answer(c, alert(alertDecodeError))
+		}
+		return
+	}
+	set := s.table.find(host)
+	if set == nil {
+		s.answer(c, alert(alertUnrecognizedName))
+		return
+	}
+	if err := s.pass(ctx, set.secure, c, head); err != nil {
+		s.answer(c, alert(alertInternalError))
+	}
+}
+
+// pass hands a connection over. The deadline for its head does not go with it: it is this process's own.
+func (s *server) pass(ctx context.Context, in *intake, c *net.TCPConn, head []byte) error {
+	err := in.handOver(c, head, s.opt.IntakeTime)
+	if err != nil {
+		s.opt.Log.WarnContext(ctx, "connection not handed over", slog.Any("error", err))
+	}
+	return err
+}
+
+// errSlow is returned for a client that did not send its head in time, or went away.
+var errSlow = errors.New("the head did not come in time")
+
+// stopTime is how long connections may go on sending their head when the edge stops.
+const stopTime = time.Second
+
+// read reads until find knows the host. find returns errMore while what there is could still become a head.
+func (s *server) read(ctx context.Context, c *net.TCPConn, find func([]byte) (string, error)) (host string, head []byte, err error) {
+	if err := c.SetReadDeadline(time.Now().Add(s.opt.HeadTime)); err != nil {
+		return "", nil, errSlow
+	}
+	defer context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Now().Add(stopTime)) })()
+	buf := make([]byte, 0, 2048)
+	for {
+		if len(buf) == cap(buf) {
+			if len(buf) >= wire.MaxHead {
+				return "", buf, errLarge
+			}
+			buf = append(make([]byte, 0, min(2*cap(buf), wire.MaxHead)), buf...)
+		}
+		n, err := c.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if n > 0 {
+			host, ferr := find(buf)
+			if !errors.Is(ferr, errMore) {
+				return host, buf, ferr
+			}
+		}
+		if err != nil {
+			return "", buf, errSlow
+		}
+	}
+}
+
+// answer writes a last word and closes so that the client can read it: closing with unread data would reset the
+// connection and could take the answer with it.
+func (s *server) answer(c *net.TCPConn, data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	const linger = 500 * time.Millisecond
+	_ = c.SetDeadline(time.Now().Add(linger))
+	if _, err := c.Write(data); err != nil {
+		return
+	}
+	if err := c.CloseWrite(); err != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c, 256<<10)
+}
+
+// The edge's own answers. The body of notFound is that of a gateway for a path it does not know.
+var (
+	notFound = response(404, "Not Found", "Resource not found", "")
+	busy     = response(503, "Service Unavailable", "The service is busy. Try again later.", "Retry-After: 1\r\n")
+	badHead  = response(400, "Bad Request", "The request is malformed.", "")
+	tooLarge = response(431, "Request Header Fields Too Large", "The request head is too large.", "")
+	tooSlow  = response(408, "Request Timeout", "The request head did not come in time.", "")
+)
+
+func response(status int, reason, message, header string) []byte {
+	body := fmt.Sprintf(`{ "statusCode": %d, "message": %q }`, status, message)
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n%s",
+		status, reason, len(body), header, body)
+}
+
+// refusalOf chooses the answer to a request whose host is not known; none for a client that said nothing.
+func refusalOf(err error, got int) []byte {
+	switch {
+	case errors.Is(err, errNoHost):
+		return notFound
+	case errors.Is(err, errHTTP2):
+		return goAway
+	case errors.Is(err, errLarge):
+		return tooLarge
+	case errors.Is(err, errSlow) && got == 0:
+		return nil
+	case errors.Is(err, errSlow):
+		return tooSlow
+	}
+	return badHead
+}
