@@ -141,6 +141,8 @@ type Row struct {
 	NoIfMatch bool
 	// DeletedFrom is the first api-version in which a deletion answers 204 and not 200.
 	DeletedFrom arm.Version
+	// PatchSilentUntil is the first api-version in which a PATCH answers with the entity; older ones get a bare 204.
+	PatchSilentUntil arm.Version
 }
 
 // Type is the full type as the wire spells it.

@@ -18,8 +18,6 @@ const (
 	v2022sep arm.Version = "2022-09-01-preview"
 	v2023mar arm.Version = "2023-03-01-preview"
 	v2023may arm.Version = "2023-05-01-preview"
-	v2023sep arm.Version = "2023-09-01-preview"
-	v2024    arm.Version = "2024-05-01"
 )
 
 // APIM is the namespace of API Management.

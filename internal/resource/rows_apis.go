@@ -16,7 +16,7 @@ func apis() *Row {
 	senders := words("authorizationHeader", "query")
 	return &Row{
 		Namespace: APIM, Path: "service/apis", Shape: Entity, Entity: "API", Versions: apimVersions,
-		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "apiId", NameMax: 256, NameLike: plainName,
+		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "apiId", PatchSilentUntil: v2020pre, NameMax: 256, NameLike: plainName,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.description", Kind: String},
 			{Path: "properties.authenticationSettings.oAuth2.authorizationServerId", Kind: String},
@@ -76,7 +76,7 @@ func apis() *Row {
 		Prepare: importAPI, Complete: completeAPI,
 		Rules:    []Rule{apiNotBuilt, apiNamed, apiServiceURL, apiKeyNames, apiPathFree},
 		Compute:  func(s *Shown) { s.Object.Set("properties.isCurrent", true) },
-		OnDelete: deleteAPI, DeletedFrom: v2024,
+		OnDelete: deleteAPI, DeletedFrom: v2023may,
 	}
 }
 
@@ -267,7 +267,7 @@ func representations(path string) []Field {
 func operations() *Row {
 	return &Row{
 		Namespace: APIM, Path: "service/apis/operations", Shape: Entity, Entity: "Operation", Versions: apimVersions,
-		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "operationId", NameMax: 80,
+		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "operationId", PatchSilentUntil: v2020pre, NameMax: 80,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 300},
 			{Path: "properties.method", Kind: String, Flags: Required, MinLen: 1, MaxLen: 20},

@@ -11,7 +11,7 @@ import (
 func products() *Row {
 	return &Row{
 		Namespace: APIM, Path: "service/products", Shape: Entity, Entity: "Product", Versions: apimVersions,
-		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "productId", NameMax: 256,
+		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "productId", PatchSilentUntil: v2020pre, NameMax: 256,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 300},
 			{Path: "properties.description", Kind: String, MaxLen: 1000},
@@ -88,7 +88,7 @@ func subscriptions() *Row {
 	states := words("suspended", "active", "expired", "submitted", "rejected", "cancelled")
 	return &Row{
 		Namespace: APIM, Path: "service/subscriptions", Shape: Entity, Entity: "Subscription", Versions: apimVersions,
-		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "sid", NameMax: 256, NameLike: plainName,
+		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "sid", PatchSilentUntil: v2020pre, NameMax: 256, NameLike: plainName,
 		Fields: []Field{
 			{Path: "properties.userId", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.ownerId"},
 			{Path: "properties.productId", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.scope"},

@@ -80,7 +80,7 @@ func policyDocuments(t store.Reader, service string) []store.Document {
 func backends() *Row {
 	return &Row{
 		Namespace: APIM, Path: "service/backends", Shape: Entity, Entity: "Backend", Versions: apimVersions,
-		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "backendId", NameMax: 80,
+		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "backendId", PatchSilentUntil: v2020pre, NameMax: 80,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.title", Kind: String, MinLen: 1, MaxLen: 300},
 			{Path: "properties.description", Kind: String, MinLen: 1, MaxLen: 2000},

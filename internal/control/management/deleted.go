@@ -150,7 +150,8 @@ func (q *request) purge() (*reply, *arm.Error) {
 		q.header.Set("Location", m.ResultURL())
 		arm.SetRetryAfter(q.header, m.RetryAfter)
 		rep.status = http.StatusAccepted
-		return nil
+		rep.body, err = q.show(nil, *p.doc, nil)
+		return err
 	})
 	return rep, err
 }

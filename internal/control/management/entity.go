@@ -155,7 +155,9 @@ func (q *request) put(patch bool) (*reply, *arm.Error) {
 		if p.doc == nil {
 			rep.status = http.StatusCreated
 		}
-		rep.body, err = q.show(p, d, q.answerFormat(draft.New))
+		if rep.body, err = q.show(p, d, q.answerFormat(draft.New)); patch && q.version.Before(q.row.PatchSilentUntil) {
+			rep.status, rep.body = http.StatusNoContent, nil
+		}
 		return err
 	})
 	return rep, err

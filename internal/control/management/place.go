@@ -53,11 +53,11 @@ func (q *request) locate(t store.Reader) (*place, error) {
 		p.parent, p.id = p.id, p.id+"/providers/"+q.id.Provider
 	}
 	if q.row != nil && q.row.Shape == resource.Proxy {
-		p.id += "/locations/" + resource.NormalLocation(q.id.Names[0]) + "/deletedservices"
-		if len(q.id.Names) == 2 {
-			return p, q.leaf(t, p, q.id.Names[1])
+		if len(q.id.Names) < 2 {
+			return p, nil // a list of the subscription
 		}
-		return p, nil
+		p.id += "/locations/" + resource.NormalLocation(q.id.Names[0]) + "/deletedservices"
+		return p, q.leaf(t, p, q.id.Names[1])
 	}
 	for i := range q.id.Names {
 		if err := q.step(t, p, i); err != nil {

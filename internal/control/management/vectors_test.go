@@ -1,0 +1,318 @@
+package management_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/portico-dev/portico/internal/control/management"
+	"github.com/portico-dev/portico/internal/resource"
+)
+
+const vectorFolder = "../../../../shared/specs/vectors"
+
+// A vector is one operation of the published samples.
+type vector struct {
+	OperationID, Method, Path, APIVersion string
+	Examples                              []struct {
+		Title      string
+		Parameters struct {
+			Path, Query, Header map[string]any
+			Body                any
+		}
+		Responses map[string]struct{ Body any }
+	}
+}
+
+var built = regexp.MustCompile(`^(Api|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+
+// TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
+// it has not built does not count; of the others at least 95 % must be answered as published.
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(vectorFolder, "*", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Skip("the published samples are not here: ../shared/specs/vectors")
+	}
+	passed, failed, notBuilt := 0, []string{}, map[string]int{}
+	for _, file := range files {
+		if !built.MatchString(filepath.Base(file)) {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v vector
+		if err := json.Unmarshal(data, &v); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for i := range v.Examples {
+			name := fmt.Sprintf("%s %s %s", v.APIVersion, v.OperationID, v.Examples[i].Title)
+			switch why, missing := runVector(t, v, i); {
+			case missing != "":
+				notBuilt[v.Examples[i].Title+": "+missing]++
+			case why != "":
+				failed = append(failed, name+": "+why)
+			default:
+				passed++
+			}
+		}
+	}
+	total := passed + len(failed)
+	t.Logf("samples that apply: %d of %d answered as published", passed, total)
+	for _, line := range failed {
+		t.Log("differs: " + line)
+	}
+	var names []string
+	skipped := 0
+	for name, n := range notBuilt {
+		names = append(names, fmt.Sprintf("%s (%d)", name, n))
+		skipped += n
+	}
+	sort.Strings(names)
+	t.Logf("samples of what is not built: %d\n%s", skipped, strings.Join(names, "\n"))
+	if passed*100 < total*95 {
+		t.Errorf("only %d of %d samples that apply are answered as published", passed, total)
+	}
+}
+
+func runVector(t *testing.T, v vector, i int) (why, missing string) {
+	e := v.Examples[i]
+	path := v.Path
+	for k, x := range e.Parameters.Path {
+		path = strings.ReplaceAll(path, "{"+k+"}", escape(fmt.Sprint(x)))
+	}
+	path = strings.NewReplacer("{policyId}", "policy", "/subscriptions/subid/", "/subscriptions/"+subscriptionID+"/").Replace(path)
+	body := ""
+	if e.Parameters.Body != nil {
+		data, err := json.Marshal(e.Parameters.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = strings.ReplaceAll(string(data), "/subscriptions/subid/", "/subscriptions/"+subscriptionID+"/")
+	}
+	w := newMemoryWorld(t)
+	w.seed(v.Method, path, body, v.OperationID)
+	query := url.Values{"api-version": {v.APIVersion}}
+	for k, x := range e.Parameters.Query {
+		query.Set(k, fmt.Sprint(x))
+	}
+	var headers []string
+	for k, x := range e.Parameters.Header {
+		headers = append(headers, k, fmt.Sprint(x))
+	}
+	a := w.do(v.Method, path+"?"+query.Encode(), body, headers...)
+	if m := saysNotBuilt(a); m != "" {
+		return "", m
+	}
+	r, ok := e.Responses[fmt.Sprint(a.Status)]
+	if !ok {
+		return fmt.Sprintf("status %d %.300s", a.Status, a.Raw), ""
+	}
+	if r.Body == nil {
+		return "", ""
+	}
+	var got any
+	if err := json.Unmarshal([]byte(a.Raw), &got); err != nil {
+		return "the answer has no JSON body", ""
+	}
+	if d := shape(r.Body, got, ""); d != "" {
+		return d + " in " + fmt.Sprintf("%.400s", a.Raw), ""
+	}
+	if v.Method == "PUT" || v.Method == "PATCH" {
+		var sent any
+		_ = json.Unmarshal([]byte(body), &sent) // made above
+		return echoes(sent, r.Body, got, ""), ""
+	}
+	return "", ""
+}
+
+func escape(s string) string { return strings.ReplaceAll(url.PathEscape(s), "%3B", ";") }
+
+// saysNotBuilt names what an answer refuses because Portico does not have it.
+func saysNotBuilt(a answer) string {
+	if a.code() == "InvalidResourceType" {
+		return "operation not declared"
+	}
+	for _, mark := range []string{"not built", "hosting it is not built", "is not supported; supported"} {
+		if strings.Contains(a.Raw, mark) {
+			if l := a.Body.List("error.details"); len(l) > 0 {
+				return fmt.Sprint(l[0].(map[string]any)["message"])
+			}
+			return a.text("error.message")
+		}
+	}
+	return ""
+}
+
+// shape compares the kinds of what both sides have, and asks for the envelope of a resource.
+func shape(want, got any, at string) string {
+	switch w := want.(type) {
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok {
+			return fmt.Sprintf("%s is %T, want an object", at, got)
+		}
+		for k, x := range w {
+			y, ok := g[k]
+			if !ok {
+				if slices.Contains([]string{"id", "name", "type", "properties", "value"}, k) && (at == "" || strings.HasSuffix(at, "]")) {
+					return at + "." + k + " is missing"
+				}
+				continue
+			}
+			if x == nil || y == nil {
+				continue
+			}
+			if d := shape(x, y, at+"."+k); d != "" {
+				return d
+			}
+		}
+	case []any:
+		g, ok := got.([]any)
+		if !ok {
+			return fmt.Sprintf("%s is %T, want an array", at, got)
+		}
+		if len(w) > 0 && len(g) > 0 {
+			return shape(w[0], g[0], at+"[0]")
+		}
+	default:
+		if reflect.TypeOf(want) != reflect.TypeOf(got) {
+			return fmt.Sprintf("%s is %T, want %T", at, got, want)
+		}
+	}
+	return ""
+}
+
+// echoes asks that what was sent and is in the published answer is in ours too, as it was sent.
+func echoes(sent, published, got any, at string) string {
+	s, ok1 := sent.(map[string]any)
+	p, ok2 := published.(map[string]any)
+	g, ok3 := got.(map[string]any)
+	if !ok1 || !ok2 || !ok3 {
+		return ""
+	}
+	for k, x := range s {
+		if _, ok := p[k]; !ok {
+			continue
+		}
+		y, ok := g[k]
+		if !ok {
+			return at + "." + k + " is not echoed"
+		}
+		if d := echoes(x, p[k], y, at+"."+k); d != "" {
+			return d
+		}
+		switch x.(type) {
+		case string, bool, float64:
+			if !reflect.DeepEqual(x, y) && strings.ReplaceAll(fmt.Sprint(p[k]), "/subid/", "/"+subscriptionID+"/") == fmt.Sprint(x) {
+				return fmt.Sprintf("%s.%s is %v, want %v", at, k, y, x)
+			}
+		}
+	}
+	return ""
+}
+
+// seed makes what a sample takes for granted: parents, and for anything but a PUT the resource itself.
+func (w *world) seed(method, path, body, operation string) {
+	w.t.Helper()
+	id := path[strings.Index(path, "/providers/")+1:]
+	group := groupPath
+	if g := regexp.MustCompile(`/resourceGroups/[^/]+`).FindString(path); g != "" {
+		group = "/subscriptions/" + subscriptionID + g
+	}
+	w.want(201, "PUT", group+"?api-version=2021-04-01", `{"location":"westeurope"}`)
+	if strings.Contains(path, "/locations/") {
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		location := strings.Split(path[strings.Index(path, "/locations/")+len("/locations/"):], "/")[0]
+		service := groupPath + "/providers/Microsoft.ApiManagement/service/" + name
+		w.want(201, "PUT", service, strings.Replace(developerBody, "West Europe", location, 1))
+		w.settle()
+		w.want(202, "DELETE", service, "")
+		w.settle()
+		return
+	}
+	w.seedAddress(body)
+	if operation == "ApiManagementService_CreateOrUpdate" || !strings.Contains(id, "/service/") {
+		return
+	}
+	segs := strings.Split(strings.Trim(id[strings.Index(id, "/service/")+len("/service/"):], "/"), "/")
+	service := path[:strings.Index(path, "/service/")] + "/service/" + segs[0]
+	create := newest
+	if strings.Contains(operation, "MigrateToStv2") {
+		create = "2020-12-01"
+	}
+	w.want(201, "PUT", service+"?api-version="+create, strings.Replace(developerBody, "West Europe", "West US", 1))
+	w.settle()
+	for _, name := range regexp.MustCompile(`\{\{([\w-]+)\}\}`).FindAllStringSubmatch(body, -1) {
+		w.want(201, "PUT", service+"/namedValues/"+name[1], `{"properties":{"displayName":"`+name[1]+`","value":"5"}}`)
+	}
+	if scope := regexp.MustCompile(`"scope":"[^"]*/products/([^"/]+)"`).FindStringSubmatch(body); scope != nil {
+		w.want(201, "PUT", service+"/products/"+scope[1], seedBody("products"))
+	}
+	at := service
+	for i := 1; i+1 < len(segs); i += 2 {
+		at += "/" + segs[i] + "/" + segs[i+1]
+		if last := i+2 >= len(segs); last && method == "PUT" && segs[i] != "apis" {
+			break
+		} else if last && method == "PUT" && i == 1 {
+			break
+		}
+		if segs[i] == "apis" && i > 1 { // a link: the API too
+			w.want(201, "PUT", service+"/apis/"+segs[i+1], seedBody("apis"))
+			if method == "PUT" {
+				break
+			}
+		}
+		if a := w.do("PUT", at, seedBody(segs[i])); a.Status > 201 {
+			w.t.Fatalf("seed %s: %d %s", at, a.Status, a.Raw)
+		}
+	}
+}
+
+// seedAddress makes the public IP address that a body names.
+func (w *world) seedAddress(body string) {
+	w.t.Helper()
+	if m := regexp.MustCompile(`"publicIpAddressId":"([^"]+)"`).FindStringSubmatch(body); m != nil {
+		w.do("PUT", m[1][:strings.Index(m[1], "/providers/")]+"?api-version=2021-04-01", `{"location":"westeurope"}`)
+		w.want(201, "PUT", m[1]+"?api-version=2024-05-01", `{"location":"westeurope","sku":{"name":"Standard"}}`)
+	}
+}
+
+func seedBody(kind string) string {
+	switch kind {
+	case "apis":
+		return `{"properties":{"displayName":"Seed","path":"seed","protocols":["https"]}}`
+	case "operations":
+		return `{"properties":{"displayName":"Seed","method":"GET","urlTemplate":"/seed"}}`
+	case "policies":
+		return `{"properties":{"format":"rawxml","value":"<policies><inbound><base /></inbound></policies>"}}`
+	case "products":
+		return `{"properties":{"displayName":"Seed"}}`
+	case "subscriptions":
+		return `{"properties":{"displayName":"Seed","scope":"/apis"}}`
+	case "namedValues":
+		return `{"properties":{"displayName":"Seed","value":"v"}}`
+	case "backends":
+		return `{"properties":{"url":"http://127.0.0.1:1","protocol":"http"}}`
+	}
+	return "{}"
+}
+
+// newMemoryWorld is newWorld on a store that is quick to make: hundreds are needed.
+func newMemoryWorld(t *testing.T) *world {
+	t.Helper()
+	st := newMemory()
+	opt := options(st)
+	opt.Locations = append(management.DefaultLocations(), resource.Location{Name: "eastus2euap", Display: "East US 2 EUAP"})
+	return &world{t: t, store: st, handler: management.New(opt)}
+}
