@@ -89,18 +89,16 @@ func (d *driver) turn(ctx context.Context, name string) (time.Duration, error) {
 
 // verdict is the error that an operation ends with because of err; nil when the step is to be tried again.
 func (d *driver) verdict(err error) *arm.Error {
-	var (
-		refusal *arm.Error
-		bug     *panicked
-	)
-	switch {
-	case errors.As(err, &bug):
+	if _, bug := errors.AsType[*panicked](err); bug {
 		return internalError()
-	case errors.As(err, &refusal):
+	}
+	if refusal, ok := errors.AsType[*arm.Error](err); ok {
 		return refusal
-	case d.since.IsZero():
+	}
+	if d.since.IsZero() {
 		d.since = time.Now()
-	case time.Since(d.since) >= retryFor:
+	}
+	if time.Since(d.since) >= retryFor {
 		return internalError()
 	}
 	return nil
@@ -186,18 +184,20 @@ func (d *driver) save(ctx context.Context, name, kind string, f func(store.Tx) e
 	return fmt.Errorf("save operation %s: %w: %w", name, errStore, err)
 }
 
-// logEnd tells the operator's story. What a client did wrong is no warning; what went wrong here is.
+// logEnd tells the operator's story. A refusal is for the client to act on; anything else that ended an operation is
+// for the operator.
 func (d *driver) logEnd(ctx context.Context, op Operation, status Status, cause error) {
+	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("kind", op.Kind), slog.String("target", op.Target), slog.String("status", string(status)),
 	}
-	level := slog.LevelInfo
 	if cause != nil {
-		level = slog.LevelError
 		attrs = append(attrs, slog.Any("error", cause))
+		if _, refused := errors.AsType[*arm.Error](cause); !refused {
+			level = slog.LevelError
+		}
 	}
-	var bug *panicked
-	if errors.As(cause, &bug) {
+	if bug, ok := errors.AsType[*panicked](cause); ok {
 		attrs = append(attrs, slog.String("stack", string(bug.stack)))
 	}
 	d.log.LogAttrs(ctx, level, "operation ended", attrs...)
