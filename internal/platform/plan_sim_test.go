@@ -92,6 +92,8 @@ func (s *sim) settled() {
 	if len(s.state.VIPs) > 0 {
 		s.vip = s.state.VIPs[0].ID
 	}
+	// While the old VIP is kept, going back to its set goes back to it.
+	s.mayReaddress = s.state.Coexistence != nil && s.state.Coexistence.VIP != ""
 }
 
 // control is one turn of the controller. It may die between any two acts.
