@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ type Options struct {
 	Machine  string // machine ID, as the status answer shows it
 	Gateway  string // version of the gateway program
 	Platform string // stv1, mtv1, stv2
+	// Seq is the store transaction up to which everything is served, for the status answer. Nil: the snapshot's.
+	Seq      func() int64
 	Log      *slog.Logger
 	Compiler *service.Compiler
 	// Catalogue makes the engine an mtv1 worker that activates a service on its first request. Nil: the engine serves
@@ -144,7 +147,7 @@ func (s *Server) Apply(b service.Bundle) ([]snapshot.Refusal, error) {
 		return s.tenants.apply(b)
 	}
 	prev := s.current.Load()
-	if prev != nil && prev.ID() != b.Manifest.Service {
+	if prev != nil && !strings.EqualFold(prev.ID(), b.Manifest.Service) {
 		return nil, ErrWrongService
 	}
 	next, refused, err := s.opt.Compiler.Compile(prev, b)

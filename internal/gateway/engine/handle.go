@@ -123,11 +123,13 @@ func (s *Server) status(w http.ResponseWriter, conn *wire) {
 		Platform string `json:"platform"`
 		Seq      int64  `json:"seq"`
 	}{s.opt.Machine, s.opt.Gateway, s.opt.Platform, 0}
-	if cur := s.current.Load(); cur != nil {
-		st.Seq = cur.Seq()
-	}
-	if s.tenants != nil {
+	switch cur := s.current.Load(); {
+	case s.opt.Seq != nil:
+		st.Seq = s.opt.Seq()
+	case s.tenants != nil:
 		st.Seq = s.opt.Catalogue.Seq()
+	case cur != nil:
+		st.Seq = cur.Seq()
 	}
 	data, err := json.Marshal(st)
 	if err != nil { // plain strings always marshal

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,8 @@ type Catalogue interface {
 	Find(host string) (serviceID string, ok bool)
 	// Load gives a service's snapshot.
 	Load(serviceID string) (service.Bundle, error)
+	// Refuse takes note of parts that could not be compiled when their service was activated.
+	Refuse(serviceID string, refused []snapshot.Refusal)
 	// Seq is the store transaction up to which the catalogue is complete.
 	Seq() int64
 }
@@ -92,7 +95,7 @@ func (t *tenants) find(ctx context.Context, host string) (*service.Service, erro
 	if !ok {
 		return nil, nil
 	}
-	e := t.entry(id)
+	e := t.entry(strings.ToLower(id))
 	e.used.Store(time.Now().UnixNano())
 	if cur := e.current.Load(); cur != nil {
 		return cur, nil
@@ -158,7 +161,9 @@ func (t *tenants) activate(e *tenant) {
 	b, err := t.catalogue.Load(e.id)
 	if err == nil {
 		var next *service.Service
-		if next, _, err = t.compiler.Compile(nil, b); err == nil {
+		var refused []snapshot.Refusal
+		if next, refused, err = t.compiler.Compile(nil, b); err == nil {
+			t.catalogue.Refuse(e.id, refused)
 			e.current.CompareAndSwap(nil, next)
 			t.log.Info("service activated", slog.String("service", e.id), slog.Duration("took", time.Since(began)))
 			return
@@ -177,7 +182,7 @@ func (t *tenants) activate(e *tenant) {
 // afterwards, since the activation may have read the snapshot before.
 func (t *tenants) apply(b service.Bundle) ([]snapshot.Refusal, error) {
 	t.mu.Lock()
-	e := t.all[b.Manifest.Service]
+	e := t.all[strings.ToLower(b.Manifest.Service)]
 	t.mu.Unlock()
 	if e == nil {
 		return nil, nil
@@ -197,7 +202,7 @@ func (t *tenants) apply(b service.Bundle) ([]snapshot.Refusal, error) {
 func (t *tenants) drop(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.all, id)
+	delete(t.all, strings.ToLower(id))
 }
 
 func (t *tenants) unloadIdle() {

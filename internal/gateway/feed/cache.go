@@ -1,0 +1,252 @@
+package feed
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// cache keeps parts and manifests, sealed, each in a file that appears whole or not at all:
+//
+//	DIR/parts/<digest>
+//	DIR/services/<hash of the resource ID>
+//
+// A file that cannot be opened, because it is damaged or sealed with another key, counts as absent. Without a folder
+// parts live in memory.
+type cache struct {
+	dir  string
+	seal cipher.AEAD
+
+	mu     sync.Mutex // guards below
+	held   map[string]bool
+	memory map[string][]byte
+}
+
+// saved is the content of a manifest's file.
+type saved struct {
+	Manifest snapshot.Manifest `json:"manifest"`
+	// Good lists last good parts in the place of those that were refused.
+	Good []snapshot.PartRef `json:"good,omitempty"`
+}
+
+const format = 1 // first byte of each file
+
+func openCache(dir string, key []byte) (*cache, error) {
+	c := &cache{dir: dir, held: make(map[string]bool), memory: make(map[string][]byte)}
+	if dir == "" {
+		return c, nil
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	if c.seal, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{"parts", "services"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "parts"))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		c.held[e.Name()] = true
+	}
+	return c, nil
+}
+
+// list names the digests of parts that are there.
+func (c *cache) list() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]string, 0, len(c.held))
+	for d := range c.held {
+		out = append(out, d)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *cache) has(digest string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held[digest]
+}
+
+// part reads a part and compares it with its digest. A part that is damaged is forgotten, so that it is sent again.
+func (c *cache) part(digest string) ([]byte, error) {
+	if c.dir == "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		data, ok := c.memory[digest]
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return data, nil
+	}
+	data, err := c.read(filepath.Join("parts", digest))
+	if err == nil {
+		sum := sha256.Sum256(data)
+		if hex.EncodeToString(sum[:16]) != digest {
+			err = errors.New("content does not match its digest")
+		}
+	}
+	if err != nil {
+		c.mu.Lock()
+		delete(c.held, digest)
+		c.mu.Unlock()
+		return nil, fmt.Errorf("read part %s: %w", digest, err)
+	}
+	return data, nil
+}
+
+func (c *cache) putPart(digest string, data []byte) error {
+	if c.dir != "" {
+		if !plainName(digest) {
+			return fmt.Errorf("%q is no digest", digest)
+		}
+		if err := c.write(filepath.Join("parts", digest), data); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held[digest] = true
+	if c.dir == "" {
+		c.memory[digest] = data
+	}
+	return nil
+}
+
+// plainName keeps what came over a wire from naming other files.
+func plainName(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && s != ""
+}
+
+func manifestFile(serviceID string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(serviceID)))
+	return filepath.Join("services", hex.EncodeToString(sum[:16]))
+}
+
+func (c *cache) putManifest(s saved) error {
+	if c.dir == "" {
+		return nil
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return c.write(manifestFile(s.Manifest.Service), data)
+}
+
+func (c *cache) dropManifest(serviceID string) error {
+	if c.dir == "" {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(c.dir, manifestFile(serviceID))); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// manifests reads all manifests that can be opened; the error names those that cannot.
+func (c *cache) manifests() ([]saved, error) {
+	if c.dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(filepath.Join(c.dir, "services"))
+	if err != nil {
+		return nil, err
+	}
+	var out []saved
+	var errs []error
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		var s saved
+		data, err := c.read(filepath.Join("services", e.Name()))
+		if err == nil {
+			err = json.Unmarshal(data, &s)
+		}
+		if err == nil && s.Manifest.Format > snapshot.Format {
+			err = fmt.Errorf("format %d is newer than %d", s.Manifest.Format, snapshot.Format)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", e.Name(), err))
+			continue
+		}
+		out = append(out, s)
+	}
+	return out, errors.Join(errs...)
+}
+
+// keepOnly removes parts that are not listed.
+func (c *cache) keepOnly(used map[string]bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for d := range c.held {
+		if used[d] {
+			continue
+		}
+		delete(c.held, d)
+		delete(c.memory, d)
+		if c.dir != "" {
+			if err := os.Remove(filepath.Join(c.dir, "parts", d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+const tempPrefix = ".new-"
+
+// write seals data into a file. The name is authenticated with it, so that files cannot be swapped.
+func (c *cache) write(name string, data []byte) error {
+	sealed := c.seal.Seal([]byte{format}, nil, data, []byte(name))
+	f, err := os.CreateTemp(filepath.Join(c.dir, filepath.Dir(name)), tempPrefix)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(sealed)
+	err = errors.Join(err, f.Close()) // not synced: what a power failure damages counts as absent
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(c.dir, name))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+func (c *cache) read(name string) ([]byte, error) {
+	sealed, err := os.ReadFile(filepath.Join(c.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) == 0 || sealed[0] != format {
+		return nil, errors.New("unknown format")
+	}
+	return c.seal.Open(nil, nil, sealed[1:], []byte(name))
+}

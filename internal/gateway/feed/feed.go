@@ -1,0 +1,371 @@
+// Package feed is the machine's side of publishing. A Feed keeps one long poll open to the control plane, takes what
+// changed, has it compiled, and keeps it sealed on disk, so that a machine starts and serves with the control plane
+// dead. It also is the catalogue of an mtv1 worker: snapshots of all services on disk, none of them in memory.
+//
+// Start reading at Feed.Run and take.
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/portico-dev/portico/internal/gateway/service"
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// Options of a feed.
+type Options struct {
+	Machine  string
+	Service  string // resource ID; empty for an mtv1 worker
+	Location string
+	Socket   string // unix socket on which the control plane publishes
+	// Client is used in place of Socket; its requests go to the host "publish".
+	Client *http.Client
+	// Cache is the folder of the last good snapshots, sealed with Key (16 or 32 bytes). Empty: memory only.
+	Cache string
+	Key   []byte
+	// Apply compiles a snapshot and serves from it. It lists what could not be compiled.
+	Apply func(service.Bundle) ([]snapshot.Refusal, error)
+	Drop  func(serviceID string) // forgets a service of an mtv1 worker; may be nil
+	Log   *slog.Logger
+	// Backoff bounds the pause after a failed poll; default 2 s.
+	Backoff time.Duration
+}
+
+// A Feed follows the control plane.
+type Feed struct {
+	opt    Options
+	log    *slog.Logger
+	client *http.Client
+	cache  *cache
+	ready  chan struct{}
+
+	mu       sync.Mutex // guards below
+	seq      int64
+	services map[string]*state // by resource ID, lower case
+	hosts    map[string]string // host name to resource ID
+	err      error             // of the last poll
+}
+
+// state is what a feed knows of one service.
+type state struct {
+	manifest snapshot.Manifest
+	digest   string
+	good     map[partKey]snapshot.PartRef // last good part for each of the manifest
+	hosts    []string
+	refused  []snapshot.Refusal
+	gone     bool // no longer reported; a single-tenant machine serves it until it is stopped
+}
+
+type partKey struct{ kind, id string }
+
+// Status is what a machine tells about its configuration.
+type Status struct {
+	Seq      int64  // the store transaction up to which everything is served
+	Digest   string // of the snapshot of a single-tenant machine
+	Services int    // known snapshots
+	Refused  []snapshot.Refusal
+	Err      error // why the last poll failed; nil when it did not
+}
+
+// New opens the cache. Nothing is served before Run.
+func New(opt Options) (*Feed, error) {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Backoff == 0 {
+		opt.Backoff = 2 * time.Second
+	}
+	c, err := openCache(opt.Cache, opt.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open snapshot cache: %w", err)
+	}
+	f := &Feed{
+		opt: opt, log: opt.Log, client: opt.Client, cache: c, ready: make(chan struct{}),
+		services: make(map[string]*state), hosts: make(map[string]string),
+	}
+	if f.client == nil {
+		f.client = socketClient(opt.Socket)
+	}
+	return f, nil
+}
+
+// socketClient speaks HTTP over a unix socket.
+func socketClient(path string) *http.Client {
+	var d net.Dialer
+	return &http.Client{
+		Timeout: snapshot.PollTimeout + 30*time.Second,
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return d.DialContext(ctx, "unix", path)
+			},
+			MaxIdleConns: 1, IdleConnTimeout: time.Minute, DisableCompression: true,
+		},
+	}
+}
+
+// Ready is closed after the first full snapshot is served, be it from the cache.
+func (f *Feed) Ready() <-chan struct{} { return f.ready }
+
+// Status tells what is served.
+func (f *Feed) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st := Status{Seq: f.seq, Services: len(f.services), Err: f.err, Refused: f.refusals()}
+	if s := f.services[key(f.opt.Service)]; s != nil {
+		st.Digest = s.digest
+	}
+	return st
+}
+
+// Seq is the store transaction up to which everything is contained.
+func (f *Feed) Seq() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seq
+}
+
+// refusals is called with mu held.
+func (f *Feed) refusals() []snapshot.Refusal {
+	var out []snapshot.Refusal
+	for _, s := range f.services {
+		out = append(out, s.refused...)
+	}
+	slices.SortFunc(out, func(a, b snapshot.Refusal) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Run serves from the cache and then follows the control plane until ctx ends. A machine without a control plane
+// goes on with what it has.
+func (f *Feed) Run(ctx context.Context) error {
+	f.restore(ctx)
+	for pause, first := time.Duration(0), true; ctx.Err() == nil; {
+		resp, err := f.poll(ctx, first)
+		news := false
+		if err == nil {
+			first = false
+			news, err = f.take(ctx, resp)
+		}
+		f.note(err)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			pause = min(max(2*pause, firstPause), f.opt.Backoff)
+			f.log.WarnContext(ctx, "follow control plane", slog.Any("error", err))
+			sleep(ctx, pause/2+rand.N(pause)) //nolint:gosec // spreads machines, nothing more
+		case !news: // came too early; that must not become a loop
+			sleep(ctx, idlePause)
+		default:
+			pause = 0
+		}
+	}
+	f.client.CloseIdleConnections()
+	return context.Cause(ctx)
+}
+
+// Pauses between polls: the first after a failure, and after an answer without news.
+const (
+	firstPause = 20 * time.Millisecond
+	idlePause  = 50 * time.Millisecond
+)
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (f *Feed) note(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *Feed) markReady() {
+	select {
+	case <-f.ready:
+	default:
+		close(f.ready)
+	}
+}
+
+// restore serves what the cache holds.
+func (f *Feed) restore(ctx context.Context) {
+	saved, err := f.cache.manifests()
+	if err != nil {
+		f.log.WarnContext(ctx, "read snapshot cache", slog.Any("error", err))
+	}
+	for _, s := range saved {
+		if f.opt.Service != "" && !strings.EqualFold(s.Manifest.Service, f.opt.Service) {
+			continue
+		}
+		if err := f.accept(ctx, s.Manifest, s.Good, nil); err != nil {
+			f.log.WarnContext(ctx, "serve cached snapshot", slog.String("service", s.Manifest.Service), slog.Any("error", err))
+			continue
+		}
+		f.mu.Lock()
+		f.seq = max(f.seq, s.Manifest.Seq)
+		f.mu.Unlock()
+		f.markReady()
+	}
+}
+
+// take brings in an answer and reports whether it had any news. What cannot be served is asked for again.
+func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool, err error) {
+	news = len(resp.Gone) > 0
+	for _, m := range resp.Manifests {
+		if failed := f.accept(ctx, m, nil, resp.Parts); failed != nil {
+			err = errors.Join(err, fmt.Errorf("serve snapshot of %s at seq %d: %w", m.Service, m.Seq, failed))
+			continue
+		}
+		news = true
+		f.log.InfoContext(ctx, "snapshot served", slog.String("service", m.Name), slog.Int64("seq", m.Seq), slog.String("digest", m.Digest()))
+	}
+	for _, id := range resp.Gone {
+		f.forget(ctx, id)
+	}
+	f.mu.Lock()
+	if err == nil && resp.Seq > f.seq {
+		f.seq = resp.Seq
+		news = true
+	}
+	complete := err == nil && resp.Seq > 0 && (f.opt.Service == "" || f.services[key(f.opt.Service)] != nil)
+	f.mu.Unlock()
+	if complete {
+		f.markReady()
+	}
+	if len(resp.Manifests)+len(resp.Gone) > 0 {
+		f.tidy(ctx)
+	}
+	return news, err
+}
+
+// key makes resource IDs comparable.
+func key(serviceID string) string { return strings.ToLower(serviceID) }
+
+var errIncomplete = errors.New("parts of the snapshot are missing")
+
+// accept keeps and applies one snapshot. fresh are parts that came with it.
+func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.PartRef, fresh map[string][]byte) error {
+	f.mu.Lock()
+	old := f.services[key(m.Service)]
+	f.mu.Unlock()
+	next := &state{manifest: m, digest: m.Digest(), good: make(map[partKey]snapshot.PartRef, len(m.Parts))}
+	if old != nil {
+		good = old.fallbacks(m)
+	}
+	load := func(digest string) ([]byte, error) {
+		if data, ok := fresh[digest]; ok {
+			return data, nil
+		}
+		return f.cache.part(digest)
+	}
+	for _, ref := range m.Parts {
+		if _, ok := fresh[ref.Digest]; !ok && !f.cache.has(ref.Digest) {
+			return fmt.Errorf("%w: %s", errIncomplete, ref.ID)
+		}
+	}
+	hosts, err := hostsOf(m, load)
+	if err != nil {
+		return err
+	}
+	next.hosts = hosts
+	next.refused, err = f.opt.Apply(service.Bundle{Manifest: m, Load: load, Good: good})
+	if err != nil {
+		return err
+	}
+	next.settle(good)
+	f.store(ctx, m, fresh)
+	f.mu.Lock()
+	f.replace(old, next)
+	f.mu.Unlock()
+	for _, r := range next.refused {
+		f.log.WarnContext(ctx, "part refused", slog.String("id", r.ID), slog.String("digest", r.Digest), slog.String("reason", r.Reason))
+	}
+	if err := f.cache.putManifest(saved{Manifest: m, Good: next.fallbacks(m)}); err != nil {
+		f.log.ErrorContext(ctx, "keep snapshot", slog.String("service", m.Service), slog.Any("error", err))
+	}
+	return nil
+}
+
+// store keeps fresh parts. A machine that cannot write serves nevertheless.
+func (f *Feed) store(ctx context.Context, m snapshot.Manifest, fresh map[string][]byte) {
+	for _, ref := range m.Parts {
+		data, ok := fresh[ref.Digest]
+		if !ok || f.cache.has(ref.Digest) {
+			continue
+		}
+		if err := f.cache.putPart(ref.Digest, data); err != nil {
+			f.log.ErrorContext(ctx, "keep snapshot part", slog.String("id", ref.ID), slog.Any("error", err))
+		}
+	}
+}
+
+// replace is called with mu held.
+func (f *Feed) replace(old, next *state) {
+	if old != nil {
+		for _, h := range old.hosts {
+			delete(f.hosts, h)
+		}
+	}
+	f.services[key(next.manifest.Service)] = next
+	for _, h := range next.hosts {
+		f.hosts[h] = next.manifest.Service
+	}
+}
+
+// forget drops a service of an mtv1 worker. The service of a single-tenant machine is served until the machine is
+// stopped; it is only no longer reported.
+func (f *Feed) forget(ctx context.Context, id string) {
+	f.mu.Lock()
+	s := f.services[key(id)]
+	if s == nil {
+		f.mu.Unlock()
+		return
+	}
+	s.gone = true
+	if f.opt.Service != "" {
+		f.mu.Unlock()
+		return
+	}
+	delete(f.services, key(id))
+	for _, h := range s.hosts {
+		delete(f.hosts, h)
+	}
+	f.mu.Unlock()
+	if f.opt.Drop != nil {
+		f.opt.Drop(id)
+	}
+	if err := f.cache.dropManifest(id); err != nil {
+		f.log.WarnContext(ctx, "drop snapshot", slog.String("service", id), slog.Any("error", err))
+	}
+}
+
+// tidy removes parts that no snapshot refers to any more.
+func (f *Feed) tidy(ctx context.Context) {
+	f.mu.Lock()
+	used := make(map[string]bool)
+	for _, s := range f.services {
+		for _, ref := range s.manifest.Parts {
+			used[ref.Digest] = true
+		}
+		for _, ref := range s.good {
+			used[ref.Digest] = true
+		}
+	}
+	f.mu.Unlock()
+	if err := f.cache.keepOnly(used); err != nil {
+		f.log.WarnContext(ctx, "tidy snapshot cache", slog.Any("error", err))
+	}
+}

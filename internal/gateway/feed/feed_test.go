@@ -1,0 +1,360 @@
+package feed_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/gateway/engine"
+	"github.com/portico-dev/portico/internal/gateway/feed"
+	"github.com/portico-dev/portico/internal/gateway/gatewaytest"
+	"github.com/portico-dev/portico/internal/gateway/service"
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// control is a control plane on a unix socket: it answers polls from one bundle per service.
+type control struct {
+	socket string
+
+	mu      sync.Mutex
+	seq     int64
+	bundles map[string]service.Bundle
+	polls   []snapshot.PollRequest
+	changed chan struct{}
+}
+
+func startControl(t *testing.T) *control {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "feed") // socket paths must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	c := &control{socket: filepath.Join(dir, "s"), bundles: map[string]service.Bundle{}, changed: make(chan struct{})}
+	c.listen(t)
+	return c
+}
+
+func (c *control) listen(t *testing.T) (stop func()) {
+	t.Helper()
+	l, err := net.Listen("unix", c.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+snapshot.PollPath, c.poll)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() { _ = srv.Serve(l); close(done) }()
+	var once sync.Once
+	stop = func() { once.Do(func() { _ = srv.Close(); <-done }) }
+	t.Cleanup(stop)
+	return stop
+}
+
+func (c *control) publish(seq int64, bundles ...service.Bundle) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq = seq
+	for _, b := range bundles {
+		c.bundles[b.Manifest.Service] = b
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *control) poll(w http.ResponseWriter, r *http.Request) {
+	var req snapshot.PollRequest
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	c.polls = append(c.polls, req)
+	c.mu.Unlock()
+	for {
+		c.mu.Lock()
+		resp := snapshot.PollResponse{Seq: c.seq, Parts: map[string][]byte{}}
+		held := map[string]bool{}
+		for _, d := range req.Parts {
+			held[d] = true
+		}
+		for id, b := range c.bundles {
+			if req.Have[id] == b.Manifest.Digest() {
+				continue
+			}
+			m := b.Manifest
+			m.Seq = c.seq
+			resp.Manifests = append(resp.Manifests, m)
+			for _, p := range m.Parts {
+				if !held[p.Digest] {
+					resp.Parts[p.Digest], _ = b.Load(p.Digest)
+				}
+			}
+		}
+		for id := range req.Have {
+			if _, ok := c.bundles[id]; !ok {
+				resp.Gone = append(resp.Gone, id)
+			}
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		if len(resp.Manifests)+len(resp.Gone) > 0 || req.Seq < resp.Seq {
+			_ = json.NewEncoder(w).Encode(resp)
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// lastPoll waits for a poll that fits.
+func (c *control) waitPoll(t *testing.T, fits func(snapshot.PollRequest) bool) snapshot.PollRequest {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		c.mu.Lock()
+		for _, p := range c.polls {
+			if fits(p) {
+				c.mu.Unlock()
+				return p
+			}
+		}
+		c.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("no poll fits")
+	return snapshot.PollRequest{}
+}
+
+type machine struct {
+	*feed.Feed
+	srv    *engine.Server
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func startMachine(t *testing.T, c *control, cache string, serviceID string) *machine {
+	t.Helper()
+	m := &machine{done: make(chan error, 1)}
+	opt := feed.Options{
+		Machine: "m1", Service: serviceID, Location: "westeurope", Socket: c.socket, Cache: cache, Key: make([]byte, 32),
+		Apply: func(b service.Bundle) ([]snapshot.Refusal, error) { return m.srv.Apply(b) },
+		Drop:  func(id string) { m.srv.Drop(id) },
+	}
+	f, err := feed.New(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Feed = f
+	eopt := engine.Options{Compiler: gatewaytest.Compiler(t)}
+	if serviceID == "" {
+		eopt.Catalogue = f
+	}
+	m.srv = engine.New(eopt)
+	ctx, cancel := context.WithCancel(t.Context())
+	m.cancel = cancel
+	go func() { m.done <- f.Run(ctx) }()
+	t.Cleanup(func() { m.stop(t) })
+	return m
+}
+
+func (m *machine) stop(t *testing.T) {
+	t.Helper()
+	if m.cancel == nil {
+		return
+	}
+	m.cancel()
+	m.cancel = nil
+	if err := <-m.done; !errors.Is(err, context.Canceled) {
+		t.Errorf("run: %v", err)
+	}
+	if err := m.srv.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func (m *machine) ready(t *testing.T) {
+	t.Helper()
+	select {
+	case <-m.Ready():
+	case <-time.After(10 * time.Second):
+		t.Fatalf("not ready: %+v", m.Status())
+	}
+}
+
+// distinct counts the parts of a manifest; equal ones are kept once.
+func distinct(m snapshot.Manifest) int {
+	seen := map[string]bool{}
+	for _, p := range m.Parts {
+		seen[p.Digest] = true
+	}
+	return len(seen)
+}
+
+func TestFeed_FollowsAndReports(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	first := shop.Bundle(t)
+	c.publish(5, first)
+	m := startMachine(t, c, t.TempDir(), gatewaytest.ServiceID)
+	m.ready(t)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool {
+		return p.Seq == 5 && p.Have[gatewaytest.ServiceID] == first.Manifest.Digest() && len(p.Parts) == distinct(first.Manifest)
+	})
+	if diff := cmp.Diff(feed.Status{Seq: 5, Digest: first.Manifest.Digest(), Services: 1}, m.Status()); diff != "" {
+		t.Fatal(diff)
+	}
+
+	shop.APIs[0].Policy = &snapshot.Policy{ID: shop.APIs[0].ID + "/policies/policy", XML: "<policies><inbound><no-such/></inbound></policies>"}
+	bad := shop.Bundle(t)
+	c.publish(6, bad)
+	p := c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 6 && len(p.Refused) > 0 })
+	if diff := cmp.Diff(shop.APIs[0].ID, p.Refused[0].ID); diff != "" {
+		t.Fatal(diff)
+	}
+	if p.Have[gatewaytest.ServiceID] != bad.Manifest.Digest() {
+		t.Fatalf("reports %v", p.Have)
+	}
+
+	// A store transaction that concerns other services changes the Seq and nothing else.
+	c.publish(9)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 9 })
+	if got := m.Status().Seq; got != 9 {
+		t.Fatalf("seq %d, want 9", got)
+	}
+}
+
+func TestFeed_StartsFromTheCacheWithTheControlPlaneDead(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	cache := t.TempDir()
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	good := shop.Bundle(t)
+	c.publish(5, good)
+	m := startMachine(t, c, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	shop.APIs[0].Policy = &snapshot.Policy{ID: shop.APIs[0].ID + "/policies/policy", XML: "<policies><inbound><no-such/></inbound></policies>"}
+	c.publish(6, shop.Bundle(t))
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 6 })
+	m.stop(t)
+
+	// Nothing readable is on disk.
+	err := filepath.WalkDir(cache, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err == nil && json.Valid(data[1:]) {
+			t.Errorf("%s is not sealed", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	dead := &control{socket: c.socket + "-nobody"}
+	m = startMachine(t, dead, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	st := m.Status()
+	if st.Seq != 6 || len(st.Refused) != 1 {
+		t.Fatalf("status %+v", st)
+	}
+	// The API whose part is refused is served in its last good form.
+	var digests []string
+	for _, p := range m.srv.Current().Parts() {
+		if p.Kind == snapshot.KindAPI {
+			digests = append(digests, p.Digest)
+		}
+	}
+	if diff := cmp.Diff([]string{good.Manifest.Parts[4].Digest}, digests); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func TestFeed_OtherKeyCountsAsEmpty(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	cache := t.TempDir()
+	b := gatewaytest.Shop("http://127.0.0.1:1").Bundle(t)
+	c.publish(5, b)
+	m := startMachine(t, c, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 5 })
+	m.stop(t)
+	files, err := filepath.Glob(filepath.Join(cache, "*", "*"))
+	if err != nil || len(files) != 1+distinct(b.Manifest) {
+		t.Fatalf("files %v, %v", files, err)
+	}
+	for _, f := range files {
+		if err := os.WriteFile(f, []byte{1, 2, 3}, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m = startMachine(t, c, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	if got := m.Status().Digest; got != b.Manifest.Digest() {
+		t.Fatalf("digest %s", got)
+	}
+}
+
+func TestFeed_ReconnectsWhenTheControlPlaneIsBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := &control{socket: filepath.Join(dir, "s"), bundles: map[string]service.Bundle{}, changed: make(chan struct{})}
+	stop := c.listen(t)
+	c.publish(5, gatewaytest.Shop("http://127.0.0.1:1").Bundle(t))
+	m := startMachine(t, c, "", gatewaytest.ServiceID)
+	m.ready(t)
+	stop()
+	changed := gatewaytest.Shop("http://127.0.0.1:2").Bundle(t)
+	c.publish(7, changed)
+	c.listen(t)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool {
+		return p.Seq == 7 && p.Have[gatewaytest.ServiceID] == changed.Manifest.Digest()
+	})
+}
+
+func TestFeed_WorkerKeepsServicesOnDiskAndActivatesThem(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	var bundles []service.Bundle
+	for _, name := range []string{"a", "b"} {
+		s := gatewaytest.Shop("http://127.0.0.1:1")
+		s.Service.ID, s.Service.Name = "/services/"+name, name
+		s.Service.Hosts = []snapshot.Host{{Name: name + ".apim.localhost"}}
+		bundles = append(bundles, s.Bundle(t))
+	}
+	c.publish(3, bundles...)
+	m := startMachine(t, c, t.TempDir(), "")
+	m.ready(t)
+	id, ok := m.Find("b.apim.localhost")
+	if diff := cmp.Diff("/services/b", id); diff != "" || !ok {
+		t.Fatal(diff)
+	}
+	if _, err := m.Load(id); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	delete(c.bundles, "/services/b")
+	c.mu.Unlock()
+	c.publish(4)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 4 && len(p.Have) == 1 })
+	if _, ok := m.Find("b.apim.localhost"); ok {
+		t.Fatal("a service that is gone is still found")
+	}
+}
