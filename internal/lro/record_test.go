@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,13 +222,10 @@ func TestRunningAndPrune(t *testing.T) {
 			t.Errorf("Running: %+v, want d", running)
 		}
 		docs, listErr := r.List(store.Query{Type: Type})
-		left := slices.Collect(func(yield func(string) bool) {
-			for _, d := range docs {
-				if !yield(strings.TrimPrefix(d.ID, IDPrefix)) {
-					return
-				}
-			}
-		})
+		var left []string
+		for _, d := range docs {
+			left = append(left, strings.TrimPrefix(d.ID, IDPrefix))
+		}
 		if d := cmp.Diff([]string{"b", "c", "d"}, left); d != "" {
 			t.Errorf("records left (-want +got):\n%s", d)
 		}

@@ -1,0 +1,49 @@
+//go:build failpoint
+
+package failpoint
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestHit_LogsAndDiesAtTheNth(t *testing.T) {
+	t.Parallel()
+	log := filepath.Join(t.TempDir(), "log")
+	p, err := parse("store.commit:2", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deaths []int
+	hits := 0
+	p.kill = func() { deaths = append(deaths, hits) }
+	for _, name := range []string{"store.commit", "store", "store.commit.after", "store.commit", "store.commit"} {
+		hits++
+		p.hit(name)
+	}
+	if d := cmp.Diff([]int{4}, deaths); d != "" {
+		t.Errorf("deaths (-want +got):\n%s", d)
+	}
+	got, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("store.commit\nstore\nstore.commit.after\nstore.commit\nstore.commit\n", string(got)); d != "" {
+		t.Errorf("log (-want +got):\n%s", d)
+	}
+}
+
+func TestParse_RefusesWhatIsNotAPoint(t *testing.T) {
+	t.Parallel()
+	for _, spec := range []string{"a", ":1", "a:", "a:0", "a:-1", "a:x"} {
+		if p, err := parse(spec, ""); err == nil {
+			t.Errorf("parse(%q) = %+v, want an error", spec, p)
+		}
+	}
+	if p, err := parse("", ""); err != nil || p.name != "" {
+		t.Errorf("parse of nothing: %+v, %v", p, err)
+	}
+}
