@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/control/identity"
 	"github.com/portico-dev/portico/internal/snapshot"
 	"github.com/portico-dev/portico/internal/store"
 	"github.com/portico-dev/portico/internal/store/sqlite"
@@ -581,7 +582,7 @@ func TestPoll_CertificateIsRenewed(t *testing.T) {
 	if got := held[snapshot.Service](m, shop, "service", shop).Hosts[0].CertificatePEM; got != "cert 2" {
 		t.Errorf("got %q, want cert 2", got)
 	}
-	w.put(CertificatePrefix+"shop.apim.localhost", `{}`)
+	w.put(identity.CertificatePrefix+"shop.apim.localhost", `{}`)
 	m.poll()
 	if got := held[snapshot.Service](m, shop, "service", shop).Hosts[0].CertificatePEM; got != "cert 3" {
 		t.Errorf("got %q, want cert 3", got)

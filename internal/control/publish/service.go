@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/portico-dev/portico/internal/control/identity"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/snapshot"
 	"github.com/portico-dev/portico/internal/store"
@@ -22,9 +23,6 @@ const (
 	typeBackend      = typeService + "/backends"
 	typeAPI          = typeService + "/apis"
 	typeOperation    = typeAPI + "/operations"
-
-	// CertificatePrefix begins the IDs of the documents that hold host certificates.
-	CertificatePrefix = "/portico/certificates/"
 )
 
 // A partKey names a part within a service: its kind and, for an API, the last segment of its ID in lower case.
@@ -87,7 +85,7 @@ func newService(id string) *service {
 // mark notes what a change touches. The caller holds mu.
 func (p *Publisher) mark(ctx context.Context, c store.Change, docs map[string]store.Document) {
 	key := store.Key(c.ID)
-	if host, ok := strings.CutPrefix(key, CertificatePrefix); ok {
+	if host, ok := strings.CutPrefix(key, identity.CertificatePrefix); ok {
 		p.markHost(host, c.Seq)
 		return
 	}
