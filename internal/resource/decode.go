@@ -71,9 +71,17 @@ func translate(r *Row, v arm.Version, o Object) {
 		}
 		if val := o.Get(f.Path); val != nil {
 			o.Remove(f.Path)
+			if whole := f.Path[:strings.LastIndexByte(f.Path, '.')]; whole != "properties" && isEmpty(o.Get(whole)) {
+				o.Remove(whole)
+			}
 			o.Set(f.As, val)
 		}
 	}
+}
+
+func isEmpty(v any) bool {
+	m, ok := v.(map[string]any)
+	return ok && len(m) == 0
 }
 
 func (d *decoder) result() *arm.Error {
@@ -95,6 +103,7 @@ func badContent(text string, details []arm.ErrorDetail) *arm.Error {
 
 func (d *decoder) object(n *node, in map[string]any, path string) map[string]any {
 	out := make(map[string]any, len(in))
+	given := make(map[string]bool, len(in))
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		kid := n.kids[strings.ToLower(name)]
 		if kid == nil || kid.field.Flags&ReadOnly != 0 {
@@ -107,27 +116,28 @@ func (d *decoder) object(n *node, in map[string]any, path string) map[string]any
 			}
 			continue
 		}
+		given[kid.name] = true
 		if v, ok := d.value(kid, v, join(path, kid.name)); ok {
 			out[kid.name] = v
 		}
 	}
 	if !d.partial {
-		d.required(n, out, path)
+		d.required(n, given, path)
 	}
 	return out
 }
 
 // required notes missing properties. An absent object is looked into only when it is the bag of the resource.
-func (d *decoder) required(n *node, out map[string]any, path string) {
+func (d *decoder) required(n *node, given map[string]bool, path string) {
 	for _, key := range slices.Sorted(maps.Keys(n.kids)) {
 		kid := n.kids[key]
-		if _, ok := out[kid.name]; ok {
+		if given[kid.name] {
 			continue
 		}
 		if kid.field.Flags&Required != 0 {
 			d.wrong(join(path, kid.name), "'%s' must not be empty.", kid.name)
 		} else if path == "" && kid.kind == object && (kid.name == "properties" || kid.name == "sku") {
-			d.required(kid, map[string]any{}, kid.name)
+			d.required(kid, nil, kid.name)
 		}
 	}
 }

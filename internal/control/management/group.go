@@ -23,7 +23,7 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 			return err
 		}
 		if p.doc == nil {
-			return q.notFound(q.row, p.id)
+			return nil
 		}
 		var st resource.GroupStatus
 		if err := json.Unmarshal(p.doc.Status, &st); len(p.doc.Status) > 0 && err != nil {
