@@ -27,16 +27,16 @@ const (
 	reportEvery   = 250 * time.Millisecond // load alone is not reported more often
 )
 
-// A Handler serves connections: a gateway. A Handler that also has
-//
-//	StopListener(l net.Listener)
-//
-// is asked to stop a listener by it: it closes l and lets the connections that came from l end, by "Connection: close"
-// on their next answer. Otherwise l is closed and nothing more.
+// A Handler serves connections: a gateway.
 type Handler interface {
-	// Serve accepts from l until l is closed, serves every connection that Accept returned, also one that it returned
-	// while l was being closed, and returns when it accepts no more. It speaks TLS when tls is set.
-	Serve(l net.Listener, tls bool) error
+	// Serve accepts plain connections from l until l is closed, serves every one that Accept returned, also one that
+	// it returned while l was being closed, and returns when it accepts no more.
+	Serve(l net.Listener) error
+	// ServeTLS is Serve for connections that speak TLS.
+	ServeTLS(l net.Listener) error
+	// StopListener closes l and lets the connections that came from it end, by "Connection: close" on their next
+	// answer.
+	StopListener(l net.Listener) error
 	// Drain returns when every request is finished and every connection closed, or when ctx is done.
 	Drain(ctx context.Context) error
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -108,6 +109,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.head = nil
 	}
 	return n, nil
+}
+
+// SyscallConn gives the socket to those who ask the kernel about it. Reading by it misses what the edge read.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // CloseWrite ends this side's half, where the connection has halves.

@@ -126,14 +126,14 @@ func (s *serving) start(files []*os.File, open func(*os.File) (net.Listener, err
 		_ = plain.Close()
 		return nil, err
 	}
-	return []*served{s.serve(plain, false), s.serve(secure, true)}, nil
+	return []*served{s.serve(plain, s.handler.Serve), s.serve(secure, s.handler.ServeTLS)}, nil
 }
 
-func (s *serving) serve(l net.Listener, tls bool) *served {
+func (s *serving) serve(l net.Listener, serve func(net.Listener) error) *served {
 	one := &served{l: l, done: make(chan struct{})}
 	go func() {
 		defer close(one.done)
-		if err := s.handler.Serve(l, tls); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
 			s.log.Error("listener ended", slog.String("address", l.Addr().String()), slog.Any("error", err))
 		}
 	}()
@@ -162,10 +162,9 @@ func (s *serving) stopAll() { s.giveBack(wire.Order{}) }
 
 func (s *serving) stop(pair []*served) {
 	for _, one := range pair {
-		if h, ok := s.handler.(interface{ StopListener(l net.Listener) }); ok {
-			h.StopListener(one.l)
+		if err := s.handler.StopListener(one.l); err != nil && !errors.Is(err, net.ErrClosed) {
+			s.log.Warn("listener not closed", slog.Any("error", err))
 		}
-		_ = one.l.Close() // harmless when it is closed already
 	}
 	for _, one := range pair {
 		<-one.done

@@ -59,25 +59,28 @@ func newGateway(g *guest.Guest) (*gateway, error) {
 type connKey struct{}
 
 // Serve implements guest.Handler.
-func (g *gateway) Serve(l net.Listener, secure bool) error {
-	srv := &http.Server{
+func (g *gateway) Serve(l net.Listener) error { return g.server(l).Serve(l) }
+
+// ServeTLS implements guest.Handler.
+func (g *gateway) ServeTLS(l net.Listener) error {
+	return g.server(l).Serve(tls.NewListener(l, g.config))
+}
+
+func (g *gateway) server(l net.Listener) *http.Server {
+	return &http.Server{
 		Handler:           g,
 		ReadHeaderTimeout: time.Minute,
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ConnState:         func(c net.Conn, s http.ConnState) { g.note(l, c, s) },
 	}
-	if secure {
-		return srv.Serve(tls.NewListener(l, g.config))
-	}
-	return srv.Serve(l)
 }
 
 // StopListener lets connections that came from l end with their next answer.
-func (g *gateway) StopListener(l net.Listener) {
+func (g *gateway) StopListener(l net.Listener) error {
 	g.mu.Lock()
 	g.stopped[l] = true
 	g.mu.Unlock()
-	_ = l.Close()
+	return l.Close()
 }
 
 // Drain implements guest.Handler: idle connections have two seconds to ask once more.

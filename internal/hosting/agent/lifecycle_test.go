@@ -1,0 +1,241 @@
+package agent_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/hosting/agent"
+	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// pidsOf reads the processes of a folder: "agent" and the names of others.
+func pidsOf(t testing.TB, l config.Layout) map[string]int {
+	t.Helper()
+	data, err := os.ReadFile(l.AgentState())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Agent     struct{ PID int }
+		Processes []struct {
+			Name string
+			PID  int
+		}
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		t.Fatal(err)
+	}
+	pids := map[string]int{"agent": list.Agent.PID}
+	for _, p := range list.Processes {
+		pids[p.Name] = p.PID
+	}
+	return pids
+}
+
+// running reports whether a process runs. One that has ended and was not waited for by its parent does not.
+func running(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err == nil {
+		return !strings.Contains(string(stat), ") Z ")
+	}
+	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// startHost starts an agent as a process of its own.
+func startHost(t testing.TB, l config.Layout) *agenttest.Host {
+	t.Helper()
+	f, err := agent.Ensure(t.Context(), l, agent.Detached(l, agenttest.HostCommand(l)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	return agenttest.Connect(t, l)
+}
+
+func servingVIP(t testing.TB, h *agenttest.Host) platform.VIP {
+	t.Helper()
+	s := setOf("set", platform.Serving, 2)
+	apply(t, h, s)
+	v := reserve(t, h, "vip")
+	waitPhase(t, h, s, platform.Ready)
+	route(t, h, v, "set")
+	name(t, h, "set", "a.example")
+	return v
+}
+
+func TestEnsure_FindsTheRunningAgent(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	v := servingVIP(t, h)
+	h.Close() // the control plane goes away
+	again, err := agent.Ensure(t.Context(), l, func() (<-chan error, error) {
+		return nil, errors.New("an agent runs already")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	info, err := again.Ping(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(h.Info, info); diff != "" {
+		t.Errorf("info (-before +after):\n%s", diff)
+	}
+	if got := ask(t, plainAddr(h, v), "x").Set; got != "set" {
+		t.Errorf("set %q answers, want set", got)
+	}
+}
+
+func TestEnsure_TellsWhyTheAgentEnded(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	_, err := agent.Ensure(t.Context(), l, agent.Detached(l, "/bin/sh", "-c", "exit 4"))
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 4 {
+		t.Errorf("ensure: %v, want exit status 4", err)
+	}
+}
+
+func TestStopAll_LeavesNothing(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	servingVIP(t, h)
+	pids := pidsOf(t, l)
+	if len(pids) != 4 {
+		t.Fatalf("processes %v, want agent, edge and two machines", pids)
+	}
+	for range 2 { // the second time there is nothing to stop
+		if err := agent.StopAll(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkNothingLeft(t, l, pids)
+}
+
+func checkNothingLeft(t testing.TB, l config.Layout, pids map[string]int) {
+	t.Helper()
+	for name, pid := range pids {
+		agenttest.Eventually(t, name+" is gone", func() bool { return !running(pid) })
+	}
+	dir, err := l.SocketDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "agent.lock" {
+			t.Errorf("%s is left in the run folder", e.Name())
+		}
+	}
+}
+
+// An agent that is killed takes nothing with it. The next one stops what it left, and takes the same addresses.
+func TestAgent_KilledLeavesMachinesServing(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	v := servingVIP(t, h)
+	pids := pidsOf(t, l)
+	if err := syscall.Kill(pids["agent"], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	agenttest.Eventually(t, "the agent is gone", func() bool { return !running(pids["agent"]) })
+	for range 20 {
+		if got := ask(t, plainAddr(h, v), "x").Set; got != "set" {
+			t.Errorf("set %q answers on the VIP, want set", got)
+		}
+		if got := ask(t, h.Info.Edge.HTTP, "a.example").Set; got != "set" {
+			t.Errorf("set %q answers on the edge, want set", got)
+		}
+	}
+	second := startHost(t, l)
+	if diff := cmp.Diff(h.Info.Edge, second.Info.Edge); diff != "" {
+		t.Errorf("addresses of the edge (-before +after):\n%s", diff)
+	}
+	for _, n := range []string{"edge", "set-0", "set-1"} {
+		if running(pids[n]) {
+			t.Errorf("%s of the killed agent still runs", n)
+		}
+	}
+	got, err := second.Reserve(t.Context(), lease, v, nil)
+	if err != nil || got != v.Address {
+		t.Errorf("reserve the address again: %s, %v, want %s", got, err, v.Address)
+	}
+}
+
+func TestStopAll_StopsWhatAKilledAgentLeft(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	servingVIP(t, startHost(t, l))
+	pids := pidsOf(t, l)
+	if err := syscall.Kill(pids["agent"], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.StopAll(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	checkNothingLeft(t, l, pids)
+}
+
+// A process that has the number of a listed one, and is not it, is left alone.
+func TestStopAll_SparesAnotherProcessOfTheSameNumber(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	servingVIP(t, h)
+	pids := pidsOf(t, l)
+	for _, n := range []string{"agent", "edge", "set-0", "set-1"} {
+		if err := syscall.Kill(pids[n], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := exec.Command("sleep", "1000")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = other.Wait() }()
+	defer func() { _ = other.Process.Kill(); <-ended }()
+	data, err := os.ReadFile(l.AgentState())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list map[string]any
+	if err := json.Unmarshal(data, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list["processes"].([]any) {
+		p.(map[string]any)["pid"] = other.Process.Pid
+	}
+	if data, err = json.Marshal(list); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.AgentState(), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.StopAll(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+		t.Errorf("process %s was ended", strconv.Itoa(other.Process.Pid))
+	default:
+	}
+}
