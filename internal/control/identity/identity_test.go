@@ -492,12 +492,16 @@ func TestAuthenticate_Errors(t *testing.T) {
 			"other key":    {"Bearer " + sign(&stolen, publicAudiences[0]), "InvalidAuthenticationToken", "The access token is invalid."},
 			"no algorithm": {"Bearer " + none, "InvalidAuthenticationToken", "The access token is invalid."},
 			"expired":      {"Bearer " + old, "ExpiredAuthenticationToken", "The access token expiry UTC time '1/1/2000 1:00:00 AM' is earlier than current UTC time '1/1/2000 1:02:00 AM'."},
-			"tenant": {"Bearer " + sign(other, publicAudiences[0]), "InvalidAuthenticationTokenTenant",
+			"tenant": {
+				"Bearer " + sign(other, publicAudiences[0]), "InvalidAuthenticationTokenTenant",
 				"The access token is from the wrong issuer 'https://localhost/" + other.TenantID() + "/'. It must match the tenant 'http://127.0.0.1:8480/" + a.TenantID() +
-					"/' associated with this subscription. Please use the authority (URL) 'http://127.0.0.1:8480/" + a.TenantID() + "' to get the token."},
-			"audience": {"Bearer " + sign(a, "https://localhost/graph"), "InvalidAuthenticationToken",
+					"/' associated with this subscription. Please use the authority (URL) 'http://127.0.0.1:8480/" + a.TenantID() + "' to get the token.",
+			},
+			"audience": {
+				"Bearer " + sign(a, "https://localhost/graph"), "InvalidAuthenticationToken",
 				"The access token has been obtained for wrong audience or resource 'https://localhost/graph'. It should exactly match with one of the allowed audiences " +
-					"'http://127.0.0.1:8480','http://127.0.0.1:8480/','https://management.azure.com/','https://management.azure.com','https://management.core.windows.net/','https://management.core.windows.net'."},
+					"'http://127.0.0.1:8480','http://127.0.0.1:8480/','https://management.azure.com/','https://management.azure.com','https://management.core.windows.net/','https://management.core.windows.net'.",
+			},
 			"good": {"Bearer " + minted, "", ""},
 		} {
 			r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8480/subscriptions/anything", nil)

@@ -30,8 +30,11 @@ func TestImport_SameAPIInEveryNotation(t *testing.T) {
 	t.Parallel()
 	golden := filepath.Join("testdata", "bookshop", "want.json")
 	for _, c := range [][2]string{
-		{"openapi", "openapi.yaml"}, {"openapi+json", "openapi.json"}, {"openapi+json", "openapi.yaml"},
-		{"swagger-json", "swagger.json"}, {"swagger-json", "swagger.yaml"},
+		{"openapi", "openapi.yaml"},
+		{"openapi+json", "openapi.json"},
+		{"openapi+json", "openapi.yaml"},
+		{"swagger-json", "swagger.json"},
+		{"swagger-json", "swagger.yaml"},
 	} {
 		text, err := os.ReadFile(filepath.Join("testdata", "bookshop", c[1]))
 		if err != nil {
@@ -235,8 +238,14 @@ func TestNames(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	for _, c := range [][2]string{
 		{"GET-/foo/{bar}?buzz={quix}", "get-foo-bar-buzz-quix"},
-		{"getPets", "getpets"}, {"get_pets", "get-pets"}, {"get.pets", "get-pets-1"}, {"--get--pets--", "get-pets-2"},
-		{long, long[:76]}, {long + "y", long[:76] + "-1"}, {"日本", "operation"}, {"?", "operation-1"},
+		{"getPets", "getpets"},
+		{"get_pets", "get-pets"},
+		{"get.pets", "get-pets-1"},
+		{"--get--pets--", "get-pets-2"},
+		{long, long[:76]},
+		{long + "y", long[:76] + "-1"},
+		{"日本", "operation"},
+		{"?", "operation-1"},
 	} {
 		if got := n.unique(c[0]); got != c[1] {
 			t.Errorf("unique(%q) = %q, want %q", c[0], got, c[1])

@@ -234,20 +234,32 @@ func (b *builder) backend(d *draft, id string, doc backendDocument) (snapshot.Ba
 	out := snapshot.Backend{
 		ID: id, Name: lastSegment(id), URL: pr.URL, Protocol: strings.ToLower(pr.Protocol),
 		SkipChain: !orTrue(pr.TLS.ValidateCertificateChain), SkipName: !orTrue(pr.TLS.ValidateCertificateName),
-		Header: pr.Credentials.Header, Query: pr.Credentials.Query, AuthScheme: pr.Credentials.Authorization.Scheme,
-		ProxyURL: pr.Proxy.URL, ProxyUser: pr.Proxy.Username, ProxyPassword: pr.Proxy.Password,
+		AuthScheme: pr.Credentials.Authorization.Scheme,
+		ProxyURL:   pr.Proxy.URL, ProxyUser: pr.Proxy.Username, ProxyPassword: pr.Proxy.Password,
 	}
 	var err error
 	if out.AuthParameter, err = b.substitute(d, pr.Credentials.Authorization.Parameter); err != nil {
 		return out, err
 	}
-	for _, lists := range []map[string][]string{out.Header, out.Query} {
-		for _, values := range lists {
-			for i := range values {
-				if values[i], err = b.substitute(d, values[i]); err != nil {
-					return out, err
-				}
+	if out.Header, err = b.credentials(d, pr.Credentials.Header); err != nil {
+		return out, err
+	}
+	out.Query, err = b.credentials(d, pr.Credentials.Query)
+	return out, err
+}
+
+func (b *builder) credentials(d *draft, lists map[string]texts) (map[string][]string, error) {
+	if len(lists) == 0 {
+		return nil, nil
+	}
+	out := make(map[string][]string, len(lists))
+	for name, values := range lists {
+		for _, v := range values {
+			v, err := b.substitute(d, v)
+			if err != nil {
+				return nil, err
 			}
+			out[name] = append(out[name], v)
 		}
 	}
 	return out, nil

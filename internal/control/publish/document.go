@@ -68,8 +68,8 @@ type backendDocument struct {
 			ValidateCertificateName  *bool `json:"validateCertificateName"`  // true when absent
 		} `json:"tls"`
 		Credentials struct {
-			Header        map[string][]string `json:"header"`
-			Query         map[string][]string `json:"query"`
+			Header        map[string]texts `json:"header"`
+			Query         map[string]texts `json:"query"`
 			Authorization struct {
 				Scheme    string `json:"scheme"`
 				Parameter string `json:"parameter"`
@@ -106,6 +106,19 @@ type operationDocument struct {
 		Method      string `json:"method"`
 		URLTemplate string `json:"urlTemplate"`
 	} `json:"properties"`
+}
+
+// texts is a list of strings, of which clients write a single one without brackets.
+type texts []string
+
+// UnmarshalJSON accepts both forms.
+func (t *texts) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*t = texts{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(t))
 }
 
 var sealedMark = []byte(`"$sealed"`)

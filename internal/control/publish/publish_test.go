@@ -247,7 +247,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		shop+"/products/gold/apis/gone", `{}`,
 		shop+"/products/gold/policies/policy", policyJSON("<product/>"),
 		shop+"/subscriptions/s1", `{"properties":{"scope":"/products/gold","state":"active","displayName":"One","primaryKey":{"$sealed":"sealed:k1"},"secondaryKey":{"$sealed":"sealed:k2"},"createdDate":"2026-01-02T03:04:05Z"}}`,
-		shop+"/backends/be", `{"properties":{"url":"https://b.example","protocol":"http","tls":{"validateCertificateChain":false},"credentials":{"header":{"X":["{{who}}!"]},"authorization":{"scheme":"Basic","parameter":"p"}}}}`,
+		shop+"/backends/be", `{"properties":{"url":"https://b.example","protocol":"http","tls":{"validateCertificateChain":false},"credentials":{"header":{"X":["{{who}}!"]},"query":{"q":"one"},"authorization":{"scheme":"Basic","parameter":"p"}}}}`,
 	)...)
 	w.setStatus(shop, `{"hosting":{"vips":[{"id":"v1","address":"127.9.0.1"},{"id":"v2"}]}}`)
 	m := w.machine(shop, "")
@@ -288,7 +288,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 	}}, held[[]snapshot.Subscription](m, shop, "subscriptions", shop))
 	check([]snapshot.Backend{{
 		ID: shop + "/backends/be", Name: "be", URL: "https://b.example", Protocol: "http", SkipChain: true,
-		Header: map[string][]string{"X": {"me!"}}, AuthScheme: "Basic", AuthParameter: "p",
+		Header: map[string][]string{"X": {"me!"}}, Query: map[string][]string{"q": {"one"}}, AuthScheme: "Basic", AuthParameter: "p",
 	}}, held[[]snapshot.Backend](m, shop, "backends", shop))
 	check(snapshot.API{
 		ID: shop + "/apis/Books", Name: "Books", DisplayName: "Books", Path: "books", Revision: "1", Current: true,
