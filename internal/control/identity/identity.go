@@ -160,7 +160,9 @@ func newAuthority(rec record, opt Options) (*Authority, error) {
 		hosts: map[string]bool{"localhost": true}, limits: newLimiter(opt.Failures),
 	}
 	for _, h := range opt.Hosts {
-		a.hosts[strings.ToLower(strings.Trim(h, "[]"))] = true
+		if h = normalHost(h); h != "" {
+			a.hosts[h] = true
+		}
 	}
 	return a, nil
 }

@@ -360,7 +360,7 @@ func TestToken_BasicAuthentication(t *testing.T) {
 
 func TestToken_Errors(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, Options{})
+	s := newSite(t, Options{Hosts: []string{""}})
 	arm := s.origin + "/.default"
 	for name, c := range map[string]struct {
 		form   url.Values
@@ -378,6 +378,7 @@ func TestToken_Errors(t *testing.T) {
 		"assertion":         {s.form("client_assertion", "x", "scope", arm), 400, "invalid_request", 700027},
 		"no scope":          {s.form(), 400, "invalid_request", 900144},
 		"bad scope":         {s.form("scope", "openid"), 400, "invalid_scope", 70011},
+		"no host":           {s.form("resource", "https://"), 400, "invalid_resource", 500011},
 		"foreign resource":  {s.form("scope", "https://vault.azure.net/.default"), 400, "invalid_resource", 500011},
 		"foreign directory": {s.form("resource", "https://evil.example/graph"), 400, "invalid_resource", 500011},
 	} {
@@ -560,6 +561,18 @@ func TestOwns(t *testing.T) {
 	} {
 		if got := a.Owns(httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)); got != want {
 			t.Errorf("Owns(%s) = %v, want %v", path, got, want)
+		}
+	}
+}
+
+func BenchmarkFirstStart(b *testing.B) {
+	for b.Loop() {
+		dir := b.TempDir()
+		if _, err := Open(dir, Options{}); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := OpenCA(dir, nil, quiet()); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
