@@ -1,8 +1,10 @@
 package management
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -156,28 +158,62 @@ func (q *request) purge() (*reply, *arm.Error) {
 	return rep, err
 }
 
-// PurgeExpired removes every soft-deleted service whose time is over and says how many there were.
-func (h *Handler) PurgeExpired(tx store.Tx, now time.Time) (int, error) {
-	docs, err := tx.List(store.Query{Type: strings.ToLower(resource.APIM + "/locations/deletedservices")})
-	if err != nil {
-		return 0, err
+// purgeEvery is how often Run looks for soft-deleted services whose time is over.
+const purgeEvery = time.Minute
+
+// Run purges soft-deleted services when their time is over, until ctx ends.
+func (h *Handler) Run(ctx context.Context) error {
+	tick := time.NewTicker(min(purgeEvery, h.opt.SoftDelete))
+	defer tick.Stop()
+	for {
+		if err := h.PurgeExpired(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			h.log.WarnContext(ctx, "soft-deleted services not purged", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
 	}
-	n := 0
-	for _, d := range docs {
-		var rec resource.DeletedService
-		if err := json.Unmarshal(d.Desired, &rec); err != nil {
-			return n, fmt.Errorf("read %s: %w", d.ID, err)
+}
+
+// PurgeExpired removes every soft-deleted service whose time is over. It opens a transaction only if there is one.
+func (h *Handler) PurgeExpired(ctx context.Context, now time.Time) error {
+	var due []resource.DeletedService
+	find := func(t store.Reader) error {
+		docs, err := t.List(store.Query{Type: strings.ToLower(resource.APIM + "/locations/deletedservices")})
+		if err != nil {
+			return err
 		}
-		if due, err := time.Parse(time.RFC3339Nano, rec.Properties.ScheduledPurgeDate); err != nil || due.After(now) {
-			continue
+		due = nil
+		for _, d := range docs {
+			var rec resource.DeletedService
+			if err := json.Unmarshal(d.Desired, &rec); err != nil {
+				return fmt.Errorf("read %s: %w", d.ID, err)
+			}
+			if until, err := time.Parse(time.RFC3339Nano, rec.Properties.ScheduledPurgeDate); err == nil && !until.After(now) {
+				due = append(due, rec)
+			}
 		}
-		if err := deleteTree(tx, rec.Properties.ServiceID); err != nil {
-			return n, err
-		}
-		if err := tx.Delete(d.ID); err != nil {
-			return n, err
-		}
-		n++
+		return nil
 	}
-	return n, nil
+	if err := h.opt.Store.View(ctx, find); err != nil || len(due) == 0 {
+		return err
+	}
+	_, err := h.opt.Store.Update(ctx, func(tx store.Tx) error {
+		if err := find(tx); err != nil {
+			return err
+		}
+		for _, rec := range due {
+			id := rec.Properties.ServiceID
+			if err := deleteTree(tx, id); err != nil {
+				return err
+			}
+			if err := tx.Delete(resource.DeletedServiceID(h.opt.Subscription.ID, rec.Location, lastSegment(id))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
 }

@@ -53,54 +53,95 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 	return rep, err
 }
 
-// DeleteGroupStep carries the deletion of a resource group on: services that run get their own deletion (soft), the
-// rest goes, and once no service is left the group itself goes and the operation ends. It looks before it acts, so it
-// can run any number of times; done says that the operation has ended.
-func (h *Handler) DeleteGroupStep(ctx context.Context, name string) (done bool, err error) {
-	_, err = h.opt.Store.Update(ctx, func(tx store.Tx) error {
-		op, err := lro.Load(tx, name)
-		if err != nil {
-			return err
+// Handlers runs the operations that are this package's own, by kind. The engine of package lro is given them.
+func (h *Handler) Handlers() map[string]lro.Handler {
+	return map[string]lro.Handler{DeleteGroup: groupDeletion{h}}
+}
+
+// groupDeletion deletes resource groups: services get deletions of their own (soft), the rest goes once they are gone,
+// and the group with it.
+type groupDeletion struct{ *Handler }
+
+// groupProgress is the state of the operation: the services whose deletion was started.
+type groupProgress struct {
+	Started map[string]bool `json:"started"`
+}
+
+// lookAgain is the pause between looks at services that are being deleted.
+const lookAgain = 200 * time.Millisecond
+
+// Step implements lro.Handler.
+func (g groupDeletion) Step(ctx context.Context, op lro.Operation) (lro.Outcome, error) {
+	progress := groupProgress{Started: map[string]bool{}}
+	if len(op.State) > 0 {
+		if err := json.Unmarshal(op.State, &progress); err != nil {
+			return lro.Outcome{}, fmt.Errorf("read state: %w", err)
 		}
-		if op.Status != lro.InProgress {
-			done = true
-			return nil
-		}
-		version := arm.Version("2022-08-01") // any that soft-deletes
-		q := &request{Handler: h, version: version}
-		services, err := tx.List(store.Query{Type: strings.ToLower(resource.APIM + "/service"), Prefix: op.Target})
-		if err != nil {
-			return err
-		}
-		for i := range services {
-			if st := serviceStatus(&services[i]); st.Operation != "" {
-				continue // its own operation, or the deletion, has to end first
-			}
-			if _, _, err := q.startDelete(tx, &services[i], true); err != nil {
-				return err
-			}
-		}
-		if len(services) > 0 {
-			return nil
-		}
-		addresses, err := tx.List(store.Query{Type: strings.ToLower(resource.Network + "/publicIPAddresses"), Prefix: op.Target})
-		if err != nil {
-			return err
-		}
-		for _, d := range addresses {
-			if err := tx.Delete(d.ID); err != nil {
-				return err
-			}
-		}
-		op.OnSuccess = []lro.Write{{Delete: op.Target}}
-		if err := lro.Finish(tx, op, lro.Succeeded, nil, time.Now().UTC()); err != nil {
-			return err
-		}
-		done = true
-		return nil
+	}
+	left := 0
+	_, err := g.opt.Store.Update(ctx, func(tx store.Tx) error {
+		var err error
+		left, err = g.startAll(tx, op.Target, progress.Started)
+		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("delete resource group (operation %s): %w", name, err)
+		return lro.Outcome{}, err
 	}
-	return done, nil
+	if left == 0 {
+		return lro.Outcome{Status: lro.Succeeded, Steps: []string{"resources deleted"}, Writes: func(tx store.Tx) error { return removeGroup(tx, op.Target) }}, nil
+	}
+	state, err := json.Marshal(progress)
+	if err != nil {
+		return lro.Outcome{}, fmt.Errorf("encode state: %w", err)
+	}
+	return lro.Outcome{State: state, Percent: 10, After: lookAgain}, nil
+}
+
+// startAll starts the deletion of every service of a group that is idle, and says how many services are left. One
+// whose deletion has ended and that is still there blocks the group.
+func (g groupDeletion) startAll(tx store.Tx, group string, started map[string]bool) (int, error) {
+	services, err := tx.List(store.Query{Type: strings.ToLower(resource.APIM + "/service"), Prefix: group})
+	if err != nil {
+		return 0, err
+	}
+	q := &request{Handler: g.Handler, version: SoftDeleteFrom}
+	for i := range services {
+		key := store.Key(services[i].ID)
+		if serviceStatus(&services[i]).Operation != "" {
+			continue // its deletion, or an operation that has to end first
+		}
+		if started[key] {
+			return 0, problem(http.StatusConflict, "ResourceGroupDeletionBlocked", "Deletion of resource group '%s' failed as the resource '%s' could not be deleted.", lastSegment(group), services[i].ID)
+		}
+		if _, _, err := q.startDelete(tx, &services[i], true); err != nil {
+			return 0, err
+		}
+		started[key] = true
+	}
+	return len(services), nil
+}
+
+// removeGroup deletes a group and the resources in it that need no operation.
+func removeGroup(tx store.Tx, group string) error {
+	docs, err := tx.List(store.Query{Type: strings.ToLower(resource.Network + "/publicIPAddresses"), Prefix: group})
+	if err != nil {
+		return err
+	}
+	for _, d := range docs {
+		if err := tx.Delete(d.ID); err != nil {
+			return err
+		}
+	}
+	return tx.Delete(group)
+}
+
+// End implements lro.Ender: a group whose deletion failed is an ordinary group again.
+func (g groupDeletion) End(tx store.Tx, op lro.Operation, _ *arm.Error) error {
+	d, err := get(tx, op.Target)
+	if err != nil || d == nil {
+		return err
+	}
+	d.Status = nil
+	_, err = tx.Put(*d)
+	return err
 }
