@@ -141,16 +141,13 @@ func (t *Table) Match(method, path, query string, params []Param) (m Match, ok b
 	return m, true
 }
 
-// cut takes the first segment off a path: "/a/b" gives "a" and "/b". Both are empty at the end; a slash at the end
-// of a path means nothing.
+// cut takes the first segment off a path: "/a/b" gives "a" and "/b". Both are empty at the end, with or without a
+// slash there.
 func cut(path string) (seg, rest string) {
 	if path != "" && path[0] == '/' {
 		path = path[1:]
 	}
 	if i := strings.IndexByte(path, '/'); i >= 0 {
-		if i == len(path)-1 {
-			return path[:i], ""
-		}
 		return path[:i], path[i:]
 	}
 	return path, ""

@@ -48,7 +48,7 @@ func parse(o Operation) (*operation, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.kind == wildcard && rest != "" {
+		if s.kind == wildcard && rest != "" && rest != "/" {
 			return nil, ErrTemplate
 		}
 		op.segments = append(op.segments, s)

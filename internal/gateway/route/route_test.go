@@ -1,0 +1,314 @@
+package route_test
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/portico-dev/portico/internal/gateway/route"
+)
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	table, err := route.New([]route.API{
+		{Path: "", Operations: ops("GET /root", "* /*")},
+		{Path: "shop", Operations: ops(
+			"GET /", "GET /orders", "GET /orders/{id}", "GET /orders/new", "POST /orders/{id}", "GET /orders/{id}?page={page}",
+			"GET /files/*", "GET /Products({id})", "GET /a/{x}.{ext}", "DELETE /docs/{*rest}", "GET /q?kind=a", "GET /q?kind={k}", "* /q")},
+		{Path: "shop/v2", Operations: ops("GET /orders")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ request, want string }{
+		{"GET /root", "0.0"},
+		{"PUT /anything/else", "0.1"},
+		{"GET /shop", "1.0"},
+		{"GET /shop/", "1.0 /"},
+		{"GET /SHOP/Orders", "1.1 /Orders"},
+		{"GET /shop/orders/", "1.1 /orders/"},
+		{"GET /shop/orders/7", "1.2 /orders/7 id=7"},
+		{"GET /shop/orders/a%2Fb", "1.2 /orders/a%2Fb id=a%2Fb"},
+		{"GET /shop/orders/n%65w", "1.3 /orders/n%65w"},
+		{"POST /shop/orders/new", "1.4 /orders/new id=new"},
+		{"GET /shop/orders/7?x=1&Page=2", "1.5 /orders/7 id=7 page=2?"},
+		{"GET /shop/files", "1.6 /files"},
+		{"GET /shop/files/a/b", "1.6 /files/a/b"},
+		{"GET /shop/products(7)", "1.7 /products(7) id=7"},
+		{"GET /shop/a/b.c.d", "1.8 /a/b.c.d x=b ext=c.d"},
+		{"DELETE /shop/docs/a/b", "1.9 /docs/a/b rest=a/b"},
+		{"GET /shop/q?kind=a", "1.10 /q"},
+		{"GET /shop/q?kind=b", "1.11 /q k=b?"},
+		{"PUT /shop/q", "1.12 /q"},
+		{"GET /shop/none/at/all", "1.-1 /none/at/all"},
+		{"HEAD /shop/orders", "1.-1 /orders"},
+		{"GET /shop/v2/orders", "2.0 /orders"},
+		{"GET /shop/v2/other", "2.-1 /other"},
+		{"GET /shop/v22/other", "1.-1 /v22/other"},
+		{"GET /shopping", "0.1 /shopping"},
+	} {
+		method, target, _ := strings.Cut(c.request, " ")
+		path, query, _ := strings.Cut(target, "?")
+		m, ok := table.Match(method, path, query, nil)
+		got := fmt.Sprintf("%d.%d %s", m.API, m.Operation, m.Rest)
+		for _, p := range m.Params {
+			got += " " + p.Name + "=" + p.Value
+			if p.Query {
+				got += "?"
+			}
+		}
+		if want := c.want; !ok || got != want && strings.TrimSpace(strings.TrimSuffix(got, path)) != want {
+			t.Errorf("%s: got %q, want %q", c.request, got, want)
+		}
+	}
+}
+
+func TestMatch_NothingFits(t *testing.T) {
+	t.Parallel()
+	table, err := route.New([]route.API{{Path: "shop", Operations: ops("* /*")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := table.Match("GET", "/other", "", nil); ok {
+		t.Fatalf("got %+v", m)
+	}
+}
+
+func TestNew_RefusesTemplates(t *testing.T) {
+	t.Parallel()
+	for _, template := range []string{"/a/*/b", "/{a}{b}", "/x{}", "/x{a", "/x}a{b}"} {
+		if _, err := route.New([]route.API{{Operations: ops("GET " + template)}}); err == nil {
+			t.Errorf("%s: no error", template)
+		}
+	}
+}
+
+func TestMatch_AllocatesNothing(t *testing.T) {
+	table, err := route.New([]route.API{{Path: "shop", Operations: ops("GET /orders/{id}/items", "GET /orders/new/items")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := make([]route.Param, 0, 4)
+	n := testing.AllocsPerRun(100, func() {
+		if m, _ := table.Match("GET", "/Shop/orders/7/items", "a=b", params); m.Operation != 0 {
+			t.Fatal("no match")
+		}
+	})
+	if n != 0 {
+		t.Fatalf("%v allocations, want 0", n)
+	}
+}
+
+func ops(lines ...string) []route.Operation {
+	var out []route.Operation
+	for _, l := range lines {
+		method, template, _ := strings.Cut(l, " ")
+		out = append(out, route.Operation{Method: method, Template: template})
+	}
+	return out
+}
+
+// TestMatch_AgreesWithTheObvious compares the trie with a reference that tries every template of every API.
+func TestMatch_AgreesWithTheObvious(t *testing.T) {
+	t.Parallel()
+	word := rapid.SampledFrom([]string{"a", "b", "A", "ab", "a.b", "{p}", "{q}", "{p}.{q}", "a{p}", "x({p})"})
+	rapid.Check(t, func(t *rapid.T) {
+		var apis []route.API
+		paths := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"", "a", "a/b", "b", "ab"}), 1, 4, rapid.ID).Draw(t, "paths")
+		for _, p := range paths {
+			a := route.API{Path: p}
+			for range rapid.IntRange(0, 6).Draw(t, "operations") {
+				template := "/" + strings.Join(rapid.SliceOfN(word, 0, 3).Draw(t, "template"), "/")
+				template += rapid.SampledFrom([]string{"", "", "", "/*", "/{*w}"}).Draw(t, "tail")
+				template += rapid.SampledFrom([]string{"", "", "", "?k={k}", "?k=1", "?k={k}&l={l}"}).Draw(t, "query")
+				template = strings.ReplaceAll(template, "//", "/")
+				a.Operations = append(a.Operations, route.Operation{Method: rapid.SampledFrom([]string{"GET", "PUT", "*"}).Draw(t, "method"), Template: template})
+			}
+			apis = append(apis, a)
+		}
+		table, err := route.New(apis)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			part := rapid.SampledFrom([]string{"a", "b", "B", "ab", "a.b", "a.b.c", "x(7)", "c", "%61"})
+			path := "/" + strings.Join(rapid.SliceOfN(part, 0, 5).Draw(t, "path"), "/")
+			query := rapid.SampledFrom([]string{"", "k=1", "k=2", "K=1&l=3", "l=3"}).Draw(t, "request query")
+			method := rapid.SampledFrom([]string{"GET", "PUT", "DELETE"}).Draw(t, "request method")
+			got, gotOK := table.Match(method, path, query, nil)
+			want, wantOK := obvious(apis, method, path, query)
+			if diff := cmp.Diff(want, got); diff != "" || wantOK != gotOK {
+				t.Fatalf("%s %s?%s in %+v: %v, %v\n%s", method, path, query, apis, wantOK, gotOK, diff)
+			}
+		}
+	})
+}
+
+// obvious is Match by trying everything.
+func obvious(apis []route.API, method, path, query string) (route.Match, bool) {
+	best, rest := -1, ""
+	for i, a := range apis {
+		prefix := segments(a.Path)
+		have := segments(path)
+		if len(have) < len(prefix) || best >= 0 && len(prefix) <= len(segments(apis[best].Path)) {
+			continue
+		}
+		fits := true
+		for j := range prefix {
+			fits = fits && strings.EqualFold(prefix[j], decode(have[j]))
+		}
+		if fits {
+			best, rest = i, tail(path, len(prefix))
+		}
+	}
+	if best < 0 {
+		return route.Match{}, false
+	}
+	out := route.Match{API: best, Operation: -1, Rest: rest}
+	bestRank := ""
+	for i, o := range apis[best].Operations {
+		template, want, _ := strings.Cut(o.Template, "?")
+		params, rank, ok := match(apis[best].Operations, segments(template), segments(rest), rest)
+		if !ok || o.Method != "*" && o.Method != method {
+			continue
+		}
+		values, _ := url.ParseQuery(strings.ToLower(query))
+		n := 0
+		for _, pair := range strings.Split(want, "&") {
+			k, v, found := strings.Cut(pair, "=")
+			if !found {
+				continue
+			}
+			n++
+			name := strings.Trim(v, "{}")
+			switch {
+			case !values.Has(k), name == v && values.Get(k) != v:
+				ok = false
+			case name != v:
+				params = append(params, route.Param{Name: name, Value: values.Get(k), Query: true})
+			}
+		}
+		rank += fmt.Sprintf("~%d%v%03d", 9-n, o.Method == "*", i)
+		if ok && (bestRank == "" || rank < bestRank) {
+			bestRank, out.Operation, out.Params = rank, i, params
+		}
+	}
+	return out, true
+}
+
+// match compares a template with a path and ranks it: one letter a segment, better ones first.
+func match(ops []route.Operation, template, have []string, path string) (params []route.Param, rank string, ok bool) {
+	for i, s := range template {
+		if s == "*" || strings.HasPrefix(s, "{*") {
+			if s != "*" {
+				params = append(params, route.Param{Name: strings.Trim(s, "{*}"), Value: strings.TrimPrefix(tail(path, i), "/")})
+			}
+			return params, rank + "w", true
+		}
+		if i >= len(have) {
+			return nil, "", false
+		}
+		if !strings.Contains(s, "{") {
+			if !strings.EqualFold(s, decode(have[i])) {
+				return nil, "", false
+			}
+			rank += "a"
+			continue
+		}
+		names := regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(s, -1)
+		pattern := regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(s), "(.+?)")
+		m := regexp.MustCompile("(?i)^" + pattern + "$").FindStringSubmatch(have[i])
+		if m == nil {
+			return nil, "", false
+		}
+		for j, n := range names {
+			params = append(params, route.Param{Name: n[1], Value: m[j+1]})
+		}
+		if names[0][0] == s {
+			rank += "c"
+		} else {
+			rank += "b" + firstUse(ops, template, i+1)
+		}
+	}
+	return params, rank + "A", len(template) == len(have)
+}
+
+// firstUse is the number of the first operation whose template begins with the same shapes as template[:n]: mixed
+// segments are tried in the order in which a table met them.
+func firstUse(ops []route.Operation, template []string, n int) string {
+	for i, o := range ops {
+		path, _, _ := strings.Cut(o.Template, "?")
+		other := segments(path)
+		if len(other) >= n && slices.EqualFunc(other[:n], template[:n], func(a, b string) bool { return shape(a) == shape(b) }) {
+			return fmt.Sprintf("%03d", i)
+		}
+	}
+	return ""
+}
+
+var names = regexp.MustCompile(`\{[^}]*\}`)
+
+func shape(segment string) string { return strings.ToLower(names.ReplaceAllString(segment, "{}")) }
+
+func segments(path string) []string {
+	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
+}
+
+func tail(path string, n int) string {
+	for range n {
+		i := strings.IndexByte(path[1:], '/')
+		if i < 0 {
+			return ""
+		}
+		path = path[1+i:]
+	}
+	return path
+}
+
+func decode(s string) string {
+	if d, err := url.PathUnescape(s); err == nil {
+		return d
+	}
+	return s
+}
+
+func FuzzMatch(f *testing.F) {
+	f.Add("/shop/{id}?a={b}", "/shop/7", "a=1")
+	f.Add("/x({id}).{f}/*", "/x(1).2/3", "")
+	f.Fuzz(func(t *testing.T, template, path, query string) {
+		table, err := route.New([]route.API{{Path: "p", Operations: []route.Operation{{Method: "*", Template: template}}}})
+		if err != nil {
+			return
+		}
+		table.Match("GET", path, query, nil)
+		table.Match("GET", "/p"+path, query, nil)
+	})
+}
+
+func BenchmarkMatch(b *testing.B) {
+	var apis []route.API
+	for a := range 20 {
+		var list []route.Operation
+		for o := range 300 {
+			list = append(list, route.Operation{Method: "GET", Template: fmt.Sprintf("/things%d/{id}/parts", o)})
+		}
+		apis = append(apis, route.API{Path: fmt.Sprintf("api%d", a), Operations: list})
+	}
+	table, err := route.New(apis)
+	if err != nil {
+		b.Fatal(err)
+	}
+	params := make([]route.Param, 0, 4)
+	b.ReportAllocs()
+	for b.Loop() {
+		if m, _ := table.Match("GET", "/api7/things151/42/parts", "", params); m.Operation != 151 {
+			b.Fatal("no match")
+		}
+	}
+}
