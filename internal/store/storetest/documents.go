@@ -74,8 +74,14 @@ func putSpelling(t *testing.T, st store.Store) {
 
 func putInvalid(t *testing.T, st store.Store) {
 	for _, d := range []store.Document{
-		{ID: "", Type: docType}, {ID: "/", Type: docType}, {ID: "a/b", Type: docType}, {ID: "/a\x00b", Type: docType},
-		{ID: "/a\xff", Type: docType}, {ID: "/a\n", Type: docType}, {ID: "/a"}, {ID: "/a", Type: "Upper/Case"},
+		{ID: "", Type: docType},
+		{ID: "/", Type: docType},
+		{ID: "a/b", Type: docType},
+		{ID: "/a\x00b", Type: docType},
+		{ID: "/a\xff", Type: docType},
+		{ID: "/a\n", Type: docType},
+		{ID: "/a"},
+		{ID: "/a", Type: "Upper/Case"},
 	} {
 		seq, err := st.Update(t.Context(), func(tx store.Tx) error {
 			_, err := tx.Put(d)

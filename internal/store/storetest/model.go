@@ -105,8 +105,8 @@ func documents() *rapid.Generator[store.Document] {
 	})
 }
 
-// model runs random transactions against the store and the model and compares whatever can be seen. The store is
-// emptied by nothing: each round goes on below a fresh model that first reads what is there.
+// model runs random transactions against a store and the model and compares whatever can be seen, each round with a
+// new store.
 func model(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
 		st := open(t)

@@ -97,9 +97,11 @@ func updateGoexit(t *testing.T, st store.Store) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		_, _ = st.Update(t.Context(), func(tx store.Tx) error {
-			_, err := tx.Put(doc("/a", `1`))
+			if _, err := tx.Put(doc("/a", `1`)); err != nil {
+				return err
+			}
 			runtime.Goexit()
-			return err
+			return nil
 		})
 	})
 	wg.Wait()
