@@ -23,7 +23,8 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 // understands.
 var goAway = []byte{
 	0, 0, 0, 4, 0, 0, 0, 0, 0,
-	0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd,
+	0, 0, 8, 7, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0xd,
 }
 
 // requestHost finds the host of an HTTP/1 request from the start of its head. It reads no further than it must: the
