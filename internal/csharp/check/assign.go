@@ -1,0 +1,255 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+func (b *binder) assign(n *syntax.Assign) Expr {
+	if n.Op == "=" {
+		if t, ok := n.X.(*syntax.Tuple); ok {
+			return b.deconstruct(t, b.value(n.Y), n)
+		}
+		if name, ok := n.X.(*syntax.Name); ok && name.Ident == "_" && b.find("_") == nil {
+			return b.typedValue(n.Y)
+		}
+		x := b.rvalue(b.expr(n.X), n.X)
+		y := b.value(n.Y)
+		if isBad(x, y) {
+			return bad()
+		}
+		if !b.assignable(x, n.X) {
+			return bad()
+		}
+		return b.store(x, b.convert(y, x.T(), n.Y))
+	}
+	x := b.rvalue(b.expr(n.X), n.X)
+	y := b.value(n.Y)
+	if isBad(x, y) || !b.assignable(x, n.X) {
+		return bad()
+	}
+	op := strings.TrimSuffix(n.Op, "=")
+	return b.once(x, func(x Expr) Expr {
+		return b.compound(op, x, y, n)
+	})
+}
+
+// compound makes x = (T)(x op y).
+func (b *binder) compound(op string, x, y Expr, n syntax.Node) Expr {
+	r := b.binaryOp(op, x, y, n)
+	if isBad(r) {
+		return bad()
+	}
+	if b.implicit(r, x.T()).ok {
+		return b.store(x, b.convert(r, x.T(), n))
+	}
+	if c := b.explicit(r, x.T()); c.ok && (b.implicit(y, x.T()).ok || op == "<<" || op == ">>") {
+		return b.store(x, b.apply(r, c, x.T(), n))
+	}
+	return b.store(x, b.convert(r, x.T(), n))
+}
+
+// once evaluates the parts of a target once: fn gets a target that reads and
+// writes the same place.
+func (b *binder) once(x Expr, fn func(Expr) Expr) Expr {
+	type step struct {
+		v *Var
+		x Expr
+	}
+	var lets []step
+	temp := func(e Expr) Expr {
+		switch e.(type) {
+		case *Const, *Global:
+			return e
+		}
+		v := b.temp(e.T())
+		lets = append(lets, step{v, e})
+		return &Local{typed{e.T()}, v}
+	}
+	switch t := x.(type) {
+	case *Element:
+		e := &Element{typed: t.typed, X: temp(t.X)}
+		for _, i := range t.Indexes {
+			e.Indexes = append(e.Indexes, temp(i))
+		}
+		x = e
+	case *Call:
+		c := &Call{typed: t.typed, Site: t.Site}
+		if t.Recv != nil {
+			c.Recv = temp(t.Recv)
+		}
+		for _, a := range t.Args {
+			c.Args = append(c.Args, temp(a))
+		}
+		x = c
+	}
+	out := fn(x)
+	for i := len(lets) - 1; i >= 0 && !isBad(out); i-- {
+		out = &Let{typed{out.T()}, lets[i].v, lets[i].x, nil, out}
+	}
+	return out
+}
+
+// assignable reports whether x can stand left of =.
+func (b *binder) assignable(x Expr, at syntax.Node) bool {
+	switch t := x.(type) {
+	case *Local:
+		if t.V.ReadOnly {
+			b.err(at, "CS1656", "Cannot assign to '"+t.V.Name+"' because it is a 'foreach iteration variable'")
+			return false
+		}
+		return true
+	case *Element:
+		return true
+	case *Call:
+		m := t.Site.Member
+		if m.Kind != clr.Property && m.Kind != clr.Indexer {
+			break
+		}
+		if m.Set == nil {
+			name := m.Owner.String() + "." + m.Name
+			if m.Kind == clr.Indexer {
+				name = t.Site.Class.String() + ".this[" + m.Params[0].Type.Subst(t.Site.Class, nil).String() + "]"
+			}
+			b.err(at, "CS0200", "Property or indexer '"+name+"' cannot be assigned to -- it is read only")
+			return false
+		}
+		return true
+	case *Global:
+		b.err(at, "CS1656", "Cannot assign to 'context' because it is read only")
+		return false
+	case *Field:
+		b.err(at, "CS0200", "Property or indexer '"+t.X.T().String()+"."+t.X.T().Names[t.I]+"' cannot be assigned to -- it is read only")
+		return false
+	}
+	b.err(at, "CS0131", "The left-hand side of an assignment must be a variable, property or indexer")
+	return false
+}
+
+func (b *binder) store(to, value Expr) Expr {
+	if isBad(to, value) {
+		return bad()
+	}
+	if c, ok := to.(*Call); ok {
+		return &Store{typed{to.T()}, c.Site, c.Recv, c.Args, value}
+	}
+	return &Assign{typed{to.T()}, to, value}
+}
+
+func (b *binder) incDec(n *syntax.Unary) Expr {
+	x := b.rvalue(b.expr(n.X), n.X)
+	if isBad(x) || !b.assignable(x, n.X) {
+		return bad()
+	}
+	t := x.T().Underlying()
+	if !t.IsNumeric() && t.Kind != clr.Enum {
+		b.err(n, "CS0023", "Operator '"+n.Op+"' cannot be applied to operand of type '"+x.T().String()+"'")
+		return bad()
+	}
+	op := n.Op[:1]
+	one := &Const{typed{clr.Int32}, clr.Int(1)}
+	return b.once(x, func(x Expr) Expr {
+		if !n.Postfix {
+			return b.compound(op, x, one, n)
+		}
+		v := b.temp(x.T())
+		old := &Local{typed{x.T()}, v}
+		r := b.binaryOp(op, old, one, n)
+		if isBad(r) {
+			return bad()
+		}
+		return &Let{typed{x.T()}, v, x, []Expr{b.store(x, b.apply(r, b.explicit(r, x.T()), x.T(), n))}, old}
+	})
+}
+
+// deconstruct binds (a, var b) = y.
+func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
+	if isBad(y) {
+		return bad()
+	}
+	yt := y.T()
+	var parts func(v *Var) []Expr
+	count := 0
+	switch {
+	case yt.Def == clr.TupleDef:
+		count = len(yt.Args)
+		parts = func(v *Var) []Expr {
+			out := make([]Expr, count)
+			for i := range out {
+				out[i] = &Field{typed{yt.Args[i]}, &Local{typed{yt}, v}, i}
+			}
+			return out
+		}
+	case yt.Def == clr.KeyValueDef:
+		count = 2
+		parts = func(v *Var) []Expr {
+			l := &Local{typed{yt}, v}
+			return []Expr{
+				b.memberOf(l, &syntax.NamePart{Name: "Key"}, n),
+				b.memberOf(l, &syntax.NamePart{Name: "Value"}, n),
+			}
+		}
+	default:
+		b.err(n, "CS1061", "'"+yt.String()+"' does not contain a definition for 'Deconstruct' and no accessible extension method 'Deconstruct' accepting a first argument of type '"+yt.String()+"' could be found")
+		return bad()
+	}
+	if count != len(t.Elems) {
+		b.err(n, "CS8132", "Cannot deconstruct a tuple of '"+itoa(count)+"' elements into '"+itoa(len(t.Elems))+"' variables.")
+		return bad()
+	}
+	v := b.temp(yt)
+	values := parts(v)
+	var temps []*Var
+	var steps []Expr
+	// Values are taken before any variable changes, so that (a, b) = (b, a) swaps.
+	for i := range values {
+		tv := b.temp(values[i].T())
+		temps = append(temps, tv)
+		steps = append(steps, &Assign{typed{tv.Type}, &Local{typed{tv.Type}, tv}, values[i]})
+	}
+	for i, e := range t.Elems {
+		val := &Local{typed{temps[i].Type}, temps[i]}
+		target := b.target(e.X, val)
+		if isBad(target) {
+			return bad()
+		}
+		if target != nil {
+			steps = append(steps, b.store(target, b.convert(val, target.T(), e.X)))
+		}
+	}
+	return &Let{typed{yt}, v, y, steps, &Local{typed{yt}, v}}
+}
+
+// target binds an element of a deconstruction; nil is a discard.
+func (b *binder) target(x syntax.Expr, val Expr) Expr {
+	switch d := x.(type) {
+	case *syntax.Decl:
+		if d.Name == "_" {
+			return nil
+		}
+		t := val.T()
+		if !d.Type.IsVar() {
+			t = b.typ(d.Type)
+		}
+		v := b.declare(d.Name, t, d)
+		return &Local{typed{t}, v}
+	case *syntax.Name:
+		if d.Ident == "_" && b.find("_") == nil {
+			return nil
+		}
+	}
+	to := b.rvalue(b.expr(x), x)
+	if isBad(to) || !b.assignable(to, x) {
+		return bad()
+	}
+	return to
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + itoa(n%10)
+}

@@ -1,0 +1,458 @@
+package check
+
+import (
+	"strconv"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+// args binds arguments; variables that out arguments declare come later, when
+// the parameter's type is known.
+func (b *binder) args(list []syntax.Argument) ([]arg, bool) {
+	out := make([]arg, len(list))
+	ok := true
+	for i, a := range list {
+		at := a
+		out[i] = arg{name: a.Name, mod: a.Mod, at: &at}
+		if d, isDecl := a.X.(*syntax.Decl); isDecl {
+			out[i].decl = d
+			if !d.Type.IsVar() {
+				out[i].x = &Local{typed{b.typ(d.Type)}, nil}
+			}
+			continue
+		}
+		if n, isName := a.X.(*syntax.Name); isName && a.Mod == "out" && n.Ident == "_" && b.find("_") == nil {
+			out[i].decl = &syntax.Decl{Range: n.Range, Type: &syntax.Type{Parts: []syntax.NamePart{{Name: "var"}}}, Name: "_"}
+			continue
+		}
+		out[i].x = b.value(a.X)
+		if isBad(out[i].x) {
+			ok = false
+		}
+		if out[i].x.T() != nil && out[i].x.T().Kind == clr.Void {
+			b.err(a.X, "CS1503", "Argument "+strconv.Itoa(i+1)+": cannot convert from 'void' to 'object'")
+			ok = false
+		}
+	}
+	return out, ok
+}
+
+// call binds Fn(Args).
+func (b *binder) call(n *syntax.Call) Expr {
+	if name, ok := n.Fn.(*syntax.Name); ok && name.Ident == "nameof" && b.find("nameof") == nil && len(n.Args) == 1 {
+		return b.nameOf(n)
+	}
+	fn := b.expr(n.Fn)
+	args, ok := b.args(n.Args)
+	if isBad(fn) || !ok {
+		return bad()
+	}
+	switch f := fn.(type) {
+	case *group:
+		return b.callGroup(f, args, n)
+	case *funcGroup:
+		var targs []*clr.Type
+		if name, ok := n.Fn.(*syntax.Name); ok {
+			targs = b.targs(name.Args)
+		}
+		return b.callLocal(f.f, targs, args, n)
+	case *typeExpr:
+		b.err(n.Fn, "CS1955", "Non-invocable member '"+f.of.String()+"' cannot be used like a method.")
+		return bad()
+	case *space:
+		return b.notValue(f, n.Fn)
+	}
+	if s := invokeOf(fn.T()); s != nil {
+		return b.invoke(fn, s, args, n)
+	}
+	if c, ok := fn.(*Call); ok && c.Site.Member.Kind == clr.Property {
+		b.err(n.Fn, "CS1955", "Non-invocable member '"+c.Site.Member.Owner.String()+"."+c.Site.Member.Name+"' cannot be used like a method.")
+		return bad()
+	}
+	b.err(n.Fn, "CS0149", "Method name expected")
+	return bad()
+}
+
+func (b *binder) nameOf(n *syntax.Call) Expr {
+	name := syntax.InferredName(n.Args[0].X)
+	if name == "" {
+		b.err(n.Args[0].X, "CS8081", "Expression does not have a name.")
+		return bad()
+	}
+	x := b.expr(n.Args[0].X)
+	if isBad(x) {
+		return bad()
+	}
+	return &Const{typed{clr.StringType}, clr.String(name)}
+}
+
+// callGroup resolves the overload of a method group.
+func (b *binder) callGroup(g *group, args []arg, at syntax.Node) Expr {
+	var near *picked
+	methods := g.members
+	if len(g.targs) > 0 || len(methods) > 0 {
+		methods = nil
+		for _, c := range g.members {
+			if len(g.targs) == 0 || len(c.m.TypeParams) == len(g.targs) {
+				methods = append(methods, c)
+			}
+		}
+	}
+	if p, n := b.choose(methods, g.targs, args, false); p != nil {
+		if g.recv == nil && !p.m.Static {
+			b.err(at, "CS0120", "An object reference is required for the non-static field, method, or property '"+g.static.String()+"."+g.name+"'")
+			return bad()
+		}
+		if g.recv != nil && p.m.Static {
+			b.err(at, "CS0176", "Member '"+p.m.Owner.String()+"."+g.name+"' cannot be accessed with an instance reference; qualify it with a type name instead")
+			return bad()
+		}
+		return b.finish(p, g.recv, args, at)
+	} else if n != nil {
+		near = n
+	}
+	if g.recv != nil {
+		if out, n := b.callExtension(g, args, at); out != nil {
+			return out
+		} else if near == nil {
+			near = n
+		}
+	}
+	for _, c := range g.members {
+		if c.m.Refused {
+			b.allowed(c.m, c.class, at)
+			return bad()
+		}
+	}
+	b.noOverload(g, near, args, at)
+	return bad()
+}
+
+func (b *binder) callExtension(g *group, args []arg, at syntax.Node) (Expr, *picked) {
+	var cands []candidate
+	for _, m := range b.u.Extensions(g.name) {
+		if len(g.targs) == 0 || len(m.TypeParams) == len(g.targs) || len(m.TypeParams) > 0 && partialTargs(m, g.targs) {
+			cands = append(cands, candidate{m: m, class: m.Owner})
+		}
+	}
+	if len(cands) == 0 {
+		return nil, nil
+	}
+	full := append([]arg{{x: g.recv, at: at}}, args...)
+	p, near := b.choose(cands, g.targs, full, true)
+	if p == nil {
+		return nil, near
+	}
+	return b.finish(p, nil, full, at), nil
+}
+
+func partialTargs(*clr.Member, []*clr.Type) bool { return false }
+
+// noOverload explains why no overload applies.
+func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) {
+	if g.recv != nil && near != nil && near.m.Extension {
+		if len(g.members) == 0 && len(args)+1 <= len(near.params) && !b.receiverFits(near, g.recv) {
+			part, _ := g.at.(*syntax.NamePart)
+			b.noMember(g.recv.T(), part)
+			return
+		}
+		args = append([]arg{{x: g.recv, at: at}}, args...)
+	}
+	if near == nil {
+		if len(g.members) == 0 {
+			part, _ := g.at.(*syntax.NamePart)
+			if len(b.u.Extensions(g.name)) == 0 || !b.extensionOf(g) {
+				b.noMember(g.recv.T(), part)
+				return
+			}
+		}
+		b.arityError(g, args, at)
+		return
+	}
+	if len(near.m.TypeParams) > 0 && len(g.targs) == 0 && near.targs == nil {
+		for _, a := range args {
+			if l, ok := a.x.(*lambda); ok && b.reportLambda(l) {
+				return
+			}
+		}
+		b.err(at, "CS0411", "The type arguments for method '"+g.name+"' cannot be inferred from the usage. Try specifying the type arguments explicitly.")
+		return
+	}
+	b.argErrors(near, args, at)
+}
+
+func (b *binder) receiverFits(p *picked, recv Expr) bool {
+	return len(p.params) > 0 && standard(recv.T(), p.params[0].Type).ok
+}
+
+func (b *binder) extensionOf(g *group) bool {
+	for _, m := range b.u.Extensions(g.name) {
+		t := m.Params[0].Type
+		if t.Kind == clr.TypeParam || g.recv.T().AsInstance(t.Definition()) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *binder) arityError(g *group, args []arg, at syntax.Node) {
+	for _, a := range args {
+		if a.name != "" {
+			b.err(a.at, "CS1739", "The best overload for '"+g.name+"' does not have a parameter named '"+a.name+"'")
+			return
+		}
+	}
+	if len(g.targs) > 0 {
+		b.err(g.at, "CS0308", "The non-generic method '"+g.name+"' cannot be used with type arguments")
+		return
+	}
+	if len(g.members) == 1 && len(args) < len(g.members[0].m.Params) {
+		m := g.members[0].m
+		b.err(g.at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+m.Params[len(args)].Name+"' of '"+title(m)+"'")
+		return
+	}
+	b.err(g.at, "CS1501", "No overload for method '"+g.name+"' takes "+strconv.Itoa(len(args))+" arguments")
+}
+
+func title(m *clr.Member) string {
+	s := m.Owner.String() + "." + m.Name
+	if m.Kind == clr.Constructor {
+		s = m.Owner.String() + "." + m.Owner.Name
+	}
+	s += "("
+	for i, p := range m.Params {
+		if i > 0 {
+			s += ", "
+		}
+		s += p.Type.String()
+	}
+	return s + ")"
+}
+
+// argErrors reports the arguments that do not convert.
+func (b *binder) argErrors(p *picked, args []arg, at syntax.Node) {
+	found := false
+	for i, a := range args {
+		if a.x == nil || i >= len(p.params) {
+			continue
+		}
+		t := p.params[i].Type
+		if a.mod == "" && b.implicit(a.x, t).ok {
+			continue
+		}
+		found = true
+		no := strconv.Itoa(i + 1)
+		if p.m.Extension {
+			no = strconv.Itoa(i)
+		}
+		if _, ok := a.x.(*lambda); ok {
+			b.noConversion(a.x, t, a.at)
+			continue
+		}
+		from := a.x.T().String()
+		if g, ok := a.x.(*group); ok {
+			from = "method group"
+			_ = g
+		}
+		node := a.at
+		if s, ok := a.at.(*syntax.Argument); ok {
+			node = s.X
+		}
+		b.err(node, "CS1503", "Argument "+no+": cannot convert from '"+a.mod+space1(a.mod)+from+"' to '"+a.mod+space1(a.mod)+t.String()+"'")
+	}
+	if !found {
+		b.err(at, "CS1501", "No overload for method '"+p.m.Name+"' takes "+strconv.Itoa(len(args))+" arguments")
+	}
+}
+
+func space1(mod string) string {
+	if mod == "" {
+		return ""
+	}
+	return " "
+}
+
+// finish makes the call of a chosen overload.
+func (b *binder) finish(p *picked, recv Expr, args []arg, at syntax.Node) Expr {
+	if p.m.Kind != clr.Operator && !b.allowed(p.m, p.class, at) {
+		return bad()
+	}
+	full := b.fill(p, args, at)
+	if full == nil {
+		return bad()
+	}
+	ret := p.m.Ret.Subst(p.class, p.targs)
+	for _, t := range p.targs {
+		if t.Kind == clr.ErrorKind {
+			return bad()
+		}
+	}
+	site := &clr.Site{Member: p.m, Class: p.class, Args: p.targs, Ret: ret}
+	if p.m.Kind == clr.Constructor {
+		ret = p.class
+		site.Ret = ret
+	}
+	return b.fold(&Call{typed{ret}, site, recv, full})
+}
+
+// fill converts arguments and puts them in the order of the parameters, with
+// defaults and the array of params.
+func (b *binder) fill(p *picked, args []arg, at syntax.Node) []Expr {
+	out := make([]Expr, len(p.m.Params))
+	var rest []Expr
+	ok := true
+	for i, a := range args {
+		t := p.params[i].Type
+		x := b.argument(a, t)
+		if isBad(x) {
+			ok = false
+		}
+		if p.expanded && p.order[i] == len(out)-1 {
+			rest = append(rest, x)
+		} else {
+			out[p.order[i]] = x
+		}
+	}
+	for i, par := range p.m.Params {
+		if out[i] != nil {
+			continue
+		}
+		t := par.Type.Subst(p.class, p.targs)
+		if p.expanded && i == len(out)-1 {
+			out[i] = &NewArray{typed{t}, nil, rest, []int{len(rest)}}
+		} else {
+			v := par.Default
+			if v.IsNull() {
+				v = clr.Zero(t)
+			}
+			out[i] = &Const{typed{t}, v}
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return out
+}
+
+// argument converts one argument to its parameter.
+func (b *binder) argument(a arg, t *clr.Type) Expr {
+	if a.mod == "" {
+		return b.convert(a.x, t, a.at)
+	}
+	if a.decl != nil {
+		v := &Var{}
+		if a.decl.Name == "_" {
+			v = b.temp(t)
+		} else {
+			v = b.declare(a.decl.Name, t, a.decl)
+		}
+		return &ByRef{typed{t}, &Local{typed{t}, v}, true}
+	}
+	switch x := a.x.(type) {
+	case *Local:
+		if x.V.ReadOnly {
+			b.err(a.at, "CS1657", "Cannot use '"+x.V.Name+"' as a ref or out value because it is read-only")
+		}
+	case *Element:
+	default:
+		b.err(a.at, "CS1510", "A ref or out value must be an assignable variable")
+		return bad()
+	}
+	return &ByRef{typed{t}, a.x, a.mod == "out"}
+}
+
+// invoke calls a delegate.
+func (b *binder) invoke(fn Expr, s *signature, args []arg, at syntax.Node) Expr {
+	m := &clr.Member{Name: fn.T().Name, Owner: fn.T().Definition(), Params: s.params, Ret: s.ret}
+	p, near := b.choose([]candidate{{m: m, class: clr.ObjectType}}, nil, args, false)
+	if p == nil {
+		if near != nil {
+			b.argErrors(near, args, at)
+		} else {
+			b.err(at, "CS1593", "Delegate '"+fn.T().String()+"' does not take "+strconv.Itoa(len(args))+" arguments")
+		}
+		return bad()
+	}
+	full := b.fill(p, args, at)
+	if full == nil {
+		return bad()
+	}
+	return &Invoke{typed{s.ret}, fn, full}
+}
+
+// callLocal calls a local function.
+func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at syntax.Node) Expr {
+	b.bindFunc(f)
+	m := &clr.Member{Name: f.Name, Owner: &clr.Type{Name: f.Name}, Params: f.Params, TypeParams: f.TypeParams, Ret: f.Ret}
+	p, near := b.choose([]candidate{{m: m, class: clr.ObjectType}}, targs, args, false)
+	if p == nil {
+		switch {
+		case near != nil && near.targs == nil && len(m.TypeParams) > 0:
+			b.err(at, "CS0411", "The type arguments for method '"+f.Name+"' cannot be inferred from the usage. Try specifying the type arguments explicitly.")
+		case near != nil:
+			b.argErrors(near, args, at)
+		case len(args) < len(f.Params):
+			b.err(at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+f.Params[len(args)].Name+"' of '"+f.Name+"'")
+		default:
+			b.err(at, "CS1501", "No overload for method '"+f.Name+"' takes "+strconv.Itoa(len(args))+" arguments")
+		}
+		return bad()
+	}
+	full := b.fill(p, args, at)
+	if full == nil {
+		return bad()
+	}
+	b.use(f.V)
+	return &LocalCall{typed{f.Ret.Subst(nil, p.targs)}, f, full}
+}
+
+// index binds X[Args].
+func (b *binder) index(n *syntax.Index) Expr {
+	x := b.rvalue(b.expr(n.X), n.X)
+	args, ok := b.args(n.Args)
+	if isBad(x) || !ok {
+		return bad()
+	}
+	return b.indexOf(x, args, n)
+}
+
+func (b *binder) indexOf(x Expr, args []arg, n syntax.Node) Expr {
+	t := x.T()
+	if t.Kind == clr.Array {
+		if len(args) != t.Rank {
+			b.err(n, "CS0022", "Wrong number of indices inside []; expected "+strconv.Itoa(t.Rank))
+			return bad()
+		}
+		e := &Element{typed{t.Elem}, x, nil}
+		for _, a := range args {
+			to := clr.Int32
+			if !b.implicit(a.x, to).ok && b.implicit(a.x, clr.Int64).ok {
+				to = clr.Int64
+			}
+			i := b.convert(a.x, to, a.at)
+			if isBad(i) {
+				return bad()
+			}
+			e.Indexes = append(e.Indexes, i)
+		}
+		return e
+	}
+	cands := b.lookup(t, "this[]")
+	if len(cands) == 0 {
+		if t.Kind == clr.FuncKind || !b.refusedType(t.Definition(), n) {
+			b.err(n, "CS0021", "Cannot apply indexing with [] to an expression of type '"+t.String()+"'")
+		}
+		return bad()
+	}
+	p, near := b.choose(cands, nil, args, false)
+	if p == nil {
+		if near != nil {
+			b.argErrors(near, args, n)
+		} else {
+			b.err(n, "CS1501", "No overload for method 'this' takes "+strconv.Itoa(len(args))+" arguments")
+		}
+		return bad()
+	}
+	return b.finish(p, x, args, n)
+}

@@ -1,0 +1,788 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+// value binds an expression that must have a value: no type, no namespace, no
+// method group that nothing calls.
+func (b *binder) value(n syntax.Expr) Expr {
+	return b.rvalue(b.expr(n), n)
+}
+
+func (b *binder) rvalue(x Expr, n syntax.Node) Expr {
+	switch x.(type) {
+	case *typeExpr, *space:
+		return b.notValue(x, n)
+	}
+	return x
+}
+
+func (b *binder) notValue(x Expr, n syntax.Node) Expr {
+	switch x := x.(type) {
+	case *typeExpr:
+		b.err(n, "CS0119", "'"+x.of.String()+"' is a type, which is not valid in the given context")
+	case *space:
+		b.err(n, "CS0119", "'"+x.name+"' is a namespace, which is not valid in the given context")
+	}
+	return bad()
+}
+
+// typedValue binds an expression that must have a type of its own.
+func (b *binder) typedValue(n syntax.Expr) Expr {
+	x := b.value(n)
+	switch y := x.(type) {
+	case *lambda, *funcGroup:
+		b.err(n, "CS0815", "Cannot assign lambda expression to an implicitly-typed variable")
+		return bad()
+	case *group:
+		b.err(n, "CS0119", "'"+y.name+"' is a method, which is not valid in the given context")
+		return bad()
+	case *defaultLit:
+		return b.natural(x, n)
+	}
+	return x
+}
+
+// expr binds an expression.
+func (b *binder) expr(n syntax.Expr) Expr {
+	b.nodes++
+	b.depth++
+	defer func() { b.depth-- }()
+	if b.nodes > maxNodes || b.depth > 12000 {
+		b.err(n, "CS8078", "An expression is too long or complex to compile")
+		return bad()
+	}
+	switch n := n.(type) {
+	case *syntax.Literal:
+		return b.literal(n)
+	case *syntax.Interp:
+		return b.interp(n)
+	case *syntax.Name:
+		return b.name(n)
+	case *syntax.TypeName:
+		return &typeExpr{typed{clr.VoidType}, b.typ(n.Type)}
+	case *syntax.Member:
+		return b.member(n)
+	case *syntax.Call:
+		return b.call(n)
+	case *syntax.Index:
+		return b.index(n)
+	case *syntax.CondAccess:
+		return b.condAccess(n)
+	case *syntax.Bound:
+		l := b.bound[len(b.bound)-1]
+		return b.use(l.V)
+	case *syntax.Unary:
+		return b.unary(n)
+	case *syntax.Binary:
+		return b.binary(n)
+	case *syntax.Assign:
+		return b.assign(n)
+	case *syntax.Cond:
+		return b.conditional(n)
+	case *syntax.Cast:
+		to := b.typ(n.Type)
+		return b.cast(b.value(n.X), to, n)
+	case *syntax.As:
+		return b.as(n)
+	case *syntax.Is:
+		return b.is(n)
+	case *syntax.Paren:
+		return b.expr(n.X)
+	case *syntax.New:
+		return b.newObject(n)
+	case *syntax.NewArray:
+		return b.newArray(n)
+	case *syntax.NewAnon:
+		return b.newAnon(n)
+	case *syntax.Lambda:
+		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, cache: map[string]*boundLambda{}}
+	case *syntax.TypeOf:
+		return &TypeOf{typed{clr.TypeType}, b.typ(n.Type)}
+	case *syntax.Default:
+		if n.Type == nil {
+			return &defaultLit{typed{clr.NullT}}
+		}
+		t := b.typ(n.Type)
+		if t.Kind == clr.ErrorKind {
+			return bad()
+		}
+		return &Const{typed{t}, clr.Zero(t)}
+	case *syntax.Checked:
+		old := b.checked
+		b.checked = n.On
+		x := b.expr(n.X)
+		b.checked = old
+		return x
+	case *syntax.Tuple:
+		return b.tuple(n)
+	case *syntax.Throw:
+		x := b.value(n.X)
+		return &Throw{typed{clr.NullT}, b.exception(x, n.X)}
+	case *syntax.Query:
+		return b.query(n)
+	case *syntax.Decl:
+		b.err(n, "CS8185", "A declaration is not allowed in this context.")
+	}
+	return bad()
+}
+
+func (b *binder) exception(x Expr, at syntax.Node) Expr {
+	if isBad(x) || x.T().Kind == clr.NullKind {
+		return x
+	}
+	if !x.T().Inherits(clr.ExBase) {
+		b.err(at, "CS0155", "The type caught or thrown must be derived from System.Exception")
+		return bad()
+	}
+	return x
+}
+
+func (b *binder) literal(n *syntax.Literal) Expr {
+	k := func(t *clr.Type, v clr.Value) Expr { return &Const{typed{t}, v} }
+	t := &n.Tok
+	switch t.Kind {
+	case syntax.StringLit:
+		s, _ := t.Value.(string)
+		return k(clr.StringType, clr.String(s))
+	case syntax.CharLit:
+		c, _ := t.Value.(uint16)
+		return k(clr.Char, clr.Rune16(c))
+	case syntax.IntLit:
+		v, _ := t.Value.(uint64)
+		return b.integer(v, t.Suffix)
+	case syntax.RealLit:
+		return b.realLit(n)
+	}
+	switch t.Text {
+	case "true", "false":
+		return k(clr.Boolean, clr.Bool(t.Text == "true"))
+	}
+	return k(clr.NullT, clr.Null)
+}
+
+func (b *binder) integer(v uint64, suffix string) Expr {
+	t := clr.UInt64
+	switch suffix {
+	case "":
+		switch {
+		case v <= 1<<31-1:
+			t = clr.Int32
+		case v <= 1<<32-1:
+			t = clr.UInt32
+		case v <= 1<<63-1:
+			t = clr.Int64
+		}
+	case "u":
+		if v <= 1<<32-1 {
+			t = clr.UInt32
+		}
+	case "l":
+		if v <= 1<<63-1 {
+			t = clr.Int64
+		}
+	case "f":
+		return &Const{typed{clr.Single}, clr.Float32(float32(v))}
+	case "d":
+		return &Const{typed{clr.Double}, clr.Float(float64(v))}
+	case "m":
+		d, _ := clr.ParseDecimal(fmt.Sprint(v))
+		return &Const{typed{clr.DecimalT}, clr.Dec(d)}
+	}
+	return &Const{typed{t}, clr.Scalar(t, int64(v))}
+}
+
+func (b *binder) realLit(n *syntax.Literal) Expr {
+	v, _ := n.Tok.Value.(float64)
+	switch n.Tok.Suffix {
+	case "f":
+		return &Const{typed{clr.Single}, clr.Float32(float32(v))}
+	case "m":
+		var d *clr.Decimal
+		if tryValue(func() clr.Value { d, _ = clr.ParseDecimal(n.Tok.Text); return clr.Null }) == nil || d == nil {
+			b.err(n, "CS0594", "Floating-point constant is outside the range of type 'decimal'")
+			return bad()
+		}
+		return &Const{typed{clr.DecimalT}, clr.Dec(d)}
+	}
+	return &Const{typed{clr.Double}, clr.Float(v)}
+}
+
+func (b *binder) interp(n *syntax.Interp) Expr {
+	out := &Interp{typed: typed{clr.StringType}}
+	plain := true
+	for _, p := range n.Parts {
+		if p.X == nil {
+			out.Parts = append(out.Parts, InterpPart{Text: p.Text})
+			continue
+		}
+		x := b.natural(b.value(p.X), p.X)
+		if isBad(x) {
+			out.Type = clr.ErrorT
+			continue
+		}
+		if x.T().Kind == clr.Void {
+			b.err(p.X, "CS0029", "Cannot implicitly convert type 'void' to 'object'")
+			out.Type = clr.ErrorT
+		}
+		part := InterpPart{X: x, Format: p.Format, HasFormat: p.HasFormat}
+		if p.Align != nil {
+			a := b.convert(b.value(p.Align), clr.Int32, p.Align)
+			if k, ok := a.(*Const); ok {
+				part.Align = int(k.V.Int())
+			} else if !isBad(a) {
+				b.err(p.Align, "CS0150", "A constant value is expected")
+			}
+		}
+		plain = plain && part.Align == 0 && !part.HasFormat
+		out.Parts = append(out.Parts, part)
+	}
+	if isBad(out) {
+		return bad()
+	}
+	if plain {
+		c := &Concat{typed: typed{clr.StringType}}
+		for _, p := range out.Parts {
+			if p.X == nil {
+				c.Parts = append(c.Parts, &Const{typed{clr.StringType}, clr.String(p.Text)})
+			} else {
+				c.Parts = append(c.Parts, p.X)
+			}
+		}
+		return foldConcat(c)
+	}
+	return out
+}
+
+// foldConcat joins neighbouring constant strings.
+func foldConcat(c *Concat) Expr {
+	var parts []Expr
+	for _, p := range c.Parts {
+		k, ok := p.(*Const)
+		if ok && k.V.IsNull() {
+			continue
+		}
+		if ok && len(parts) > 0 && k.V.IsString() {
+			if last, ok := parts[len(parts)-1].(*Const); ok && last.V.IsString() {
+				parts[len(parts)-1] = &Const{typed{clr.StringType}, clr.String(last.V.Str() + k.V.Str())}
+				continue
+			}
+		}
+		parts = append(parts, p)
+	}
+	if len(parts) == 0 {
+		return &Const{typed{clr.StringType}, clr.String("")}
+	}
+	if k, ok := parts[0].(*Const); ok && len(parts) == 1 && k.V.IsString() {
+		return k
+	}
+	return &Concat{typed{clr.StringType}, parts}
+}
+
+// name binds a simple name.
+func (b *binder) name(n *syntax.Name) Expr {
+	if n.Args == nil {
+		if s := b.find(n.Ident); s != nil {
+			switch d := s.names[n.Ident].(type) {
+			case *Var:
+				if d.Const != nil {
+					return &Const{typed{d.Type}, *d.Const}
+				}
+				if d.Type == nil {
+					b.err(n, "CS0841", "Cannot use local variable '"+n.Ident+"' before it is declared")
+					return bad()
+				}
+				l := b.use(d)
+				b.uses[l] = n
+				return l
+			case *LocalFunc:
+				return &funcGroup{typed{clr.FuncT}, d}
+			case syntax.Expr:
+				return b.expr(d)
+			}
+		}
+		if n.Ident == "context" && b.context != nil {
+			return &Global{typed{b.context}}
+		}
+	} else if s := b.find(n.Ident); s != nil {
+		if f, ok := s.names[n.Ident].(*LocalFunc); ok {
+			return &funcGroup{typed{clr.FuncT}, f}
+		}
+	}
+	if t := b.typeName([]syntax.NamePart{{Name: n.Ident, Args: n.Args}}); t != nil {
+		return &typeExpr{typed{clr.VoidType}, t}
+	}
+	if n.Args == nil && b.u.IsSpace(n.Ident) {
+		return &space{typed{clr.VoidType}, n.Ident}
+	}
+	b.err(n, "CS0103", "The name '"+n.Ident+"' does not exist in the current context")
+	return bad()
+}
+
+// member binds X.Name.
+func (b *binder) member(n *syntax.Member) Expr {
+	if n.Name.Name == "" {
+		return bad()
+	}
+	x := b.expr(n.X)
+	at := &n.Name
+	switch y := x.(type) {
+	case *space:
+		full := y.name + "." + n.Name.Name
+		if t := b.u.Lookup(full, len(n.Name.Args)); t != nil {
+			return &typeExpr{typed{clr.VoidType}, b.instance(t, n.Name.Args)}
+		}
+		if b.u.IsSpace(full) {
+			return &space{typed{clr.VoidType}, full}
+		}
+		b.err(at, "CS0234", "The type or namespace name '"+n.Name.Name+"' does not exist in the namespace '"+y.name+"' (are you missing an assembly reference?)")
+		return bad()
+	case *typeExpr:
+		return b.staticMember(y.of, n)
+	}
+	if t := b.colorColor(n.X, x); t != nil {
+		if ms := b.lookup(t, n.Name.Name); len(ms) > 0 && ms[0].m.Static {
+			return b.staticMember(t, n)
+		}
+	}
+	return b.memberOf(x, &n.Name, n)
+}
+
+// colorColor finds the type that has the same name as the variable x: C# lets
+// Formatting.None mean the type although a variable is called Formatting.
+func (b *binder) colorColor(n syntax.Expr, x Expr) *clr.Type {
+	name, ok := n.(*syntax.Name)
+	if !ok || name.Args != nil || x.T() == nil {
+		return nil
+	}
+	if t := b.u.Simple(name.Ident, 0); t != nil && clr.Same(t, x.T()) {
+		return t
+	}
+	return nil
+}
+
+func (b *binder) targs(args []*syntax.Type) []*clr.Type {
+	if args == nil {
+		return nil
+	}
+	out := make([]*clr.Type, len(args))
+	for i, a := range args {
+		out[i] = b.typ(a)
+	}
+	return out
+}
+
+// staticMember binds T.Name.
+func (b *binder) staticMember(t *clr.Type, n *syntax.Member) Expr {
+	if isBad(&typeExpr{typed{t}, t}) {
+		return bad()
+	}
+	at := &n.Name
+	if nested := b.u.Lookup(t.FullName()+"."+n.Name.Name, len(n.Name.Args)); nested != nil {
+		return &typeExpr{typed{clr.VoidType}, b.instance(nested, n.Name.Args)}
+	}
+	ms := b.lookup(t, n.Name.Name)
+	if len(ms) == 0 {
+		if !b.refusedType(t, n) {
+			b.err(at, "CS0117", "'"+t.String()+"' does not contain a definition for '"+n.Name.Name+"'")
+		}
+		return bad()
+	}
+	m := ms[0].m
+	if m.Kind == clr.Method && !m.Refused {
+		return &group{typed{clr.FuncT}, nil, t, n.Name.Name, ms, b.targs(n.Name.Args), at}
+	}
+	if !b.allowed(m, ms[0].class, n) {
+		return bad()
+	}
+	if !m.Static {
+		b.err(n, "CS0120", "An object reference is required for the non-static field, method, or property '"+t.String()+"."+m.Name+"'")
+		return bad()
+	}
+	return b.property(nil, ms[0], nil)
+}
+
+// memberOf binds a member of a value.
+func (b *binder) memberOf(x Expr, part *syntax.NamePart, n syntax.Node) Expr {
+	if isBad(x) {
+		return bad()
+	}
+	t := x.T()
+	switch x.(type) {
+	case *group:
+		b.err(n, "CS0119", "'"+x.(*group).name+"' is a method, which is not valid in the given context")
+		return bad()
+	case *lambda, *funcGroup:
+		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type 'lambda expression'")
+		return bad()
+	}
+	if t.Kind == clr.NullKind {
+		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type '<null>'")
+		return bad()
+	}
+	if t.Kind == clr.Void {
+		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type 'void'")
+		return bad()
+	}
+	if f := b.recordField(x, part.Name); f != nil {
+		return f
+	}
+	ms := b.lookup(t, part.Name)
+	ext := b.u.Extensions(part.Name)
+	if len(ms) == 0 && len(ext) == 0 {
+		b.noMember(t, part)
+		return bad()
+	}
+	if len(ms) > 0 && ms[0].m.Kind != clr.Method || len(ms) > 0 && ms[0].m.Refused && len(ms) == 1 {
+		m := ms[0].m
+		if !b.allowed(m, ms[0].class, n) {
+			return bad()
+		}
+		if m.Static {
+			b.err(n, "CS0176", "Member '"+m.Owner.String()+"."+m.Name+"' cannot be accessed with an instance reference; qualify it with a type name instead")
+			return bad()
+		}
+		return b.property(x, ms[0], nil)
+	}
+	return &group{typed{clr.FuncT}, x, nil, part.Name, ms, b.targs(part.Args), part}
+}
+
+func (b *binder) noMember(t *clr.Type, part *syntax.NamePart) {
+	if b.refusedType(t.Definition(), part) {
+		return
+	}
+	hint := ""
+	if len(b.lookupFold(t, part.Name)) > 0 {
+		hint = "; did you mean '" + b.lookupFold(t, part.Name) + "'?"
+	}
+	b.err(part, "CS1061", "'"+t.String()+"' does not contain a definition for '"+part.Name+"' and no accessible extension method '"+part.Name+
+		"' accepting a first argument of type '"+t.String()+"' could be found (are you missing a using directive or an assembly reference?)"+hint)
+}
+
+// lookupFold finds a member whose name differs in case only.
+func (b *binder) lookupFold(t *clr.Type, name string) string {
+	for c := t; c != nil; c = c.BaseOf() {
+		for _, m := range b.u.All(c) {
+			if strings.EqualFold(m.Name, name) {
+				return m.Name
+			}
+		}
+	}
+	return ""
+}
+
+// recordField finds a field of an anonymous type or tuple.
+func (b *binder) recordField(x Expr, name string) Expr {
+	t := x.T()
+	if t.Kind != clr.Anonymous && t.Def != clr.TupleDef {
+		return nil
+	}
+	for i, n := range t.Names {
+		if n == name {
+			return &Field{typed{t.Args[i]}, x, i}
+		}
+	}
+	if t.Def == clr.TupleDef {
+		for i := range t.Args {
+			if name == fmt.Sprintf("Item%d", i+1) {
+				return &Field{typed{t.Args[i]}, x, i}
+			}
+		}
+	}
+	return nil
+}
+
+// property makes the read of a property, or of an indexer with args.
+func (b *binder) property(recv Expr, c candidate, args []Expr) Expr {
+	ret := c.m.Ret.Subst(c.class, nil)
+	if c.m.Const != nil {
+		return &Const{typed{ret}, *c.m.Const}
+	}
+	return b.fold(&Call{typed{ret}, &clr.Site{Member: c.m, Class: c.class, Ret: ret}, recv, args})
+}
+
+// fold evaluates a call of a pure member with constants.
+func (b *binder) fold(c *Call) Expr {
+	m := c.Site.Member
+	if !m.Pure || m.Call == nil {
+		return c
+	}
+	var args []clr.Value
+	if c.Recv != nil {
+		k, ok := c.Recv.(*Const)
+		if !ok || k.V.IsNull() {
+			return c
+		}
+		args = append(args, k.V)
+	}
+	for _, a := range c.Args {
+		k, ok := a.(*Const)
+		if !ok || len(k.V.Str()) > 4096 {
+			return c
+		}
+		args = append(args, k.V)
+	}
+	f := foldFrame(b.u)
+	v := tryValue(func() clr.Value { return m.Call(f, args) })
+	if v == nil || !v.IsString() && v.Tag() == nil {
+		return c
+	}
+	return &Const{typed{c.Type}, *v}
+}
+
+func (b *binder) condAccess(n *syntax.CondAccess) Expr {
+	x := b.rvalue(b.expr(n.X), n.X)
+	if isBad(x) {
+		return bad()
+	}
+	t := x.T()
+	if t.Kind == clr.FuncKind || t.Kind == clr.NullKind || t.IsValueType() && !t.IsNullable() || t.Kind == clr.Void {
+		name := t.String()
+		b.err(n, "CS0023", "Operator '?' cannot be applied to operand of type '"+name+"'")
+		return bad()
+	}
+	v := b.temp(t.Underlying())
+	b.bound = append(b.bound, &Local{typed{v.Type}, v})
+	then := b.rvalue(b.expr(n.Then), n.Then)
+	b.bound = b.bound[:len(b.bound)-1]
+	if isBad(then) {
+		return bad()
+	}
+	if g, ok := then.(*group); ok {
+		b.err(n, "CS0119", "'"+g.name+"' is a method, which is not valid in the given context")
+		return bad()
+	}
+	res := then.T()
+	if res.IsValueType() && !res.IsNullable() {
+		res = clr.NullableOf(res)
+	}
+	return &CondAccess{typed{res}, x, v, then}
+}
+
+func (b *binder) conditional(n *syntax.Cond) Expr {
+	cond := b.condition(n.If)
+	then, els := b.value(n.Then), b.value(n.Else)
+	if isBad(cond, then, els) {
+		return bad()
+	}
+	t := b.commonOf(then, els)
+	if t == nil {
+		b.err(n, "CS0173", "Type of conditional expression cannot be determined because there is no implicit conversion between '"+then.T().String()+"' and '"+els.T().String()+"'")
+		return bad()
+	}
+	return foldCond(&Cond{typed{t}, cond, b.convert(then, t, n.Then), b.convert(els, t, n.Else)})
+}
+
+func foldCond(c *Cond) Expr {
+	k, ok := c.If.(*Const)
+	if !ok {
+		return c
+	}
+	pick := c.Else
+	if k.V.Bool() {
+		pick = c.Then
+	}
+	if _, ok := pick.(*Const); ok {
+		return pick
+	}
+	return c
+}
+
+// commonOf is the type of a conditional with these branches.
+func (b *binder) commonOf(x, y Expr) *clr.Type {
+	xt, yt := x.T(), y.T()
+	untyped := func(t *clr.Type) bool { return t.Kind == clr.NullKind || t.Kind == clr.FuncKind }
+	switch {
+	case untyped(xt) && untyped(yt):
+		return nil
+	case clr.Same(xt, yt):
+		return xt
+	case untyped(xt):
+		if b.implicit(x, yt).ok {
+			return yt
+		}
+		return nil
+	case untyped(yt):
+		if b.implicit(y, xt).ok {
+			return xt
+		}
+		return nil
+	}
+	xy, yx := b.implicit(x, yt).ok, b.implicit(y, xt).ok
+	switch {
+	case xy && !yx:
+		return yt
+	case yx && !xy:
+		return xt
+	case xy && yx:
+		// A constant may fit both ways: the wider type wins.
+		if standard(xt, yt).ok {
+			return yt
+		}
+		return xt
+	}
+	return nil
+}
+
+// bestCommon is the best common type of several expressions, or nil.
+func (b *binder) bestCommon(xs []Expr) *clr.Type {
+	var best *clr.Type
+	for _, x := range xs {
+		if isBad(x) {
+			return clr.ErrorT
+		}
+	}
+	for _, x := range xs {
+		t := x.T()
+		if t.Kind == clr.NullKind || t.Kind == clr.FuncKind || t.Kind == clr.Void {
+			continue
+		}
+		if best != nil && clr.Same(best, t) {
+			continue
+		}
+		all := true
+		for _, y := range xs {
+			all = all && b.implicit(y, t).ok
+		}
+		if all && (best == nil || standard(best, t).ok) {
+			best = t
+		}
+	}
+	return best
+}
+
+func (b *binder) as(n *syntax.As) Expr {
+	x, to := b.value(n.X), b.typ(n.Type)
+	if isBad(x) || to.Kind == clr.ErrorKind {
+		return bad()
+	}
+	if to.IsValueType() && !to.IsNullable() {
+		b.err(n, "CS0077", "The as operator must be used with a reference type or nullable type ('"+to.String()+"' is a non-nullable value type)")
+		return bad()
+	}
+	if x.T().Kind == clr.NullKind {
+		return &Const{typed{to}, clr.Null}
+	}
+	c := b.explicit(x, to)
+	if !c.ok || c.user != nil {
+		b.err(n, "CS0039", "Cannot convert type '"+x.T().String()+"' to '"+to.String()+"' via a reference conversion, boxing conversion, unboxing conversion, wrapping conversion, or null type conversion")
+		return bad()
+	}
+	return &As{typed{to}, x}
+}
+
+func (b *binder) is(n *syntax.Is) Expr {
+	x := b.value(n.X)
+	if isBad(x) {
+		return bad()
+	}
+	if p := n.Pattern; p.Type != nil && p.Name == "" && !p.IsVar {
+		// A name may be a constant as well as a type.
+		if len(p.Type.Parts) > 0 && !p.Type.Keyword && b.typeName(p.Type.Parts) == nil {
+			return b.patternTest(x, &syntax.Pattern{Range: p.Range, Const: partsExpr(p.Type)}, n)
+		}
+	}
+	return b.patternTest(x, n.Pattern, n)
+}
+
+// partsExpr reads a dotted type as an expression.
+func partsExpr(t *syntax.Type) syntax.Expr {
+	var x syntax.Expr = &syntax.Name{Range: t.Parts[0].Range, Ident: t.Parts[0].Name, Args: t.Parts[0].Args}
+	for _, p := range t.Parts[1:] {
+		x = &syntax.Member{Range: t.Range, X: x, Name: p}
+	}
+	return x
+}
+
+// patternTest makes the condition that x matches a pattern.
+func (b *binder) patternTest(x Expr, p *syntax.Pattern, at syntax.Node) Expr {
+	switch {
+	case p.IsVar:
+		v := b.declare(p.Name, x.T(), p)
+		return &Let{typed{clr.Boolean}, v, x, nil, &Const{typed{clr.Boolean}, clr.Bool(true)}}
+	case p.Const != nil:
+		return b.constPattern(x, p, at)
+	}
+	t := b.typ(p.Type)
+	if t.Kind == clr.ErrorKind {
+		return bad()
+	}
+	if x.T().Kind != clr.NullKind && !b.explicit(x, t).ok {
+		b.err(p, "CS8121", "An expression of type '"+x.T().String()+"' cannot be handled by a pattern of type '"+t.String()+"'.")
+		return bad()
+	}
+	if p.Name != "" && t.IsNullable() {
+		b.err(p, "CS8116", "It is not legal to use nullable type '"+t.String()+"' in a pattern; use the underlying type '"+t.Underlying().String()+"' instead.")
+		return bad()
+	}
+	is := &Is{typed{clr.Boolean}, x, t, nil}
+	if p.Name != "" && p.Name != "_" {
+		is.V = b.declare(p.Name, t, p)
+	}
+	return is
+}
+
+func (b *binder) constPattern(x Expr, p *syntax.Pattern, at syntax.Node) Expr {
+	k := b.value(p.Const)
+	if isBad(k) {
+		return bad()
+	}
+	c, ok := k.(*Const)
+	if !ok {
+		b.err(p.Const, "CS0150", "A constant value is expected")
+		return bad()
+	}
+	if c.T().Kind == clr.NullKind {
+		return &RefEq{typed{clr.Boolean}, x, c, false}
+	}
+	t := x.T()
+	if t == clr.ObjectType || t.Kind == clr.Interface {
+		// object is 5: the type must match, then the value.
+		v := b.temp(c.T())
+		is := &Is{typed{clr.Boolean}, x, c.T(), v}
+		eq := b.equality("==", &Local{typed{v.Type}, v}, c, at)
+		return &Logic{typed{clr.Boolean}, true, is, eq}
+	}
+	y := b.convert(c, t, p.Const)
+	if isBad(y) {
+		return bad()
+	}
+	return b.equality("==", x, y, at)
+}
+
+func (b *binder) tuple(n *syntax.Tuple) Expr {
+	vals := make([]Expr, len(n.Elems))
+	args := make([]*clr.Type, len(n.Elems))
+	names := make([]string, len(n.Elems))
+	for i, e := range n.Elems {
+		vals[i] = b.value(e.X)
+		if isBad(vals[i]) {
+			return bad()
+		}
+		args[i], names[i] = vals[i].T(), e.Name
+		if e.Name == "" {
+			names[i] = syntax.InferredName(e.X)
+		}
+	}
+	return &NewRecord{typed{clr.TupleOf(args, names)}, vals}
+}
+
+func (b *binder) condition(n syntax.Expr) Expr {
+	x := b.value(n)
+	if isBad(x) {
+		return bad()
+	}
+	return b.convert(x, clr.Boolean, n)
+}
+
+// foldFrame is a small frame for evaluating constants.
+func foldFrame(u *clr.Universe) *clr.Frame {
+	f := &clr.Frame{Types: u}
+	f.Reset(background, 1<<16, 1<<20)
+	return f
+}

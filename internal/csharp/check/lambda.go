@@ -1,0 +1,288 @@
+package check
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+// bindLambda binds a lambda for parameter types; each combination once. It gives
+// nil when the number of parameters differs.
+func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
+	if !l.syn.NoSig && len(l.syn.Params) != len(in) {
+		return nil
+	}
+	types := make([]*clr.Type, len(in))
+	var key strings.Builder
+	for i := range in {
+		types[i] = in[i]
+		if !l.syn.NoSig && l.syn.Params[i].Type != nil {
+			types[i] = b.typ(l.syn.Params[i].Type)
+		}
+		key.WriteString(types[i].ReflectionName() + types[i].String() + ";")
+	}
+	if bl := l.cache[key.String()]; bl != nil {
+		return bl
+	}
+	saved := *b
+	b.errs, b.scope, b.fn, b.checked, b.loops, b.catches = nil, l.scope, &Func{Parent: l.fn}, l.chk, 0, 0
+	bl := &boundLambda{fn: b.fn}
+	b.push()
+	for i := range types {
+		name := ""
+		if !l.syn.NoSig {
+			name = l.syn.Params[i].Name
+		}
+		var v *Var
+		if name == "" || name == "_" {
+			v = b.newVar(name, types[i], l.syn)
+			if name == "_" && b.scope.names["_"] == nil {
+				b.scope.names["_"] = v
+			}
+		} else {
+			v = b.declare(name, types[i], &l.syn.Params[i])
+		}
+		v.Param = true
+		b.fn.Params = append(b.fn.Params, v)
+	}
+	if block, ok := l.syn.Body.(*syntax.Block); ok {
+		b.fn.At = block
+		b.fn.Body = b.block(block)
+		bl.ret = b.lambdaReturn(bl.fn)
+	} else {
+		bl.expr = b.value(l.syn.Body)
+		switch t := bl.expr.T(); t.Kind {
+		case clr.NullKind, clr.FuncKind, clr.ErrorKind:
+		default:
+			bl.ret = t
+		}
+	}
+	b.pop()
+	bl.errs = b.errs
+	nodes := b.nodes
+	*b = saved
+	b.nodes = nodes
+	l.cache[key.String()] = bl
+	return bl
+}
+
+func (b *binder) lambdaReturn(f *Func) *clr.Type {
+	var xs []Expr
+	for _, r := range f.Returns {
+		if r.X != nil {
+			xs = append(xs, r.X)
+		}
+	}
+	if len(xs) == 0 {
+		return clr.VoidType
+	}
+	t := b.bestCommon(xs)
+	if t != nil && t.Kind == clr.ErrorKind {
+		return nil
+	}
+	return t
+}
+
+// lambdaFits tells whether a lambda converts to a delegate type.
+func (b *binder) lambdaFits(l *lambda, to *clr.Type) conversion {
+	s := invokeOf(to)
+	if s == nil {
+		return none
+	}
+	bl := b.bindLambda(l, s.types())
+	if bl == nil || len(bl.errs) > 0 {
+		return none
+	}
+	if l.syn.Typed && !l.syn.NoSig {
+		for i, p := range l.syn.Params {
+			if p.Type != nil && !clr.Same(b.typ(p.Type), s.params[i].Type) {
+				return none
+			}
+		}
+	}
+	if bl.expr != nil {
+		if s.ret.Kind == clr.Void || b.implicit(bl.expr, s.ret).ok && bl.expr.T().Kind != clr.Void {
+			return yes(Nothing)
+		}
+		return none
+	}
+	for _, r := range bl.fn.Returns {
+		if (r.X == nil) != (s.ret.Kind == clr.Void) {
+			return none
+		}
+		if r.X != nil && !b.implicit(r.X, s.ret).ok {
+			return none
+		}
+	}
+	if s.ret.Kind != clr.Void && len(bl.fn.Returns) == 0 && !endsInThrow(bl.fn.Body) {
+		return none
+	}
+	return yes(Nothing)
+}
+
+func endsInThrow(s Stmt) bool {
+	if blk, ok := s.(*Block); ok && len(blk.Stmts) > 0 {
+		_, is := blk.Stmts[len(blk.Stmts)-1].(*ThrowStmt)
+		return is
+	}
+	return false
+}
+
+// finishLambda makes the delegate. The bound body is used as it is; only its
+// results are converted.
+func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
+	s := invokeOf(to)
+	bl := b.bindLambda(l, s.types())
+	b.errs = append(b.errs, bl.errs...)
+	f := bl.fn
+	if f.Ret != nil {
+		return &Lambda{typed{to}, f} // converted before, for the same type
+	}
+	f.Ret = s.ret
+	old := b.fn
+	b.fn = f
+	defer func() { b.fn = old }()
+	if bl.expr != nil {
+		if s.ret.Kind == clr.Void {
+			f.Body = &Eval{bl.expr}
+		} else {
+			f.Body = &Return{X: b.convert(bl.expr, s.ret, l.syn.Body)}
+		}
+	} else {
+		for _, r := range f.Returns {
+			if r.X != nil {
+				r.X = b.convert(r.X, s.ret, r.At)
+			}
+		}
+		b.flow(f)
+	}
+	return &Lambda{typed{to}, f}
+}
+
+// reportLambda reports the errors inside a lambda that no overload accepted.
+func (b *binder) reportLambda(l *lambda) bool {
+	found := false
+	for _, bl := range l.cache {
+		for _, e := range bl.errs {
+			found = true
+			b.errs = append(b.errs, e)
+		}
+		if found {
+			return true
+		}
+	}
+	return found
+}
+
+func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
+	s := invokeOf(to)
+	if s == nil {
+		if to.Kind != clr.ErrorKind {
+			b.err(at, "CS1660", "Cannot convert lambda expression to type '"+to.String()+"' because it is not a delegate type")
+		}
+		return
+	}
+	bl := b.bindLambda(l, s.types())
+	if bl == nil {
+		b.err(at, "CS1593", "Delegate '"+to.String()+"' does not take "+strconv.Itoa(len(l.syn.Params))+" arguments")
+		return
+	}
+	if len(bl.errs) > 0 {
+		b.errs = append(b.errs, bl.errs...)
+		return
+	}
+	if bl.expr != nil {
+		if bl.expr.T().Kind == clr.Void {
+			b.err(at, "CS0029", "Cannot implicitly convert type 'void' to '"+s.ret.String()+"'")
+		} else {
+			b.noConversion(bl.expr, s.ret, l.syn.Body)
+		}
+		return
+	}
+	for _, r := range bl.fn.Returns {
+		switch {
+		case r.X == nil && s.ret.Kind != clr.Void:
+			b.err(r.At, "CS0126", "An object of a type convertible to '"+s.ret.String()+"' is required")
+		case r.X != nil && s.ret.Kind == clr.Void:
+			b.err(r.At, "CS8030", "Anonymous function converted to a void returning delegate cannot return a value")
+		case r.X != nil && !b.implicit(r.X, s.ret).ok:
+			b.noConversion(r.X, s.ret, r.At)
+		}
+	}
+	if len(bl.fn.Returns) == 0 {
+		b.err(at, "CS1643", "Not all code paths return a value in lambda expression of type '"+to.String()+"'")
+	}
+}
+
+// groupToDelegate converts a method group to a delegate, by a lambda that calls
+// it; nil when no overload fits.
+func (b *binder) groupToDelegate(x Expr, to *clr.Type, at syntax.Node) Expr {
+	s := invokeOf(to)
+	if s == nil {
+		return nil
+	}
+	var out Expr
+	var recv Expr
+	var recvVar *Var
+	if g, ok := x.(*group); ok && g.recv != nil {
+		recvVar = b.temp(g.recv.T())
+		recv = g.recv
+		h := *g
+		h.recv = &Local{typed{g.recv.T()}, recvVar}
+		x = &h
+	}
+	f := &Func{Parent: b.fn, Ret: s.ret}
+	old := b.fn
+	b.fn = f
+	for _, p := range s.params {
+		v := b.temp(p.Type)
+		v.Param = true
+		f.Params = append(f.Params, v)
+	}
+	if recvVar != nil {
+		b.use(recvVar)
+	}
+	call := b.groupCall(x, s.types(), f.Params)
+	if call != nil {
+		if s.ret.Kind == clr.Void {
+			f.Body = &Eval{call}
+			out = &Lambda{typed{to}, f}
+		} else if call.T().Kind != clr.Void && b.implicit(call, s.ret).ok {
+			f.Body = &Return{X: b.convert(call, s.ret, at)}
+			out = &Lambda{typed{to}, f}
+		}
+	}
+	b.fn = old
+	if out != nil && recvVar != nil {
+		out = &Let{typed{to}, recvVar, recv, nil, out}
+	}
+	return out
+}
+
+// groupCall binds the call of a method group with values of the given types,
+// silently: nil when it does not work out.
+func (b *binder) groupCall(x Expr, in []*clr.Type, params []*Var) Expr {
+	args := make([]arg, len(in))
+	for i, t := range in {
+		args[i].x = &Local{typed{t}, nil}
+		if params != nil {
+			args[i].x = &Local{typed{t}, params[i]}
+		}
+	}
+	errs := len(b.errs)
+	var out Expr
+	switch g := x.(type) {
+	case *group:
+		out = b.callGroup(g, args, g.at)
+	case *funcGroup:
+		out = b.callLocal(g.f, nil, args, nil)
+	}
+	failed := len(b.errs) > errs
+	b.errs = b.errs[:errs]
+	if failed || isBad(out) {
+		return nil
+	}
+	return out
+}

@@ -1,0 +1,407 @@
+package check
+
+import (
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+// candidate is a member that a name may mean, with the constructed type that
+// declares it.
+type candidate struct {
+	m     *clr.Member
+	class *clr.Type
+	level int // distance from the type asked; nearer ones win
+}
+
+// arg is a bound argument.
+type arg struct {
+	x    Expr
+	name string
+	mod  string
+	at   syntax.Node
+	decl *syntax.Decl // of out T x
+}
+
+// picked is a candidate with its arguments in place.
+type picked struct {
+	candidate
+	targs    []*clr.Type
+	params   []clr.Param // substituted, one for each argument
+	order    []int       // parameter of each argument
+	expanded bool
+	defaults int
+}
+
+// lookup finds the members of a name in t and its bases.
+func (b *binder) lookup(t *clr.Type, name string) []candidate {
+	var out []candidate
+	level := 0
+	add := func(c *clr.Type) {
+		for _, m := range b.u.Members(c, name) {
+			if !m.Extension || m.Static {
+				out = append(out, candidate{m, c, level})
+			}
+		}
+		level++
+	}
+	if t.Kind == clr.TypeParam {
+		t = clr.ObjectType
+	}
+	for c := t; c != nil; c = c.BaseOf() {
+		add(c)
+	}
+	if t.Kind == clr.Interface {
+		for _, i := range t.Interfaces() {
+			add(i)
+		}
+		if len(out) == 0 {
+			add(clr.ObjectType)
+		}
+	}
+	return out
+}
+
+// choose does overload resolution. It gives nil and the best guess at the
+// intended candidate when none applies.
+func (b *binder) choose(cands []candidate, targs []*clr.Type, args []arg, ext bool) (best, near *picked) {
+	var ok []*picked
+	level := -1
+	for _, c := range cands {
+		if level >= 0 && c.level > level && !ext {
+			continue // a nearer class has an applicable one
+		}
+		for _, expanded := range []bool{false, true} {
+			p := b.place(c, args, expanded)
+			if p == nil {
+				continue
+			}
+			if !b.inferInto(p, targs, args) {
+				if near == nil {
+					near = p
+				}
+				continue
+			}
+			if b.applicable(p, args) {
+				ok = append(ok, p)
+				level = c.level
+				break
+			}
+			near = nearer(near, p)
+		}
+	}
+	if len(ok) == 0 {
+		return nil, near
+	}
+	for _, p := range ok {
+		wins := true
+		for _, q := range ok {
+			if p != q && !b.better(p, q, args) {
+				wins = false
+				break
+			}
+		}
+		if wins {
+			return p, nil
+		}
+	}
+	// Ambiguous by the letter: the table has no such pairs on purpose, so the
+	// first that nothing beats is taken.
+	for _, p := range ok {
+		beaten := false
+		for _, q := range ok {
+			beaten = beaten || p != q && b.better(q, p, args)
+		}
+		if !beaten {
+			return p, nil
+		}
+	}
+	return ok[0], nil
+}
+
+func nearer(a, c *picked) *picked {
+	if a == nil || a.expanded && !c.expanded {
+		return c
+	}
+	return a
+}
+
+// place maps arguments to parameters, or gives nil when they do not fit.
+func (b *binder) place(c candidate, args []arg, expanded bool) *picked {
+	ps := c.m.Params
+	variadic := len(ps) > 0 && ps[len(ps)-1].Mod == clr.Params
+	if expanded && !variadic {
+		return nil
+	}
+	p := &picked{candidate: c, expanded: expanded}
+	used := make([]bool, len(ps))
+	for i, a := range args {
+		j := i
+		if a.name != "" {
+			j = -1
+			for k := range ps {
+				if ps[k].Name == a.name {
+					j = k
+				}
+			}
+			if j < 0 {
+				return nil
+			}
+		} else if expanded && j >= len(ps)-1 {
+			j = len(ps) - 1
+		}
+		if j >= len(ps) || used[j] && !(expanded && j == len(ps)-1) {
+			return nil
+		}
+		used[j] = true
+		par := ps[j]
+		if expanded && j == len(ps)-1 {
+			par.Type, par.Mod = par.Type.Elem, clr.ByValue
+		}
+		switch {
+		case (par.Mod == clr.Out) != (a.mod == "out"), (par.Mod == clr.Ref) != (a.mod == "ref"):
+			return nil
+		}
+		p.params = append(p.params, par)
+		p.order = append(p.order, j)
+	}
+	for j := range ps {
+		if !used[j] && !ps[j].Optional && !(expanded && j == len(ps)-1) {
+			return nil
+		}
+		if !used[j] {
+			p.defaults++
+		}
+	}
+	return p
+}
+
+// inferInto finds the type arguments and substitutes them in the parameters.
+func (b *binder) inferInto(p *picked, targs []*clr.Type, args []arg) bool {
+	n := len(p.m.TypeParams)
+	switch {
+	case len(targs) > 0:
+		if n != len(targs) {
+			return false
+		}
+		p.targs = targs
+	case n > 0:
+		// Only the arguments are known: class parameters are filled in first.
+		for i := range p.params {
+			p.params[i].Type = p.params[i].Type.Subst(p.class, nil)
+		}
+		inf := &inference{b: b, params: p.m.TypeParams, bounds: make([][]bound, n), fixed: make([]*clr.Type, n)}
+		if !inf.run(p.params, args) {
+			return false
+		}
+		p.targs = inf.fixed
+	}
+	for i := range p.params {
+		p.params[i].Type = p.params[i].Type.Subst(p.class, p.targs)
+	}
+	return true
+}
+
+func (b *binder) applicable(p *picked, args []arg) bool {
+	for i, a := range args {
+		t := p.params[i].Type
+		if a.mod != "" {
+			if a.decl != nil {
+				if !a.decl.Type.IsVar() && a.x != nil && !clr.Same(a.x.T(), t) {
+					return false
+				}
+				continue
+			}
+			if !isBad(a.x) && !clr.Same(a.x.T(), t) {
+				return false
+			}
+			continue
+		}
+		if i == 0 && p.m.Extension {
+			// The receiver converts by identity, reference or boxing only.
+			c := standard(a.x.T(), t)
+			if !c.ok || c.kind == Number {
+				return false
+			}
+			continue
+		}
+		if !b.implicit(a.x, t).ok {
+			return false
+		}
+	}
+	return true
+}
+
+// better reports whether p is the better function member.
+func (b *binder) better(p, q *picked, args []arg) bool {
+	wins, loses := false, false
+	same := true
+	for i, a := range args {
+		pt, qt := p.params[i].Type, q.params[i].Type
+		if clr.Same(pt, qt) {
+			continue
+		}
+		same = false
+		switch c := b.betterConv(a.x, pt, qt); {
+		case c > 0:
+			wins = true
+		case c < 0:
+			loses = true
+		}
+	}
+	if wins != loses {
+		return wins
+	}
+	if !same && wins {
+		return false
+	}
+	pg, qg := len(p.m.TypeParams) > 0, len(q.m.TypeParams) > 0
+	switch {
+	case pg != qg:
+		return !pg
+	case p.expanded != q.expanded:
+		return !p.expanded
+	case p.defaults != q.defaults:
+		return p.defaults < q.defaults
+	case p.level != q.level:
+		return p.level < q.level
+	}
+	return moreSpecific(p, q)
+}
+
+// moreSpecific compares the declared parameters: int is more specific than T,
+// List<T> more than T.
+func moreSpecific(p, q *picked) bool {
+	wins := false
+	for i := range p.order {
+		a, c := p.m.Params[p.order[i]].Type, q.m.Params[q.order[i]].Type
+		switch s := specific(a, c); {
+		case s < 0:
+			return false
+		case s > 0:
+			wins = true
+		}
+	}
+	return wins
+}
+
+func specific(a, c *clr.Type) int {
+	switch {
+	case a.Kind == clr.TypeParam && c.Kind != clr.TypeParam:
+		return -1
+	case a.Kind != clr.TypeParam && c.Kind == clr.TypeParam:
+		return 1
+	case a.Kind == clr.Array && c.Kind == clr.Array:
+		return specific(a.Elem, c.Elem)
+	case a.Def != nil && a.Def == c.Def:
+		for i := range a.Args {
+			if s := specific(a.Args[i], c.Args[i]); s != 0 {
+				return s
+			}
+		}
+	}
+	return 0
+}
+
+// betterConv compares converting x to pt and to qt: 1, 0 or -1.
+func (b *binder) betterConv(x Expr, pt, qt *clr.Type) int {
+	if l, ok := x.(*lambda); ok {
+		return b.betterLambda(l, pt, qt)
+	}
+	if x == nil {
+		return 0
+	}
+	t := x.T()
+	switch {
+	case clr.Same(t, pt) && !clr.Same(t, qt):
+		return 1
+	case clr.Same(t, qt) && !clr.Same(t, pt):
+		return -1
+	}
+	return betterTarget(pt, qt)
+}
+
+func betterTarget(pt, qt *clr.Type) int {
+	pq, qp := standard(pt, qt).ok, standard(qt, pt).ok
+	switch {
+	case pq && !qp:
+		return 1
+	case qp && !pq:
+		return -1
+	}
+	signed := func(t *clr.Type) bool {
+		switch t.Underlying().Code {
+		case clr.CodeSByte, clr.CodeInt16, clr.CodeInt32, clr.CodeInt64:
+			return true
+		}
+		return false
+	}
+	if pt.Underlying().IsInteger() && qt.Underlying().IsInteger() {
+		switch {
+		case signed(pt) && !signed(qt):
+			return 1
+		case signed(qt) && !signed(pt):
+			return -1
+		}
+	}
+	return 0
+}
+
+func (b *binder) betterLambda(l *lambda, pt, qt *clr.Type) int {
+	pm, qm := invokeOf(pt), invokeOf(qt)
+	if pm == nil || qm == nil || len(pm.params) != len(qm.params) {
+		return 0
+	}
+	for i := range pm.params {
+		if !clr.Same(pm.params[i].Type, qm.params[i].Type) {
+			return 0
+		}
+	}
+	if clr.Same(pm.ret, qm.ret) {
+		return 0
+	}
+	bl := b.bindLambda(l, pm.types())
+	if bl == nil || bl.ret == nil {
+		return 0
+	}
+	if pm.ret.Kind == clr.Void {
+		return -1
+	}
+	if qm.ret.Kind == clr.Void {
+		return 1
+	}
+	switch {
+	case clr.Same(bl.ret, pm.ret):
+		return 1
+	case clr.Same(bl.ret, qm.ret):
+		return -1
+	}
+	return betterTarget(pm.ret, qm.ret)
+}
+
+// signature is the signature of a delegate type.
+type signature struct {
+	params []clr.Param
+	ret    *clr.Type
+}
+
+func (s *signature) types() []*clr.Type {
+	out := make([]*clr.Type, len(s.params))
+	for i, p := range s.params {
+		out[i] = p.Type
+	}
+	return out
+}
+
+// invokeOf is the signature of delegate t, or nil.
+func invokeOf(t *clr.Type) *signature {
+	d := t.Definition()
+	if d.Kind != clr.Delegate || d.Invoke == nil {
+		return nil
+	}
+	s := &signature{ret: d.Invoke.Ret.Subst(t, nil)}
+	for _, p := range d.Invoke.Params {
+		p.Type = p.Type.Subst(t, nil)
+		s.params = append(s.params, p)
+	}
+	return s
+}

@@ -1,0 +1,112 @@
+package check
+
+import (
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+// scope maps names to what was declared.
+type scope struct {
+	parent *scope
+	names  map[string]any // *Var, *LocalFunc, or syntax.Expr for names of queries
+	fn     *Func
+	types  map[string]*clr.Type
+}
+
+type binder struct {
+	u       *clr.Universe
+	context *clr.Type
+	errs    []*syntax.Error
+	scope   *scope
+	fn      *Func
+	checked bool
+	nodes   int
+	loops   int
+	catches int
+	jumps   []*[]*Jump
+	bound   []*Local // receivers of conditional accesses
+	depth   int
+	uses    map[*Local]syntax.Node // where variables are read
+}
+
+func (b *binder) push() {
+	b.scope = &scope{parent: b.scope, names: map[string]any{}, fn: b.fn}
+}
+
+func (b *binder) pop() { b.scope = b.scope.parent }
+
+func (b *binder) err(n syntax.Node, code, msg string) {
+	var from, to syntax.Pos
+	if n != nil {
+		from, to = n.Span()
+	}
+	for _, e := range b.errs {
+		if e.Pos == from && e.Code == code && e.Message == msg {
+			return
+		}
+	}
+	b.errs = append(b.errs, &syntax.Error{Pos: from, End: to, Code: code, Message: msg})
+}
+
+// bad is the expression that was reported.
+func bad() Expr { return &Bad{typed{clr.ErrorT}} }
+
+func isBad(xs ...Expr) bool {
+	for _, x := range xs {
+		if x == nil || x.T() == nil || x.T().Kind == clr.ErrorKind {
+			return true
+		}
+	}
+	return false
+}
+
+// newVar makes a variable of the current function.
+func (b *binder) newVar(name string, t *clr.Type, at syntax.Node) *Var {
+	v := &Var{Name: name, Type: t, Func: b.fn, Slot: b.fn.Slots, at: at}
+	b.fn.Slots++
+	b.fn.Vars = append(b.fn.Vars, v)
+	return v
+}
+
+// declare makes a variable and enters it in the scope.
+func (b *binder) declare(name string, t *clr.Type, at syntax.Node) *Var {
+	v := b.newVar(name, t, at)
+	b.enter(name, v, at)
+	return v
+}
+
+func (b *binder) enter(name string, what any, at syntax.Node) {
+	if name == "_" {
+		if _, ok := what.(*Var); ok && b.scope.names[name] != nil {
+			return
+		}
+	}
+	if b.scope.names[name] != nil {
+		b.err(at, "CS0128", "A local variable or function named '"+name+"' is already defined in this scope")
+	} else if s := b.find(name); s != nil && s.fn == b.fn || name == "context" && b.context != nil && s == nil && false {
+		b.err(at, "CS0136", "A local or parameter named '"+name+"' cannot be declared in this scope because that name is used in an enclosing local scope to define a local or parameter")
+	}
+	b.scope.names[name] = what
+}
+
+// find is the scope that declares name.
+func (b *binder) find(name string) *scope {
+	for s := b.scope; s != nil; s = s.parent {
+		if s.names[name] != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// use refers to a variable, capturing it when it belongs to an outer function.
+func (b *binder) use(v *Var) *Local {
+	if v.Func != b.fn {
+		v.Captured = true
+		b.fn.capture(v)
+	}
+	return &Local{typed{v.Type}, v}
+}
+
+// temp makes an unnamed variable.
+func (b *binder) temp(t *clr.Type) *Var { return b.newVar("", t, nil) }
