@@ -95,6 +95,7 @@ func TestImport_RefusesBrokenDocuments(t *testing.T) {
 		"nameless parameter": {head + `{"/a":{"get":{"parameters":[{"in":"query"}]}}}}`, "GET /a: a parameter has no name (line 1, column 91)"},
 		"misplaced":          {head + `{"/a":{"get":{"parameters":[{"name":"x","in":"body"}]}}}}`, "GET /a: the parameter 'x' is in 'body', which is no place for parameters (line 1, column 91)"},
 		"deep JSON":          {`{"a":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + "}", "the document is nested too deeply or has too many values (line 1, column 206)"},
+		"many values":        {"a: [" + strings.Repeat("1,", maxNodes+1) + "1]", "the document has too many values"},
 		"large":              {strings.Repeat(" ", MaxBytes+1), "the document has 4194305 bytes, more than the 4194304 that are allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {

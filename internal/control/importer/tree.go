@@ -176,6 +176,10 @@ func (n *node) flat() string {
 // parse reads JSON when the text begins like a JSON object, YAML otherwise.
 func parse(text string) (*node, *finding) {
 	text = strings.TrimPrefix(text, "\uFEFF")
+	// Every value but the first needs a comma or a line break: parsers need not find out that there are too many.
+	if strings.Count(text, ",")+strings.Count(text, "\n") > maxNodes {
+		return nil, &finding{text: "the document has too many values"}
+	}
 	read := parseYAML
 	if looksLikeJSON(text) {
 		read = parseJSON
