@@ -49,6 +49,15 @@ func observe(t testing.TB, h *agenttest.Host) platform.Observation {
 	return o
 }
 
+// waitMode waits until all machines of a set have taken a mode.
+func waitMode(t testing.TB, h *agenttest.Host, s platform.Set, mode platform.Mode) {
+	t.Helper()
+	agenttest.Eventually(t, fmt.Sprintf("machines of %s are %s", s.ID, mode), func() bool {
+		o := observe(t, h)
+		return !slices.ContainsFunc(s.Machines, func(m platform.Machine) bool { return o.Machines[m.ID].Mode != mode })
+	})
+}
+
 // waitPhase waits until all machines of a set are in a phase.
 func waitPhase(t testing.TB, h *agenttest.Host, s platform.Set, phase platform.Phase) {
 	t.Helper()
@@ -132,7 +141,7 @@ func TestVIP_MachineAcceptsOnAddressOfTheFolder(t *testing.T) {
 		t.Errorf("answer %+v, want one of set old for shop.example", got)
 	}
 	st := observe(t, h).Machines[got.Machine]
-	want := platform.MachineStatus{ID: got.Machine, PID: got.PID, Phase: platform.Ready, Seq: 7, Digest: "digest-7", Gateway: agenttest.Version}
+	want := platform.MachineStatus{ID: got.Machine, PID: got.PID, Phase: platform.Ready, Seq: 7, Digest: "digest-7", Gateway: agenttest.Version, Mode: platform.Serving}
 	st.Since, st.Active, st.Conns = time.Time{}, 0, 0
 	if diff := cmp.Diff(want, st); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -72,6 +72,7 @@ func TestCalls_WrongOnesAreRefusedWithTheirCode(t *testing.T) {
 	ctx := t.Context()
 	_, elsewhere := h.Reserve(ctx, lease, platform.VIP{ID: "vip", Address: "127.0.0.9"}, nil)
 	_, busy := h.Reserve(ctx, lease, platform.VIP{ID: "vip2", Address: v.Address}, nil)
+	_, foreign := h.Reserve(ctx, lease, platform.VIP{ID: "vip3", Address: "192.0.2.1"}, nil)
 	for name, c := range map[string]struct {
 		err  error
 		code string
@@ -84,11 +85,15 @@ func TestCalls_WrongOnesAreRefusedWithTheirCode(t *testing.T) {
 		"VIP never reserved":     {h.Route(ctx, lease, platform.VIP{ID: "none"}), "notFound"},
 		"another address":        {elsewhere, "invalid"},
 		"address taken":          {busy, "noAddress"},
+		"address of elsewhere":   {foreign, "invalid"},
 		"host with a port":       {h.Name(ctx, lease, fabric.Names{Hosts: []string{"a:80"}, Set: "set"}), "invalid"},
 	} {
 		var e *local.Error
 		if !errors.As(c.err, &e) || e.Code != c.code {
 			t.Errorf("%s: %v, want code %s", name, c.err, c.code)
+		}
+		if got, want := errors.Is(c.err, fabric.ErrImpossible), c.code == "invalid"; got != want {
+			t.Errorf("%s: impossible %v, want %v", name, got, want)
 		}
 	}
 }

@@ -30,6 +30,7 @@ type machine struct {
 
 	spec   platform.Machine
 	gone   bool // not listed any more
+	fresh  bool // the next start is a first one, not one after a failure
 	status platform.MachineStatus
 
 	// What the running process was told last and what it last said to hold. At most one order is under way, but for
@@ -45,7 +46,7 @@ type machine struct {
 
 func newMachine(a *agent, s *set, spec platform.Machine) *machine {
 	return &machine{
-		a: a, set: s, spec: spec, kick: make(chan struct{}, 1),
+		a: a, set: s, spec: spec, kick: make(chan struct{}, 1), fresh: true,
 		status: platform.MachineStatus{
 			ID: spec.ID, Phase: platform.Exited, Since: time.Now(), Gateway: a.opt.GatewayVersion,
 		},
@@ -76,6 +77,19 @@ func (m *machine) aim() aim {
 // mayAccept reports that the machine should accept what its set may. a.mu is held.
 func (m *machine) mayAccept() bool {
 	return !m.gone && !m.leaving && m.spec.Mode == platform.Serving && m.status.Phase == platform.Ready
+}
+
+// mode is the mode that the process has taken, as far as it said so. a.mu is held.
+func (m *machine) mode() platform.Mode {
+	switch {
+	case m.leaving:
+		return platform.Draining
+	case m.status.Phase != platform.Ready:
+		return ""
+	case m.acked.Intake:
+		return platform.Serving
+	}
+	return platform.Parked
 }
 
 // supervise keeps the machine as it is wanted until nobody wants it.
@@ -205,8 +219,12 @@ func (m *machine) start() (*process, error) {
 	a.mu.Lock()
 	config := m.config(cache)
 	m.gen, m.told, m.acked, m.pending, m.maybe, m.leaving = 0, wire.Order{}, wire.Order{}, false, nil, false
-	// Why it stopped before stays known.
-	m.status.PID, m.status.Phase, m.status.Since = p.pid, platform.Starting, time.Now()
+	// Why it stopped before stays known. Since stays too after a failure: it tells for how long the machine has not
+	// been ready, however often it was started meanwhile.
+	m.status.PID, m.status.Phase = p.pid, platform.Starting
+	if m.fresh {
+		m.fresh, m.status.Since = false, time.Now()
+	}
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	a.bump()
 	a.mu.Unlock()
@@ -353,7 +371,11 @@ func (m *machine) exited(p *process) (asked bool) {
 func (m *machine) ended(why string) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	m.status.PID, m.status.Phase, m.status.Since = 0, platform.Exited, time.Now()
+	if m.status.Phase != platform.Starting {
+		m.status.Since = time.Now()
+	}
+	m.fresh = m.leaving
+	m.status.PID, m.status.Phase = 0, platform.Exited
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	m.status.Error = why
 	m.told, m.acked, m.pending, m.maybe, m.leaving = wire.Order{}, wire.Order{}, false, nil, false

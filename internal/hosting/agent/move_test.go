@@ -1,10 +1,13 @@
 package agent_test
 
 import (
+	"io"
 	"net"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
 	"github.com/portico-dev/portico/internal/platform"
 )
@@ -70,6 +73,67 @@ func TestRoute_WaitsForTheNewSet(t *testing.T) {
 	if got := ask(t, plainAddr(h, v), "x").Set; got != "new" {
 		t.Errorf("set %s answered after the move, want new", got)
 	}
+}
+
+// A parked machine gives everything back and answers what it has; it can serve again.
+func TestMachine_ParksAndServesAgain(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	s := setOf("set", platform.Serving, 2)
+	apply(t, h, s)
+	v := reserve(t, h, "vip")
+	waitPhase(t, h, s, platform.Ready)
+	route(t, h, v, "set")
+	before := observe(t, h).Machines["set-0"].PID
+	clients := startLoad(plainAddr(h, v), 4)
+	one := setOf("set", platform.Serving, 2)
+	for range 4 {
+		one.Machines[0].Mode = platform.Parked
+		apply(t, h, one)
+		waitMode(t, h, platform.Set{ID: "set", Machines: one.Machines[:1]}, platform.Parked)
+		for range 20 {
+			if got := ask(t, plainAddr(h, v), "x").Machine; got != "set-1" {
+				t.Errorf("machine %s answered, want set-1: the other is parked", got)
+			}
+		}
+		one.Machines[0].Mode = platform.Serving
+		apply(t, h, one)
+		waitMode(t, h, one, platform.Serving)
+	}
+	if good, failed := clients.finish(t); failed != 0 {
+		t.Errorf("%d requests good, %d failed; want none", good, failed)
+	}
+	if after := observe(t, h).Machines["set-0"].PID; after != before {
+		t.Errorf("process %d became %d by parking", before, after)
+	}
+}
+
+// A machine that does not finish in time is killed.
+func TestMachine_DrainIsBounded(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, func(o *agent.Options) { o.DrainTimeout = 300 * time.Millisecond })
+	s := setOf("set", platform.Serving, 1)
+	apply(t, h, s)
+	v := reserve(t, h, "vip")
+	waitPhase(t, h, s, platform.Ready)
+	route(t, h, v, "set")
+	c, err := net.Dial("tcp", plainAddr(h, v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // only a test's connection
+	if _, err := io.WriteString(c, "GET /?wait=1h HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	agenttest.Eventually(t, "the request is in flight", func() bool { return observe(t, h).Machines["set-0"].Active == 1 })
+	apply(t, h, setOf("set", platform.Draining, 1))
+	waitPhase(t, h, s, platform.Exited)
+	want := "did not drain in time or in order: signal: killed"
+	if got := observe(t, h).Machines["set-0"]; got.Error != want || got.Restarts != 0 {
+		t.Errorf("status %+v, want error %q and no restart", got, want)
+	}
+	apply(t, h, s) // listed to serve again, it does
+	waitMode(t, h, s, platform.Serving)
 }
 
 // With no machine at all, connections wait in the kernel queue and are answered by the next one.

@@ -117,6 +117,9 @@ func resolve(address string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
 }
 
+// errExhausted is returned when every address of the pool is taken.
+var errExhausted = errors.New("no address is free")
+
 // inUse reports that an address could be had, if nobody else had it.
 func inUse(err error) bool { return errors.Is(err, unix.EADDRINUSE) }
 

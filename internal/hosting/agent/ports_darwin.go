@@ -58,5 +58,5 @@ func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
 		}
 		_ = f.Close()
 	}
-	return "", [2]*os.File{}, errors.New("no free pair of ports on 127.0.0.1")
+	return "", [2]*os.File{}, fmt.Errorf("pairs of ports on 127.0.0.1: %w", errExhausted)
 }

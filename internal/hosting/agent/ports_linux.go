@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -76,5 +75,5 @@ func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
 			return "", files, err
 		}
 	}
-	return "", [2]*os.File{}, errors.New("no address of " + p.pool.String() + " is free")
+	return "", [2]*os.File{}, fmt.Errorf("pool %s: %w", p.pool, errExhausted)
 }

@@ -308,7 +308,9 @@ func (a *agent) observe(sets []string) platform.Observation {
 			continue
 		}
 		for mid, m := range s.machines {
-			o.Machines[mid] = m.status
+			status := m.status
+			status.Mode = m.mode()
+			o.Machines[mid] = status
 		}
 	}
 	for id, v := range a.vips {

@@ -78,7 +78,11 @@ func (a *agent) vipFor(v platform.VIP, avoid []string) (*vip, error) {
 		made.address, made.files, err = a.ports.openAnyVIP(skip)
 	}
 	if err != nil {
-		return nil, &wire.Error{Code: wire.CodeNoAddress, Message: fmt.Sprintf("open VIP %s: %v", v.ID, err)}
+		code := wire.CodeNoAddress
+		if !inUse(err) && !errors.Is(err, errExhausted) {
+			code = wire.CodeInvalid // an address that this host does not have, or a port that it may not use
+		}
+		return nil, &wire.Error{Code: code, Message: fmt.Sprintf("open VIP %s: %v", v.ID, err)}
 	}
 	a.vips[v.ID] = made
 	a.bump()

@@ -86,7 +86,8 @@ type Error struct {
 // Error is the message with its code.
 func (e *Error) Error() string { return e.Message + " (" + e.Code + ")" }
 
-// Is makes a stale lease recognisable on both sides of the socket.
+// Is makes the errors of package fabric recognisable on both sides of the socket.
 func (e *Error) Is(target error) bool {
-	return target == fabric.ErrStaleLease && e.Code == CodeStaleLease
+	return target == fabric.ErrStaleLease && e.Code == CodeStaleLease ||
+		target == fabric.ErrImpossible && e.Code == CodeInvalid
 }
