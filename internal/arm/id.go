@@ -64,7 +64,9 @@ func ParsePath(path string) (ID, error) {
 			}
 		}
 	}
-	id.Tail = segs
+	if len(segs) > 0 {
+		id.Tail = segs
+	}
 	return id, nil
 }
 

@@ -11,8 +11,8 @@ import (
 
 func apis() *Row {
 	kinds := newer(newer(newer(newer(words("http", "soap"), v2021jan, "websocket"), v2021apr, "graphql"), v2023mar, "odata"), v2023may, "grpc")
-	formats := newer(newer(newer(words("wadl-xml", "wadl-link-json", "swagger-json", "swagger-link-json", "wsdl", "wsdl-link",
-		"openapi", "openapi+json", "openapi-link", "openapi+json-link"), v2021apr, "graphql-link"), v2023mar, "odata", "odata-link"), v2023may, "grpc", "grpc-link")
+	oldFormats := words("wadl-xml", "wadl-link-json", "swagger-json", "swagger-link-json", "wsdl", "wsdl-link")
+	formats := newer(newer(newer(newer(slices.Clone(oldFormats), "", "openapi", "openapi+json", "openapi-link", "openapi+json-link"), v2021apr, "graphql-link"), v2023mar, "odata", "odata-link"), v2023may, "grpc", "grpc-link")
 	senders := words("authorizationHeader", "query")
 	return &Row{
 		Namespace: APIM, Path: "service/apis", Shape: Entity, Entity: "API", Versions: apimVersions,
@@ -49,7 +49,7 @@ func apis() *Row {
 			{Path: "properties.wsdlSelector.wsdlServiceName", Kind: String, Flags: WriteOnly},
 			{Path: "properties.wsdlSelector.wsdlEndpointName", Kind: String, Flags: WriteOnly},
 			{Path: "properties.contentValue", Kind: String, Until: v2019, As: "properties.value"},
-			{Path: "properties.contentFormat", Kind: String, Until: v2019, As: "properties.format", Enum: formats},
+			{Path: "properties.contentFormat", Kind: String, Until: v2019, As: "properties.format", Enum: oldFormats},
 			{Path: "properties.value", Kind: String, From: v2019, Flags: WriteOnly},
 			{Path: "properties.format", Kind: String, From: v2019, Flags: WriteOnly, Enum: formats},
 			{Path: "properties.sourceApiId", Kind: String, From: v2019, Flags: WriteOnly},

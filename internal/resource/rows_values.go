@@ -26,7 +26,7 @@ func namedValues() *Row {
 			{Path: "properties.provisioningState", Kind: String, From: v2023may, Flags: ReadOnly},
 		},
 		Filters: map[string]string{"displayName": "properties.displayName", "tags": "properties.tags"},
-		Rules:   []Rule{namedValueFilled, namedValueFree},
+		Rules:   []Rule{namedValueFilled, namedValueFree, namedValueRename},
 		Compute: func(s *Shown) {
 			if s.Object.Flag("properties.secret") {
 				s.Object.Remove("properties.value")
@@ -50,20 +50,39 @@ func namedValueFilled(c *Change) []arm.ErrorDetail {
 
 func namedValueFree(c *Change) []arm.ErrorDetail { return uniqueText(c, "displayName", "NamedValue") }
 
+// namedValueRename: renaming one that policies refer to would rewrite them, which is not built.
+func namedValueRename(c *Change) []arm.ErrorDetail {
+	was := c.Old.Text("properties.displayName")
+	if was == "" || was == c.New.Text("properties.displayName") {
+		return nil
+	}
+	if user := userOf(c.Tree, c.Service(), "{{"+was+"}}"); user != "" {
+		return []arm.ErrorDetail{notBuilt("displayName", "Renaming a named value that is in use (by '"+user+"')")}
+	}
+	return nil
+}
+
 // namedValueUnused refuses to delete a named value that a policy or a backend refers to.
 func namedValueUnused(r *Removal) *arm.Error {
 	return unused(r, "{{"+r.Object.Text("properties.displayName")+"}}", "namedValueId", "named value")
 }
 
-// unused looks for a text in the policies of the service.
+// unused refuses a removal while a policy of the service holds a text.
 func unused(r *Removal, text, param, what string) *arm.Error {
-	for _, d := range policyDocuments(r.Tree, ServiceID(r.ID)) {
-		o, err := parseObject(d.Desired)
-		if err == nil && strings.Contains(o.Text("properties.value"), text) {
-			return arm.Invalid(Finding(param, "The %s is in use by the policy '%s'.", what, d.ID))
-		}
+	if user := userOf(r.Tree, ServiceID(r.ID), text); user != "" {
+		return arm.Invalid(Finding(param, "The %s is in use by the policy '%s'.", what, user))
 	}
 	return nil
+}
+
+// userOf is the ID of a policy of the service that holds a text, empty when there is none.
+func userOf(t store.Reader, service, text string) string {
+	for _, d := range policyDocuments(t, service) {
+		if o, err := parseObject(d.Desired); err == nil && strings.Contains(o.Text("properties.value"), text) {
+			return d.ID
+		}
+	}
+	return ""
 }
 
 func policyDocuments(t store.Reader, service string) []store.Document {

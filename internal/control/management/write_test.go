@@ -1,0 +1,115 @@
+package management_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// A PUT that changes nothing takes no Seq and keeps the ETag, secrets or not.
+func TestPut_UnchangedTakesNoSeq(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withAPI()
+	bodies := [][2]string{
+		{groupPath + "?api-version=2021-04-01", `{"location":"westeurope"}`},
+		{groupPath + "/providers/Microsoft.Network/publicIPAddresses/ip?api-version=2024-03-01", `{"location":"westeurope","sku":{"name":"Standard"}}`},
+		{servicePath, developerBody},
+		{servicePath + "/apis/echo", `{"properties":{"displayName":"Echo","path":"echo"}}`},
+		{servicePath + "/apis/doc", `{"properties":{"path":"doc","format":"openapi","value":"openapi: 3.0.0\ninfo: {title: D, version: '1'}\npaths: {/a: {get: {responses: {'200': {description: ok}}}}}"}}`},
+		{servicePath + "/apis/echo/operations/o", `{"properties":{"displayName":"O","method":"GET","urlTemplate":"/o"}}`},
+		{servicePath + "/apis/echo/policies/policy", `{"properties":{"value":"<policies><inbound><base /></inbound></policies>"}}`},
+		{servicePath + "/products/p", `{"properties":{"displayName":"P"}}`},
+		{servicePath + "/products/p/apis/echo", ``},
+		{servicePath + "/subscriptions/s", `{"properties":{"displayName":"S","scope":"/products/p"}}`},
+		{servicePath + "/namedValues/n", `{"properties":{"displayName":"n","value":"v","secret":true}}`},
+		{servicePath + "/backends/b", `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["y"]}}}}`},
+	}
+	for _, b := range bodies {
+		first := w.do("PUT", b[0], b[1])
+		if first.Status > 201 {
+			t.Fatalf("%s: %d %s", b[0], first.Status, first.Raw)
+		}
+		before := w.seq()
+		again := w.want(200, "PUT", b[0], b[1])
+		if after := w.seq(); after != before {
+			t.Errorf("%s: the store went from %d to %d", b[0], before, after)
+		}
+		if x, y := first.Header.Get("ETag"), again.Header.Get("ETag"); x != y {
+			t.Errorf("%s: ETag %s became %s", b[0], x, y)
+		}
+		if first.Raw != again.Raw {
+			t.Errorf("%s: answers differ:\n%s\n%s", b[0], first.Raw, again.Raw)
+		}
+	}
+}
+
+// Nothing that a client sends as a secret is stored in the clear.
+func TestSecretsAreSealed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withService()
+	const secret = "do-not-store-me"
+	for path, body := range map[string]string{
+		"/subscriptions/s": `{"properties":{"displayName":"S","scope":"/apis","primaryKey":"` + secret + `"}}`,
+		"/namedValues/n":   `{"properties":{"displayName":"n","value":"` + secret + `","secret":true}}`,
+		"/backends/b":      `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["` + secret + `"]},"query":{"q":["` + secret + `"]},"authorization":{"scheme":"s","parameter":"` + secret + `"}},"proxy":{"url":"http://h","password":"` + secret + `"}}}`,
+	} {
+		w.want(201, "PUT", servicePath+path, body)
+	}
+	err := w.store.View(t.Context(), func(r store.Reader) error {
+		docs, err := r.List(store.Query{})
+		for _, d := range docs {
+			if strings.Contains(string(d.Desired), secret) || strings.Contains(string(d.Status), secret) {
+				t.Errorf("%s holds the secret: %s", d.ID, d.Desired)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Of many clients that write one entity with the ETag they read, exactly one wins.
+func TestPut_OneOfManyWins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withService()
+	etag := w.want(201, "PUT", servicePath+"/products/p", `{"properties":{"displayName":"P"}}`).Header.Get("ETag")
+	var wg sync.WaitGroup
+	statuses := make([]int, 12)
+	for i := range statuses {
+		wg.Go(func() {
+			statuses[i] = w.do("PUT", servicePath+"/products/p", fmt.Sprintf(`{"properties":{"displayName":"P%d"}}`, i), "If-Match", etag).Status
+		})
+	}
+	wg.Wait()
+	count := map[int]int{}
+	for _, s := range statuses {
+		count[s]++
+	}
+	if count[200] != 1 || count[412] != len(statuses)-1 {
+		t.Errorf("statuses: %v", count)
+	}
+}
+
+// A policy that was checked before its transaction is checked again when what it looked up has gone meanwhile.
+func TestPolicy_RecheckedInTransaction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withService()
+	policy := `{"properties":{"value":"<policies><inbound><set-header name=\"x\"><value>{{n}}</value></set-header></inbound></policies>"}}`
+	for range 20 {
+		w.do("PUT", servicePath+"/namedValues/n", `{"properties":{"displayName":"n","value":"v"}}`)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.do("DELETE", servicePath+"/namedValues/n", "", "If-Match", "*") })
+		wg.Go(func() { w.do("PUT", servicePath+"/policies/policy", policy) })
+		wg.Wait()
+		value := w.do("GET", servicePath+"/namedValues/n", "").Status
+		uses := strings.Contains(w.want(200, "GET", servicePath+"/policies/policy", "").Raw, "{{n}}")
+		if uses && value != 200 {
+			t.Fatal("the policy refers to a named value that was deleted")
+		}
+		w.want(200, "PUT", servicePath+"/policies/policy", `{"properties":{"value":"<policies><inbound /></policies>"}}`)
+	}
+}
