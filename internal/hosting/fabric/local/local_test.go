@@ -1,0 +1,74 @@
+package local_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+func TestMain(m *testing.M) { agenttest.Main(m) }
+
+func TestFabric_WithoutAnAgent(t *testing.T) {
+	t.Parallel()
+	f := local.New(filepath.Join(t.TempDir(), "none.sock"))
+	if _, err := f.Observe(t.Context()); !errors.Is(err, local.ErrUnavailable) {
+		t.Errorf("observe: %v, want ErrUnavailable", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Wait(ctx, 0); !errors.Is(err, context.Canceled) || errors.Is(err, local.ErrUnavailable) {
+		t.Errorf("wait with an ended context: %v, want context.Canceled alone", err)
+	}
+}
+
+// A call waits no longer than its context, also on an agent that hangs.
+func TestFabric_HonoursContexts(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "a.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only a test's listener
+	f := local.New(l.Addr().String())
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := f.Apply(ctx, fabric.Lease{}, platform.Set{ID: "s"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("apply: %v, want context.DeadlineExceeded", err)
+	}
+}
+
+// An answer that is not the agent's is an error, never an empty result.
+func TestFabric_StrangeAnswers(t *testing.T) {
+	t.Parallel()
+	for body, status := range map[string]int{"": 200, "{}": 200, "<html>": 200, "oops": 502, `{"message":"no code"}`: 409} {
+		l, err := net.Listen("unix", filepath.Join(t.TempDir(), "a.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		})}
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = srv.Serve(l) }()
+		f := local.New(l.Addr().String())
+		if _, err := f.Observe(t.Context()); err == nil {
+			t.Errorf("observe of %d %q: no error", status, body)
+		}
+		if _, err := f.Ping(t.Context()); err == nil {
+			t.Errorf("ping of %d %q: no error", status, body)
+		}
+		f.Close()
+		_ = srv.Close()
+		<-ended
+	}
+}
