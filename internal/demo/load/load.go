@@ -320,3 +320,6 @@ func (c *Client) judge(w *worker, post bool, res *http.Response, answer []byte) 
 	}
 	return nil
 }
+
+// Targets returns where requests go now.
+func (c *Client) Targets() []Target { return *c.targets.Load() }

@@ -36,7 +36,9 @@ type Options struct {
 	// Apply compiles a snapshot and serves from it. It lists what could not be compiled.
 	Apply func(service.Bundle) ([]snapshot.Refusal, error)
 	Drop  func(serviceID string) // forgets a service of an mtv1 worker; may be nil
-	Log   *slog.Logger
+	// Served is told of every change of what is served; may be nil.
+	Served func(Status)
+	Log    *slog.Logger
 	// Backoff bounds the pause after a failed poll; default 2 s.
 	Backoff time.Duration
 }
@@ -148,6 +150,9 @@ func (f *Feed) refusals() []snapshot.Refusal {
 // goes on with what it has.
 func (f *Feed) Run(ctx context.Context) error {
 	f.restore(ctx)
+	if st := f.Status(); st.Services > 0 && f.opt.Served != nil {
+		f.opt.Served(st)
+	}
 	for pause, first := time.Duration(0), true; ctx.Err() == nil; {
 		resp, err := f.poll(ctx, first)
 		news := false
@@ -156,6 +161,9 @@ func (f *Feed) Run(ctx context.Context) error {
 			news, err = f.take(ctx, resp)
 		}
 		f.note(err)
+		if news && f.opt.Served != nil {
+			f.opt.Served(f.Status())
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			pause = min(max(2*pause, firstPause), f.opt.Backoff)

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/armclient"
+	"github.com/portico-dev/portico/internal/control/management"
+	"github.com/portico-dev/portico/internal/control/publish"
+	"github.com/portico-dev/portico/internal/hosting"
+	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/secret"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// builtInDomain is the domain whose names resolve to this host everywhere; with it a service is reached by its VIP.
+const builtInDomain = "apim.localhost"
+
+// assemble ties the planes together: they meet in the store, and here.
+func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabric *local.Fabric) error {
+	info, err := fabric.Ping(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the agent: %w", err)
+	}
+	c.endpoints = armclient.Endpoints{
+		ARM: "http://" + c.listeners.arm.Addr().String(), ARMTLS: "https://" + c.listeners.armTLS.Addr().String(),
+		Portal: "http://" + c.listeners.arm.Addr().String() + "/", Edge: "http://" + info.Edge.HTTP, EdgeTLS: "https://" + info.Edge.HTTPS,
+		TenantID: c.authority.TenantID(), SubscriptionID: c.authority.SubscriptionID(), CAFile: c.ca.File(),
+	}
+	c.publisher = publish.New(c.store, func(d store.Document) (map[string]any, error) { return resource.Open(d, sealer) }, c.log.With(slog.String("part", "publish")),
+		publish.Options{Domain: c.cfg.Domain, Certificate: c.hosts.Certificate})
+	c.controller = hosting.New(c.store, fabric, c.log.With(slog.String("part", "hosting")),
+		hosting.Options{Coexistence: c.cfg.Coexistence, Domain: c.cfg.Domain, Gateway: buildVersion()})
+	addresses, err := newAddressBook(info.Pool, c.store)
+	if err != nil {
+		return err
+	}
+	urls := serviceURLs{domain: c.cfg.Domain, vipPort: info.VIPs.HTTP, edgeAddr: info.Edge.HTTP}
+	c.management = management.New(management.Options{
+		Store: c.store, Log: c.log.With(slog.String("part", "management")), Sealer: sealer,
+		TenantID: c.authority.TenantID(), Subscription: management.Subscription{ID: c.authority.SubscriptionID(), DisplayName: "Portico"},
+		Authenticate: c.authenticate, Challenge: c.authority.Challenge,
+		Decide: platform.Decide, ParseTier: platform.ParseTier,
+		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
+		URLs: urls.of, AllocateIP: addresses.allocate, SoftDelete: c.cfg.SoftDelete,
+		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
+	})
+	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers())
+	return c.writeEndpoints()
+}
+
+func (c *controlPlane) authenticate(r *http.Request) (management.Principal, *arm.Error) {
+	p, err := c.authority.Authenticate(r)
+	return management.Principal{ObjectID: p.ObjectID, AppID: p.AppID, Kind: p.Kind}, err
+}
+
+// units answers the extension …/Portico.Hosting/units.
+func (c *controlPlane) units(ctx context.Context, service string) (json.RawMessage, *arm.Error) {
+	view, err := c.controller.Units(ctx, service)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, arm.NotFound("Service")
+	}
+	data, encodeErr := json.Marshal(view)
+	if err = errors.Join(err, encodeErr); err != nil {
+		c.log.ErrorContext(ctx, "units cannot be shown", slog.String("service", service), slog.Any("error", err))
+		return nil, &arm.Error{Status: http.StatusInternalServerError, Code: "InternalServerError", Message: "The units cannot be shown."}
+	}
+	return data, nil
+}
+
+// serviceURLs says where a service is reached.
+type serviceURLs struct {
+	domain   string
+	vipPort  string // of every VIP; empty where a VIP is an address with a port
+	edgeAddr string // host:port
+}
+
+func (u serviceURLs) of(f resource.ServiceFacts) resource.URLs {
+	host := strings.ToLower(f.Name) + "." + u.domain
+	urls := resource.URLs{GatewayHost: host}
+	vips := f.Status.Hosting.VIPs
+	switch {
+	case u.domain != builtInDomain:
+		urls.Gateway = "https://" + host
+	case f.Status.Wish.Platform == platform.MTv1:
+		_, port, _ := net.SplitHostPort(u.edgeAddr)
+		urls.Gateway = "http://" + net.JoinHostPort(host, port)
+	case len(vips) > 0 && vips[0].Address != "" && u.vipPort == "":
+		urls.Gateway = "http://" + vips[0].Address
+	case len(vips) > 0 && vips[0].Address != "":
+		urls.Gateway = "http://" + net.JoinHostPort(vips[0].Address, u.vipPort)
+	}
+	return urls
+}
+
+// An addressBook gives public IP address resources their addresses: from the upper half of the VIP pool, which the
+// fabric reaches last. They are held for their owners; nothing answers on one before networks are built.
+type addressBook struct {
+	pool netip.Prefix
+	st   store.Store
+
+	mu    sync.Mutex // guards below
+	given map[netip.Addr]string
+}
+
+func newAddressBook(pool string, st store.Store) (*addressBook, error) {
+	if pool == "" {
+		return &addressBook{}, nil
+	}
+	p, err := netip.ParsePrefix(pool)
+	if err != nil {
+		return nil, fmt.Errorf("pool of the agent: %w", err)
+	}
+	return &addressBook{pool: p, st: st, given: map[netip.Addr]string{}}, nil
+}
+
+// allocate returns a free address. It begins at a place that depends on the resource, so that making it again after a
+// refused request gives the same one.
+func (b *addressBook) allocate(id string) (string, error) {
+	if !b.pool.IsValid() {
+		return "", errors.New("this system has no pool of addresses")
+	}
+	taken, err := b.taken()
+	if err != nil {
+		return "", err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bits := 32 - b.pool.Bits()
+	if bits < 2 {
+		return "", fmt.Errorf("the pool %s is too small", b.pool)
+	}
+	half := uint32(1) << (bits - 1)
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(store.Key(id)))
+	base := addrNumber(b.pool.Masked().Addr()) + half
+	for i := range half - 1 { // the last address of a range is left out
+		a := numberAddr(base + (h.Sum32()+i)%(half-1))
+		if owner, ok := b.given[a]; taken[a] || ok && owner != store.Key(id) {
+			continue
+		}
+		b.given[a] = store.Key(id)
+		return a.String(), nil
+	}
+	return "", fmt.Errorf("no address of %s is free", b.pool)
+}
+
+// taken lists the addresses of public IP address resources that exist.
+func (b *addressBook) taken() (map[netip.Addr]bool, error) {
+	taken := map[netip.Addr]bool{}
+	err := b.st.View(context.Background(), func(r store.Reader) error {
+		docs, err := r.List(store.Query{Type: "microsoft.network/publicipaddresses"})
+		for _, d := range docs {
+			var body struct {
+				Properties struct {
+					IPAddress netip.Addr `json:"ipAddress"`
+				} `json:"properties"`
+			}
+			if err := json.Unmarshal(d.Desired, &body); err == nil && body.Properties.IPAddress.IsValid() {
+				taken[body.Properties.IPAddress] = true
+			}
+		}
+		return err
+	})
+	return taken, err
+}
+
+func addrNumber(a netip.Addr) uint32 {
+	b := a.As4()
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}
+
+func numberAddr(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) //nolint:gosec // the bytes of n
+}

@@ -1,0 +1,88 @@
+// Portico hosts API Management services: `portico up` runs the control plane on this host, which starts the agent, the
+// edge and the gateways; the other commands talk to it over ARM. Each subcommand has a file of its own. This is the
+// only place that knows every package.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker; a plain `go build` says what the module information knows.
+var version = ""
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(os.Stderr, "portico:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errSaid ends a command unsuccessfully that has already told why.
+var errSaid = errors.New("said")
+
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "portico",
+		Short: "API Management that anyone can host",
+		Long: `Portico is API Management that anyone can host: a control plane that speaks Azure
+Resource Manager, gateways that run policy documents, and the platform that
+hosts, scales, heals and migrates them.
+
+Try:
+  portico demo            host a service, migrate and scale it under load, see a table
+  portico up              run Portico here; Ctrl-C stops all of it
+  portico service list    what is hosted, and on which platform`,
+		Version:       buildVersion(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.AddCommand(upCommand(), downCommand(), restartCommand(), tokenCommand(), versionCommand(), configCommand(),
+		serviceCommand(), apiCommand(), unitsCommand(), demoCommand(),
+		hostCommand(), edgeCommand(), machineCommand())
+	return cmd
+}
+
+// dataFlag adds --data, the folder of the Portico that a command is about.
+func dataFlag(cmd *cobra.Command) *string {
+	dir := os.Getenv("PORTICO_DATA")
+	if dir == "" {
+		dir = "./portico-data"
+	}
+	return cmd.Flags().String("data", dir, "folder of the Portico to talk to (environment: PORTICO_DATA)")
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), buildVersion())
+			return err
+		},
+	}
+}
+
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/gateway/backend"
+	"github.com/portico-dev/portico/internal/gateway/engine"
+	"github.com/portico-dev/portico/internal/gateway/feed"
+	"github.com/portico-dev/portico/internal/gateway/limit"
+	"github.com/portico-dev/portico/internal/gateway/service"
+	"github.com/portico-dev/portico/internal/gateway/statement"
+	"github.com/portico-dev/portico/internal/hosting/agent"
+	"github.com/portico-dev/portico/internal/hosting/edge"
+	"github.com/portico-dev/portico/internal/hosting/guest"
+	"github.com/portico-dev/portico/internal/secret"
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// The commands of this file are started by Portico itself: the agent by `portico up`, edge and machines by the agent.
+// All of them take --data, so that a process list shows which folder they belong to.
+
+// publishSocket is the name of the socket on which the control plane publishes configuration.
+const publishSocket = "publish.sock"
+
+func logger(level string) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // config has checked it; otherwise info
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
+}
+
+func hostCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "host", Short: "run the agent of a data folder (started by portico up)", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			return runHost(cmd.Context(), cfg)
+		},
+	}
+	settingFlags(cmd)
+	return cmd
+}
+
+func runHost(ctx context.Context, cfg config.Up) error {
+	layout, err := config.OpenLayout(cfg.Data)
+	if err != nil {
+		return err
+	}
+	key, err := secret.LoadOrCreateKey(layout.Keys())
+	if err != nil {
+		return err
+	}
+	publish, err := layout.Socket(publishSocket)
+	if err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return agent.Run(ctx, agent.Options{
+		Layout: layout, VIPHTTP: cfg.VIPHTTP, VIPHTTPS: cfg.VIPHTTPS, Pool: cfg.VIPPool,
+		EdgeHTTP: cfg.Edge, EdgeTLS: cfg.EdgeTLS,
+		Command: func(kind string) []string {
+			return []string{exe, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}
+		},
+		Publish: publish, Key: key, GatewayVersion: buildVersion(), Log: logger(cfg.LogLevel),
+	})
+}
+
+func edgeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "edge", Short: "run the edge (started by the agent)", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			debug.SetGCPercent(50) // a small heap that is collected often keeps the process small
+			return edge.Run(cmd.Context(), edge.Options{Log: logger(cfg.LogLevel)})
+		},
+	}
+	settingFlags(cmd)
+	return cmd
+}
+
+func machineCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "machine", Short: "run a gateway (started by the agent)", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			// The agent ends a machine by its channel, so that a signal to a process group does not cut requests.
+			return runMachine(context.WithoutCancel(cmd.Context()), cfg, logger(cfg.LogLevel))
+		},
+	}
+	settingFlags(cmd)
+	return cmd
+}
+
+// loadEvery is how often a machine reports its load.
+const loadEvery = 500 * time.Millisecond
+
+// runMachine ties the three parts of a machine together: the guest gives it listeners, the feed configuration, and the
+// engine serves.
+func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
+	g, err := guest.Attach(log)
+	if err != nil {
+		return err
+	}
+	m := g.Config()
+	log = log.With(slog.String("machine", m.Machine.ID))
+	var srv *engine.Server
+	f, err := feed.New(feed.Options{
+		Machine: m.Machine.ID, Service: m.Service, Location: m.Location, Socket: m.Publish, Cache: m.Cache, Key: m.Key,
+		Apply:  func(b service.Bundle) ([]snapshot.Refusal, error) { return srv.Apply(b) },
+		Drop:   func(id string) { srv.Drop(id) },
+		Served: func(st feed.Status) { g.Ready(st.Seq, st.Digest) },
+		Log:    log,
+	})
+	if err != nil {
+		return err
+	}
+	opt := engine.Options{
+		Machine: m.Machine.ID, Gateway: buildVersion(), Platform: string(m.Platform), Seq: f.Seq, Log: log,
+		Compiler: &service.Compiler{Builders: statement.All(statement.Env{
+			Pool: backend.NewPool(backend.PoolOptions{}), Counters: limit.NewLocal(0),
+		})},
+		Activation: engine.ActivationOptions{Idle: cfg.Idle},
+	}
+	if m.Service == "" {
+		opt.Catalogue = f
+	}
+	srv = engine.New(opt)
+	defer srv.Close() //nolint:errcheck // the process ends
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		if err := f.Run(ctx); err != nil && ctx.Err() == nil {
+			log.ErrorContext(ctx, "configuration is no longer followed", slog.Any("error", err))
+		}
+	}()
+	go reportLoad(ctx, g, srv)
+	return g.Run(ctx, srv)
+}
+
+// reportLoad tells the agent how busy the machine is; the guest sends only what has changed.
+func reportLoad(ctx context.Context, g *guest.Guest, srv *engine.Server) {
+	tick := time.NewTicker(loadEvery)
+	defer tick.Stop()
+	for last := (engine.Stats{}); ; {
+		n := srv.Stats()
+		if n.Active != last.Active || n.Conns != last.Conns {
+			g.Report(n.Active, n.Conns)
+			last = n
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-dev/portico/internal/armclient"
+	"github.com/portico-dev/portico/internal/hosting"
+)
+
+func unitsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "units NAME",
+		Short: "show the machines of a service: sets, zones, domains, state, addresses",
+		Args:  cobra.ExactArgs(1),
+	}
+	t := targetFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := armclient.Open(*t.dir)
+		if err != nil {
+			return err
+		}
+		s, err := t.find(cmd.Context(), c, args[0])
+		if err != nil {
+			return err
+		}
+		res, err := c.Do(cmd.Context(), http.MethodGet, s.ID+"/providers/Portico.Hosting/units", cliAPIVersion, nil)
+		if err != nil {
+			return err
+		}
+		var u hosting.Units
+		if err := res.Decode(&u); err != nil {
+			return err
+		}
+		if *t.output == "json" {
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			return enc.Encode(u)
+		}
+		return printUnits(cmd.OutOrStdout(), s.Name, u)
+	}
+	return cmd
+}
+
+func printUnits(out io.Writer, name string, u hosting.Units) error {
+	for _, l := range u.Locations {
+		fmt.Fprintf(out, "%s in %s: %s, %s with %d units, %s\n", name, l.Location, l.PlatformVersion, l.Tier, l.Units, u.ProvisioningState)
+		for _, v := range l.VIPs {
+			fmt.Fprintf(out, "  VIP %s is answered by %s\n", v.Address, dash(strings.Join(v.Accepting, " and ")))
+		}
+		if l.Coexistence != nil {
+			fmt.Fprintf(out, "  set %s is kept until %s\n", l.Coexistence.Set, l.Coexistence.Until.Local().Format("15:04:05"))
+		}
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tCONNECTIONS\tRESTARTS\tPID")
+		for _, s := range l.Sets {
+			for _, m := range s.Machines {
+				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, dash(m.Zone),
+					m.UpdateDomain, m.FaultDomain, m.Mode, dash(string(m.Phase)), m.Seq, m.Conns, m.Restarts, m.PID)
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-dev/portico/internal/armclient"
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/control/identity"
+	"github.com/portico-dev/portico/internal/control/management"
+	"github.com/portico-dev/portico/internal/control/publish"
+	"github.com/portico-dev/portico/internal/hosting"
+	"github.com/portico-dev/portico/internal/hosting/agent"
+	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/secret"
+	"github.com/portico-dev/portico/internal/store/sqlite"
+)
+
+func upCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "run Portico on this host; Ctrl-C drains and stops everything",
+		Long: `Runs the control plane, and starts the agent that runs the gateways if none does.
+Killed with -9, agent, edge and gateways go on serving, and the next ` + "`portico up`" + `
+on the same folder finds them again.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			return runUp(cmd.Context(), cfg, cmd.OutOrStdout())
+		},
+	}
+	settingFlags(cmd)
+	return cmd
+}
+
+// runUp runs the control plane until ctx ends, which stops everything, or SIGHUP comes, which replaces this process by
+// a new one of the same program.
+func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
+	begin := time.Now()
+	debug.SetGCPercent(50) // a small heap that is collected often keeps the process small
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	layout, err := config.OpenLayout(cfg.Data)
+	if err != nil {
+		return err
+	}
+	tenure, err := takeTenure(layout)
+	if err != nil {
+		return err
+	}
+	defer tenure.end()
+	c, err := open(ctx, cfg, layout, logger(cfg.LogLevel))
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := c.run(running)
+	if err := tenure.ready(); err != nil {
+		return errors.Join(err, c.close())
+	}
+	fmt.Fprintf(out, "portico ready in %d ms\n", time.Since(begin).Milliseconds())
+	greet(out, cfg, c.endpoints)
+
+	restart := false
+	select {
+	case <-ctx.Done():
+	case <-hup:
+		restart = true
+	case err = <-failed:
+	}
+	stop()
+	if restart {
+		return c.succeed(tenure)
+	}
+	err = errors.Join(err, c.close())
+	drain, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return errors.Join(err, agent.StopAll(drain, layout))
+}
+
+// stopTimeout bounds the draining of all gateways. The agent itself gives each machine less.
+const stopTimeout = 90 * time.Second
+
+// greet says what to try next, to a person who sees it.
+func greet(out io.Writer, cfg config.Up, e armclient.Endpoints) {
+	data := ""
+	if cfg.Data != "./portico-data" {
+		data = " --data " + cfg.Data
+	}
+	fmt.Fprintf(out, `
+ARM  %s   edge  %s   data  %s
+Try, in another terminal:
+  portico service create shop%s
+  portico api import openapi.yaml --service shop --path books%s
+  portico service list%s
+`, e.ARM, e.Edge, cfg.Data, data, data, data)
+}
+
+// A controlPlane is everything of this process.
+type controlPlane struct {
+	cfg        config.Up
+	layout     config.Layout
+	log        *slog.Logger
+	store      *sqlite.Store
+	authority  *identity.Authority
+	ca         *identity.CA
+	hosts      *identity.HostCertificates
+	publisher  *publish.Publisher
+	controller *hosting.Controller
+	engine     *lro.Engine
+	management *management.Handler
+	endpoints  armclient.Endpoints
+	listeners  listeners
+	servers    []*http.Server
+	work       sync.WaitGroup
+}
+
+// open builds the parts. The agent starts meanwhile: a process takes longer than all the rest.
+func open(ctx context.Context, cfg config.Up, layout config.Layout, log *slog.Logger) (*controlPlane, error) {
+	key, err := secret.LoadOrCreateKey(layout.Keys())
+	if err != nil {
+		return nil, err
+	}
+	c := &controlPlane{cfg: cfg, layout: layout, log: log}
+	type found struct {
+		fabric *local.Fabric
+		err    error
+	}
+	agents := make(chan found, 1)
+	go func() {
+		f, err := ensureAgent(ctx, cfg, layout)
+		agents <- found{f, err}
+	}()
+	sealer, err := secret.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.openState(ctx, sealer); err != nil {
+		return nil, err
+	}
+	a := <-agents
+	if a.err != nil {
+		return nil, errors.Join(a.err, c.close())
+	}
+	if err := c.assemble(ctx, sealer, a.fabric); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (c *controlPlane) openState(ctx context.Context, sealer *secret.Sealer) (err error) {
+	if c.store, err = sqlite.Open(ctx, c.layout.DB(), sqlite.Options{}); err != nil {
+		return err
+	}
+	if c.listeners, err = listen(c.layout, c.cfg); err != nil {
+		return errors.Join(err, c.store.Close())
+	}
+	hosts := []string{hostOf(c.cfg.ARM), hostOf(c.cfg.ARMTLS)}
+	if c.authority, err = identity.Open(c.layout.Dir, identity.Options{Hosts: hosts}); err != nil {
+		return errors.Join(err, c.store.Close())
+	}
+	if c.ca, err = identity.OpenCA(c.layout.CA(), hosts, c.log); err != nil {
+		return errors.Join(err, c.store.Close())
+	}
+	c.hosts = identity.NewHostCertificates(c.store, c.ca, sealer, c.log)
+	return nil
+}
+
+func hostOf(address string) string {
+	host, _, _ := net.SplitHostPort(address) // config has checked it
+	return host
+}
+
+// ensureAgent finds the folder's agent or starts one, and refuses one that was started with other addresses.
+func ensureAgent(ctx context.Context, cfg config.Up, layout config.Layout) (*local.Fabric, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	argv := []string{
+		exe, "host", "--data", layout.Dir, "--edge", cfg.Edge, "--edge-tls", cfg.EdgeTLS, "--log-level", cfg.LogLevel,
+		"--vip-http", fmt.Sprint(cfg.VIPHTTP), "--vip-https", fmt.Sprint(cfg.VIPHTTPS), "--idle", cfg.Idle.String(),
+	}
+	if cfg.VIPPool.IsValid() {
+		argv = append(argv, "--vip-pool", cfg.VIPPool.String())
+	}
+	return agent.Ensure(ctx, layout, agent.Detached(layout, argv...))
+}
+
+func (c *controlPlane) serve(l net.Listener, s *http.Server, failed chan<- error) {
+	c.servers = append(c.servers, s)
+	c.work.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve %s: %w", l.Addr(), err)
+		}
+	})
+}
+
+// run starts everything that goes on. The channel gets the error of the first part that ends by itself.
+func (c *controlPlane) run(ctx context.Context) <-chan error {
+	failed := make(chan error, 16)
+	for name, part := range map[string]func(context.Context) error{
+		"publish": c.publisher.Run, "hosting": c.controller.Run, "operations": c.engine.Run,
+		"certificates": c.hosts.Run, "management": c.management.Run,
+	} {
+		c.work.Go(func() {
+			if err := part(ctx); err != nil && ctx.Err() == nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	h := c.handler()
+	errLog := slog.NewLogLogger(c.log.Handler(), slog.LevelDebug)
+	const headTime = 30 * time.Second
+	c.serve(c.listeners.arm, &http.Server{Handler: h, ReadHeaderTimeout: headTime, ErrorLog: errLog}, failed)
+	c.serve(withTLS(c.listeners.armTLS, c.ca.GetCertificate), &http.Server{Handler: h, ReadHeaderTimeout: headTime, ErrorLog: errLog}, failed)
+	c.serve(c.listeners.publish, &http.Server{Handler: c.publisher.Handler(), ReadHeaderTimeout: headTime, ErrorLog: errLog}, failed)
+	return failed
+}
+
+// close ends requests and work, then the store. The gateways do not notice.
+func (c *controlPlane) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var errs []error
+	for _, s := range c.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	c.work.Wait()
+	return errors.Join(append(errs, c.store.Close())...)
+}
+
+// succeed hands sockets and lock to a new process of the same program, which takes this one's place. What clients
+// send meanwhile waits in the kernel.
+func (c *controlPlane) succeed(t *tenure) error {
+	var next successor
+	for name, l := range map[string]net.Listener{"arm": c.listeners.arm, "armTls": c.listeners.armTLS, "publish": c.listeners.publish} {
+		if u, ok := l.(*net.UnixListener); ok {
+			u.SetUnlinkOnClose(false)
+		}
+		if err := next.add(name, l.(interface{ File() (*os.File, error) })); err != nil {
+			return errors.Join(err, c.close())
+		}
+	}
+	if err := next.add("lock", t); err != nil {
+		return errors.Join(err, c.close())
+	}
+	return errors.Join(c.close(), next.exec())
+}
+
+// writeEndpoints tells where everything listens.
+func (c *controlPlane) writeEndpoints() error {
+	data, err := json.MarshalIndent(c.endpoints, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replaceFile(c.layout.Endpoints(), append(data, '\n'))
+}
+
+// replaceFile writes a file whole or not at all, readable by its owner.
+func replaceFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}
