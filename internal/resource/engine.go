@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/store"
@@ -30,12 +31,23 @@ type Engine struct {
 
 // NewEngine returns an engine over All rows.
 func NewEngine(s Sealer) *Engine {
-	e := &Engine{rows: All(), byType: map[string]*Row{}, sealer: s}
-	for _, r := range e.rows {
-		e.byType[strings.ToLower(r.Type())] = r
-	}
-	return e
+	t := theTable()
+	return &Engine{rows: t.rows, byType: t.byType, sealer: s}
 }
+
+// A table is All rows and their index. It is made once and never changed.
+type table struct {
+	rows   []*Row
+	byType map[string]*Row // by lower-case full type
+}
+
+var theTable = sync.OnceValue(func() table {
+	t := table{rows: All(), byType: map[string]*Row{}}
+	for _, r := range t.rows {
+		t.byType[strings.ToLower(r.Type())] = r
+	}
+	return t
+})
 
 // Rows lists the table in its order.
 func (e *Engine) Rows() []*Row { return e.rows }

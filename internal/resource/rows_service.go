@@ -218,7 +218,7 @@ func shownPlatform(st platform.ServiceStatus) platform.Version {
 			}
 		}
 	}
-	if st.Wish.Platform == platform.MTv1 && st.ProvisioningState == "Succeeded" {
+	if st.Wish.Platform == platform.MTv1 && st.ProvisioningState != "Created" && st.ProvisioningState != "Activating" {
 		return platform.MTv1 // has neither sets nor addresses of its own
 	}
 	return platform.Undetermined

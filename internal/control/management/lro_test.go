@@ -36,7 +36,7 @@ func TestMonitors_Create(t *testing.T) {
 	if got := running.text("status"); got != "InProgress" {
 		t.Errorf("status = %q", got)
 	}
-	if running.Header.Get("Retry-After") != "0" {
+	if running.Header.Get("Retry-After") != "1" {
 		t.Errorf("Retry-After = %q", running.Header.Get("Retry-After"))
 	}
 	pending := w.want(202, "GET", result, "")

@@ -62,7 +62,8 @@ type Options struct {
 
 	// MaxBody bounds a request body after decompression, in bytes; 0 means 16 MiB.
 	MaxBody int64
-	// RetryAfter is what pollers of long-running operations are told; rounded up to whole seconds.
+	// RetryAfter is what pollers of long-running operations are told, rounded up to whole seconds; 0 means one second.
+	// Some clients take a Retry-After of 0 for none and wait half a minute.
 	RetryAfter time.Duration
 	// SoftDelete is how long a deleted service can be restored; 0 means 48 hours.
 	SoftDelete time.Duration
@@ -116,6 +117,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.SoftDelete == 0 {
 		opt.SoftDelete = 48 * time.Hour
+	}
+	if opt.RetryAfter == 0 {
+		opt.RetryAfter = time.Second
 	}
 	if opt.AddressDomain == "" {
 		opt.AddressDomain = "cloudapp.localhost"

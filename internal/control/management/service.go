@@ -212,7 +212,10 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 		op, st = &lro.Operation{Kind: CreateService}, platform.ServiceStatus{
 			ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: now, CreatedBy: w.who.name(), Wish: w.wish,
 		}
-	case !sameWish(st.Wish, w.wish) || st.ProvisioningState == "Failed":
+	case st.Wish.Gone: // its creation failed
+		op = &lro.Operation{Kind: CreateService}
+		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Created", "Activating", nil, w.wish
+	case !sameWish(st.Wish, w.wish) || st.ProvisioningState == "Failed" || st.ProvisioningState == "TerminationFailed":
 		was := st.Wish
 		op = &lro.Operation{Kind: UpdateService}
 		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, w.wish
