@@ -96,11 +96,13 @@ type agent struct {
 	drain chan struct{}  // closed when everything should stop
 	done  chan struct{}  // closed when everything has stopped
 
-	mu       sync.Mutex // guards below
-	sets     map[string]*set
-	vips     map[string]*vip
-	hosts    map[string]string // host name to set ID
-	epochs   map[string]int64  // newest lease seen, by service in lower case
+	mu    sync.Mutex // guards below
+	sets  map[string]*set
+	vips  map[string]*vip
+	hosts map[string]string // host name to set ID
+	// epochs is the newest lease seen, by service in lower case. It is kept for services that are gone: a late call
+	// under an old lease must not bring one back.
+	epochs   map[string]int64
 	stopping bool
 	changes  int64         // grows with everything observable
 	changed  chan struct{} // closed and replaced when changes grows

@@ -189,3 +189,21 @@ func TestRun_OneAgentPerFolder(t *testing.T) {
 		t.Errorf("second agent: %v, want ErrRunning", err)
 	}
 }
+
+func TestSocket_IsTheOwnersAlone(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	path, err := h.Layout.Socket("agent.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("mode of %s: %v, want %v", p, got, want)
+		}
+	}
+}
