@@ -106,7 +106,7 @@ func (d *decoder) object(n *node, in map[string]any, path string) map[string]any
 	given := make(map[string]bool, len(in))
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		kid := n.kids[strings.ToLower(name)]
-		if kid == nil || kid.field.Flags&ReadOnly != 0 {
+		if kid == nil || kid.readOnly() {
 			continue
 		}
 		v := in[name]

@@ -118,6 +118,9 @@ func completeService(c *Change) {
 	if c.New.Text("identity.type") == "None" {
 		delete(c.New, "identity")
 	}
+	if isEmpty(c.New.Get("properties.apiVersionConstraint")) { // an answer shows it, constraint or none
+		c.New.Remove("properties.apiVersionConstraint")
+	}
 }
 
 func (c *Change) isDefaultHost(h Object) bool {

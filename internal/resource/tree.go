@@ -89,6 +89,19 @@ func (n *node) element() *node {
 	return n.elem
 }
 
+// readOnly says whether clients can write nothing of a property: of an object, no part.
+func (n *node) readOnly() bool {
+	if n.kind != object || len(n.kids) == 0 {
+		return n.field.Flags&ReadOnly != 0
+	}
+	for _, kid := range n.kids {
+		if !kid.readOnly() {
+			return false
+		}
+	}
+	return true
+}
+
 // each is the node of the elements of an array or map.
 func (n *node) each() *node {
 	if n.elem != nil {
