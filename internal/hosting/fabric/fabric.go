@@ -15,6 +15,9 @@ import (
 // ErrStaleLease is returned for a call under an older epoch than one the fabric has seen for that service.
 var ErrStaleLease = errors.New("the lease is older than one already seen")
 
+// ErrImpossible is wrapped by errors that trying again does not mend: the operation that needs it is given up.
+var ErrImpossible = errors.New("the fabric cannot do that")
+
 // A Lease names who acts. Fabrics refuse an Epoch below the newest seen for the same Service.
 type Lease struct {
 	Service string // resource ID; empty for the mtv1 pool

@@ -1,0 +1,96 @@
+package hosting
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Provisioning states that this package writes or looks for, spelt as the wire spells them.
+const (
+	stateCreated           = "Created"
+	stateActivating        = "Activating"
+	stateSucceeded         = "Succeeded"
+	stateFailed            = "Failed"
+	stateTerminating       = "Terminating"
+	stateTerminationFailed = "TerminationFailed"
+)
+
+// Codes of the errors that operations end with.
+const (
+	codeTimedOut   = "OperationTimedOut"
+	codeImpossible = "OperationFailed"
+)
+
+// finish ends a customer operation well, in one transaction with everything that it changes.
+func (c *Controller) finish(ctx context.Context, w *worker, rec *record) error {
+	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
+		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Operation = stateSucceeded, "", nil, ""
+		// What the operation writes comes last: a delete removes the document.
+		return false, c.end(tx, rec, *st, lro.Succeeded, nil)
+	})
+	if err != nil {
+		return err
+	}
+	c.log.InfoContext(ctx, "operation succeeded", slog.String("service", rec.doc.ID), slog.String("operation", rec.status.Operation))
+	c.wakePool(ctx, w, rec)
+	return nil
+}
+
+// giveUp ends a customer operation badly and restores the wish that it replaced. A service that was being created goes
+// back to having nothing.
+func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, message string) error {
+	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
+		failed := stateFailed
+		if st.ProvisioningState == stateTerminating {
+			failed = stateTerminationFailed
+		}
+		st.ProvisioningState, st.TargetProvisioningState, st.Operation = failed, "", ""
+		if st.Previous != nil {
+			st.Wish, st.Previous = *st.Previous, nil
+		} else {
+			st.Wish.Gone = true
+		}
+		return false, c.end(tx, rec, *st, lro.Failed, &arm.Error{Status: http.StatusInternalServerError, Code: code, Message: message})
+	})
+	if err != nil {
+		return err
+	}
+	c.log.WarnContext(ctx, "operation failed", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name), slog.String("reason", message))
+	c.wakePool(ctx, w, rec)
+	return nil
+}
+
+// end writes the status and then the end of the operation.
+func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, status lro.Status, e *arm.Error) error {
+	d, err := tx.Get(rec.doc.ID)
+	if err != nil {
+		return err
+	}
+	if d.Status, err = encodeStatus(st); err != nil {
+		return err
+	}
+	if _, err := tx.Put(d); err != nil {
+		return err
+	}
+	if rec.op == nil {
+		return nil // its record is gone; the service is free all the same
+	}
+	err = lro.Finish(tx, *rec.op, status, e, time.Now().UTC())
+	if errors.Is(err, lro.ErrEnded) {
+		return nil // ended from outside
+	}
+	return err
+}
+
+// newID makes an ID of a set, a machine or a VIP: a letter and 80 random bits, valid as a DNS label.
+func newID() string { return "g" + strings.ToLower(rand.Text()[:16]) }

@@ -1,0 +1,267 @@
+package hosting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/failpoint"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// tell makes the fabric true: what differs from what it was last told, and everything after a start. The order keeps
+// connections safe: addresses first, then the sets that routes lead to, then routes and names, then what may be parked
+// or drained, then what goes.
+func (c *Controller) tell(ctx context.Context, w *worker, rec *record) error {
+	t := &telling{Controller: c, worker: w, lease: rec.lease(c.epoch), state: &rec.status.Hosting}
+	late, err := t.addresses(ctx, rec)
+	if err != nil {
+		return err
+	}
+	for _, s := range t.state.Sets {
+		if t.leads(s.ID) || w.told.Set(s.ID) == nil {
+			if err := t.apply(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	for _, v := range t.state.VIPs {
+		if err := t.route(ctx, v); err != nil {
+			return err
+		}
+	}
+	if err := t.name(ctx, rec); err != nil {
+		return err
+	}
+	for _, s := range t.state.Sets {
+		if err := t.apply(ctx, s); err != nil {
+			return err
+		}
+	}
+	return errors.Join(late, t.remove(ctx))
+}
+
+// telling is one run of tell.
+type telling struct {
+	*Controller
+	*worker
+	lease fabric.Lease
+	state *platform.State
+}
+
+// call makes one call to the fabric, between two failpoints.
+func call(doing, id string, f func() error) error {
+	failpoint.Hit("hosting." + doing + ".before")
+	if err := f(); err != nil {
+		return fmt.Errorf("%s %s: %w", doing, id, err)
+	}
+	failpoint.Hit("hosting." + doing + ".after")
+	return nil
+}
+
+// leads says whether names or routes lead to a set.
+func (t *telling) leads(id string) bool {
+	return id == t.state.Active || slices.ContainsFunc(t.state.VIPs, func(v platform.VIP) bool { return slices.Contains(v.Sets, id) })
+}
+
+// addresses opens the addresses of all VIPs. Why one could not be opened that leads nowhere yet is late: it holds
+// nothing else up.
+func (t *telling) addresses(ctx context.Context, rec *record) (late, err error) {
+	for _, v := range t.state.VIPs {
+		if told := t.told.VIP(v.ID); told != nil && told.Address == v.Address && v.Address != "" {
+			continue
+		}
+		err := t.reserve(ctx, rec, v)
+		switch {
+		case err != nil && (errors.Is(err, errChanged) || len(v.Sets) > 0):
+			return nil, err
+		case err != nil:
+			late = errors.Join(late, err)
+		default:
+			t.told.VIPs = append(t.told.VIPs, platform.VIP{ID: v.ID, Address: v.Address, Sets: []string{unnamed}})
+		}
+	}
+	return late, nil
+}
+
+// reserve opens the address of a VIP; a new one it commits, which ends the turn's look at the record.
+func (t *telling) reserve(ctx context.Context, rec *record, v platform.VIP) error {
+	var taken []string
+	if v.Address == "" {
+		var err error
+		if taken, err = t.taken(ctx, v.ID); err != nil {
+			return err
+		}
+	}
+	address := ""
+	err := call("reserve", v.ID, func() (err error) {
+		address, err = t.f.Reserve(ctx, t.lease, v, taken)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case v.Address == "":
+		return t.commitAddress(ctx, rec, v.ID, address)
+	case v.Address != address:
+		return fmt.Errorf("reserve %s: the fabric opened %s instead of %s", v.ID, address, v.Address)
+	}
+	return nil
+}
+
+// commitAddress records the address of a VIP, unless another service has it. It returns errChanged: what was read is
+// no longer what is stored.
+func (t *telling) commitAddress(ctx context.Context, rec *record, id, address string) error {
+	errTaken := errors.New("the address is another service's")
+	err := t.commit(ctx, t.worker, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
+		all, err := addresses(tx, id)
+		if err != nil {
+			return false, err
+		}
+		if slices.Contains(all, address) {
+			return false, errTaken
+		}
+		v := st.Hosting.VIP(id)
+		v.Address, v.Since = address, tx.Seq()+1
+		return true, nil
+	})
+	if errors.Is(err, errTaken) {
+		return errors.Join(err, call("release", id, func() error { return t.f.Release(ctx, t.lease, id) }))
+	}
+	if err != nil {
+		return err
+	}
+	t.told.VIPs = append(t.told.VIPs, platform.VIP{ID: id, Address: address})
+	return errChanged
+}
+
+// taken lists the addresses that belong to other VIPs.
+func (c *Controller) taken(ctx context.Context, id string) (out []string, err error) {
+	err = c.st.View(ctx, func(r store.Reader) error {
+		out, err = addresses(r, id)
+		return err
+	})
+	return out, err
+}
+
+// addresses lists the addresses of all VIPs but one.
+func addresses(r store.Reader, except string) ([]string, error) {
+	docs, err := r.List(store.Query{Type: typeService})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, d := range docs {
+		st, err := statusOf(d)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range st.Hosting.VIPs {
+			if v.ID != except && v.Address != "" {
+				out = append(out, v.Address)
+			}
+		}
+	}
+	return out, nil
+}
+
+// apply lists the machines of a set to the fabric.
+func (t *telling) apply(ctx context.Context, s platform.Set) error {
+	told := t.told.Set(s.ID)
+	if told != nil && slices.Equal(told.Machines, s.Machines) {
+		return nil
+	}
+	if err := call("apply", s.ID, func() error { return t.f.Apply(ctx, t.lease, s) }); err != nil {
+		return err
+	}
+	s.Machines = slices.Clone(s.Machines)
+	if told != nil {
+		*told = s
+	} else {
+		t.told.Sets = append(t.told.Sets, s)
+	}
+	return nil
+}
+
+// route tells the fabric which sets accept on a VIP.
+func (t *telling) route(ctx context.Context, v platform.VIP) error {
+	told := t.told.VIP(v.ID)
+	if told == nil || slices.Equal(told.Sets, v.Sets) {
+		return nil
+	}
+	if err := call("route", v.ID, func() error { return t.f.Route(ctx, t.lease, v) }); err != nil {
+		return err
+	}
+	told.Sets = slices.Clone(v.Sets)
+	return nil
+}
+
+// name points the host name of a service at the set that serves it. A service that never had one has no name to take
+// back.
+func (t *telling) name(ctx context.Context, rec *record) error {
+	set := t.state.Active
+	if rec.isPool || t.named == set || set == "" && !rec.status.Wish.Gone {
+		return nil
+	}
+	if err := t.pointName(ctx, rec.doc.ID, set); err != nil {
+		return err
+	}
+	t.named = set
+	return nil
+}
+
+func (t *telling) pointName(ctx context.Context, service, set string) error {
+	n := fabric.Names{Hosts: []string{t.host(service)}, Set: set}
+	return call("name", n.Hosts[0], func() error { return t.f.Name(ctx, t.lease, n) })
+}
+
+// host is the default host name of a service.
+func (c *Controller) host(service string) string {
+	return strings.ToLower(service[strings.LastIndexByte(service, '/')+1:] + "." + c.opt.Domain)
+}
+
+// remove takes away what the fabric was told of and the record no longer lists.
+func (t *telling) remove(ctx context.Context) error {
+	for _, s := range slices.Clone(t.told.Sets) {
+		if t.state.Set(s.ID) != nil {
+			continue
+		}
+		if err := call("delete", s.ID, func() error { return t.f.Delete(ctx, t.lease, s.ID) }); err != nil {
+			return err
+		}
+		t.told.Sets = slices.DeleteFunc(t.told.Sets, func(o platform.Set) bool { return o.ID == s.ID })
+	}
+	for _, v := range slices.Clone(t.told.VIPs) {
+		if t.state.VIP(v.ID) != nil {
+			continue
+		}
+		if err := call("release", v.ID, func() error { return t.f.Release(ctx, t.lease, v.ID) }); err != nil {
+			return err
+		}
+		t.told.VIPs = slices.DeleteFunc(t.told.VIPs, func(o platform.VIP) bool { return o.ID == v.ID })
+	}
+	return nil
+}
+
+// clear removes what a document that is gone had listed.
+func (c *Controller) clear(ctx context.Context, w *worker) error {
+	t := &telling{Controller: c, worker: w, lease: fabric.Lease{Service: w.key, Epoch: c.epoch}, state: &platform.State{}}
+	if strings.HasPrefix(w.key, poolPrefix) {
+		t.lease.Service = ""
+	} else if w.named != "" && w.named != unnamed {
+		if err := t.pointName(ctx, w.key, ""); err != nil {
+			return err
+		}
+		w.named = ""
+	}
+	if err := t.remove(ctx); err != nil {
+		return err
+	}
+	c.own(w, platform.State{}, 0)
+	c.leavePool(ctx, w)
+	return nil
+}

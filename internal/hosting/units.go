@@ -1,0 +1,122 @@
+package hosting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Units is where a service runs, location by location.
+type Units struct {
+	ProvisioningState string         `json:"provisioningState"`
+	Operation         string         `json:"operation,omitempty"`
+	Locations         []UnitLocation `json:"locations"`
+}
+
+// UnitLocation is one location of a service.
+type UnitLocation struct {
+	Location        string                `json:"location"`
+	PlatformVersion platform.Version      `json:"platformVersion"`
+	Tier            platform.Tier         `json:"tier"`
+	Units           int                   `json:"units"`
+	Zones           []string              `json:"zones,omitempty"`
+	Sets            []UnitSet             `json:"sets"`
+	VIPs            []UnitVIP             `json:"vips"`
+	Coexistence     *platform.Coexistence `json:"coexistence,omitempty"`
+}
+
+// UnitSet is a set with what its machines are doing.
+type UnitSet struct {
+	ID       string           `json:"id"`
+	Platform platform.Version `json:"platform"`
+	Active   bool             `json:"active"`           // names lead to it
+	Shared   bool             `json:"shared,omitempty"` // the mtv1 pool of the location
+	Machines []UnitMachine    `json:"machines"`
+}
+
+// UnitMachine is a machine as listed and as observed.
+type UnitMachine struct {
+	platform.Machine
+	Phase    platform.Phase `json:"phase,omitempty"` // empty when the fabric does not know the machine
+	PID      int            `json:"pid,omitempty"`
+	Seq      int64          `json:"seq"`
+	Restarts int            `json:"restarts"`
+	Active   int            `json:"active"` // requests in flight
+	Conns    int            `json:"conns"`
+	Since    time.Time      `json:"since,omitzero"`
+	Error    string         `json:"error,omitempty"`
+}
+
+// UnitVIP is an address with the sets that should accept on it and those that do.
+type UnitVIP struct {
+	platform.VIP
+	Accepting []string `json:"accepting"`
+}
+
+// Units describes the compute of a service as of now. It returns store.ErrNotFound for a service that does not exist.
+func (c *Controller) Units(ctx context.Context, serviceID string) (any, error) {
+	rec, err := c.load(ctx, store.Key(serviceID))
+	if err != nil {
+		return nil, err
+	}
+	if rec == nil || rec.isPool {
+		return nil, fmt.Errorf("units of %s: %w", serviceID, store.ErrNotFound)
+	}
+	obs, err := c.observe(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	st := rec.status
+	l := UnitLocation{
+		Location: rec.location, PlatformVersion: st.Platform(), Tier: st.Wish.Tier, Units: st.Wish.Units, Zones: st.Wish.Zones,
+		Sets: []UnitSet{}, VIPs: []UnitVIP{}, Coexistence: st.Hosting.Coexistence,
+	}
+	for _, s := range st.Hosting.Sets {
+		l.Sets = append(l.Sets, unitSet(s, st.Hosting.Active, obs))
+	}
+	if rec.pool != nil {
+		for _, s := range rec.pool.Sets {
+			set := unitSet(s, st.Hosting.Active, obs)
+			set.Shared = true
+			l.Sets = append(l.Sets, set)
+		}
+	}
+	for _, v := range st.Hosting.VIPs {
+		l.VIPs = append(l.VIPs, UnitVIP{VIP: v, Accepting: slices.Concat([]string{}, obs.VIPs[v.ID])})
+	}
+	return Units{ProvisioningState: st.ProvisioningState, Operation: st.Operation, Locations: []UnitLocation{l}}, nil
+}
+
+func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
+	out := UnitSet{ID: s.ID, Platform: s.Platform, Active: s.ID == active, Machines: []UnitMachine{}}
+	for _, m := range s.Machines {
+		o := obs.Machines[m.ID]
+		out.Machines = append(out.Machines, UnitMachine{
+			Machine: m, Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
+			Since: o.Since, Error: o.Error,
+		})
+	}
+	return out
+}
+
+// Forecast says which steps lead from where a service is to a wish, if nothing fails. It returns store.ErrNotFound for
+// a service that does not exist.
+func (c *Controller) Forecast(ctx context.Context, serviceID string, wish platform.Wish) ([]platform.ForecastStep, error) {
+	rec, err := c.load(ctx, store.Key(serviceID))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case rec == nil || rec.isPool:
+		return nil, fmt.Errorf("forecast of %s: %w", serviceID, store.ErrNotFound)
+	case wish.Platform == platform.MTv1 && !wish.Gone:
+		return nil, errors.New("a service in a pool has no steps of its own")
+	}
+	rec.status.Wish = wish
+	return platform.Forecast(c.input(rec, platform.Observation{})), nil
+}

@@ -1,0 +1,197 @@
+package hosting
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// A worker is what the controller remembers of one service or pool between turns. A goroutine runs it only while there
+// is a turn to take.
+type worker struct {
+	key string
+
+	// Guarded by Controller.mu.
+	running  bool
+	pending  bool  // look again after the turn under way
+	waiting  bool  // the last turn waits for the fabric: small news matter too
+	stale    bool  // the fabric may have forgotten what it was told
+	seen     int64 // Seq of the newest form of the document that a turn has read or written
+	timer    *time.Timer
+	failures int      // turns in a row
+	listed   []string // what own noted
+
+	// Used by turns only, which run one at a time.
+	told  platform.State // what the fabric was told, as far as known
+	named string         // set that the host names were last pointed at, or unnamed
+}
+
+// unnamed says that it is not known where the host names point.
+const unnamed = "?"
+
+// outcome is how a turn ended.
+type outcome struct {
+	waiting bool      // something is expected of the fabric
+	at      time.Time // look again then; zero for never
+	forget  bool      // the document is gone and so is everything that it listed
+}
+
+// worker returns the worker of a key. c.mu is held.
+func (c *Controller) worker(key string) *worker {
+	w := c.workers[key]
+	if w == nil {
+		w = &worker{key: key, named: unnamed}
+		c.workers[key] = w
+	}
+	return w
+}
+
+// wake has a turn taken for a service or pool, at once or after the one under way.
+func (c *Controller) wake(ctx context.Context, key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.start(ctx, c.worker(key))
+}
+
+// changed wakes whatever a change is about, unless its worker made the change or has seen it.
+func (c *Controller) changed(ctx context.Context, ch store.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.worker(store.Key(ch.ID)); ch.Deleted || ch.Seq > w.seen {
+		c.start(ctx, w)
+	}
+}
+
+// start runs a worker. c.mu is held.
+func (c *Controller) start(ctx context.Context, w *worker) {
+	w.pending = true
+	if w.running || c.stopped || ctx.Err() != nil {
+		return
+	}
+	w.running = true
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	c.running.Go(func() { c.work(ctx, w) })
+}
+
+// work takes turns until there is nothing to do before something happens.
+func (c *Controller) work(ctx context.Context, w *worker) {
+	for {
+		select {
+		case c.slots <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			c.mu.Lock()
+			w.running = false
+			c.mu.Unlock()
+			return
+		}
+		c.begin(w)
+		out, err := c.guarded(ctx, w)
+		<-c.slots
+		if !c.rest(ctx, w, out, err) {
+			return
+		}
+	}
+}
+
+// begin notes that a turn looks at everything that happened so far.
+func (c *Controller) begin(w *worker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.pending = false
+	if w.stale {
+		w.stale, w.told, w.named = false, platform.State{}, unnamed
+	}
+}
+
+// guarded takes a turn and survives its bugs.
+func (c *Controller) guarded(ctx context.Context, w *worker) (out outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.ErrorContext(ctx, "turn panicked", slog.String("key", w.key), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			err = errors.New("the turn panicked")
+		}
+	}()
+	return c.turn(ctx, w)
+}
+
+// rest ends a turn, and says whether the next one is due at once.
+func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error) (again bool) {
+	if errors.Is(err, fabric.ErrStaleLease) {
+		c.fail(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		out = outcome{waiting: true, at: time.Now().Add(c.pause(w.failures))}
+		w.failures++
+		c.log.WarnContext(ctx, "turn failed, trying again", slog.String("key", w.key), slog.Int("failures", w.failures), slog.Any("error", err))
+	} else {
+		w.failures = 0
+	}
+	w.waiting = out.waiting
+	if w.pending && err == nil {
+		return true
+	}
+	w.running = false
+	switch {
+	case c.stopped || ctx.Err() != nil:
+	case out.forget:
+		delete(c.workers, w.key)
+		delete(c.pooled, w.key)
+	case !out.at.IsZero():
+		w.timer = time.AfterFunc(time.Until(out.at), func() { c.wake(ctx, w.key) })
+	}
+	return false
+}
+
+// pause is how long to wait after so many failures before: a hundredth of Retry, then twice as long each time.
+func (c *Controller) pause(failures int) time.Duration {
+	d := max(c.opt.Retry/100, time.Millisecond)
+	for range failures {
+		if d *= 2; d >= c.opt.Retry {
+			return c.opt.Retry
+		}
+	}
+	return d
+}
+
+// own notes what a record lists, so that news of it wake its worker, and the Seq at which that was read.
+func (c *Controller) own(w *worker, s platform.State, seen int64) {
+	listed := ids(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.seen = max(w.seen, seen)
+	for _, id := range w.listed {
+		delete(c.owners, id)
+	}
+	for _, id := range listed {
+		c.owners[id] = w.key
+	}
+	w.listed = listed
+}
+
+// ids lists the sets, machines and VIPs of a state.
+func ids(s platform.State) []string {
+	var out []string
+	for _, set := range s.Sets {
+		out = append(out, set.ID)
+		for _, m := range set.Machines {
+			out = append(out, m.ID)
+		}
+	}
+	for _, v := range s.VIPs {
+		out = append(out, v.ID)
+	}
+	return out
+}
