@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,15 +31,21 @@ const (
 // Version is the gateway version of test machines.
 const Version = "test-1"
 
-// Main is the body of TestMain.
-func Main(m *testing.M) {
+// Main is the body of TestMain. Machines answer every request with an Answer.
+func Main(m *testing.M) { MainWith(m, answer) }
+
+// A NewHandler makes what a machine does with requests.
+type NewHandler func(*guest.Guest) http.Handler
+
+// MainWith is Main for machines that do something else.
+func MainWith(m *testing.M, handler NewHandler) {
 	if len(os.Args) < 2 {
 		os.Exit(m.Run())
 	}
 	var run func(context.Context, *slog.Logger) error
 	switch os.Args[1] {
 	case argMachine:
-		run = runMachine
+		run = func(ctx context.Context, log *slog.Logger) error { return runMachine(ctx, log, handler) }
 	case argEdge:
 		run = func(ctx context.Context, log *slog.Logger) error { return edge.Run(ctx, edge.Options{Log: log}) }
 	case argHost:
@@ -55,12 +62,12 @@ func Main(m *testing.M) {
 	os.Exit(0)
 }
 
-func runMachine(ctx context.Context, log *slog.Logger) error {
+func runMachine(ctx context.Context, log *slog.Logger, handler NewHandler) error {
 	g, err := guest.Attach(log)
 	if err != nil {
 		return err
 	}
-	h, err := newGateway(g)
+	h, err := newGateway(g, handler(g))
 	if err != nil {
 		return err
 	}

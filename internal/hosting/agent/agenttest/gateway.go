@@ -32,8 +32,9 @@ type Answer struct {
 
 // gateway is the plainest gateway that keeps the promises of guest.Handler.
 type gateway struct {
-	guest  *guest.Guest
-	config *tls.Config
+	guest   *guest.Guest
+	handler http.Handler
+	config  *tls.Config
 
 	mu       sync.Mutex // guards below
 	stopped  map[net.Listener]bool
@@ -44,13 +45,13 @@ type gateway struct {
 	active   int
 }
 
-func newGateway(g *guest.Guest) (*gateway, error) {
+func newGateway(g *guest.Guest, h http.Handler) (*gateway, error) {
 	cert, err := selfSigned()
 	if err != nil {
 		return nil, err
 	}
 	return &gateway{
-		guest: g, config: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		guest: g, handler: h, config: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		stopped: map[net.Listener]bool{}, conns: map[net.Conn]net.Listener{}, idle: map[net.Conn]bool{},
 		empty: make(chan struct{}),
 	}, nil
@@ -146,27 +147,56 @@ func (g *gateway) count(n int) {
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.count(1)
 	defer g.count(-1)
-	n, err := io.Copy(io.Discard, r.Body)
-	if err != nil {
-		return
-	}
-	if d, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
-		select {
-		case <-time.After(d):
-		case <-r.Context().Done():
-		}
-	}
 	c, _ := r.Context().Value(connKey{}).(net.Conn)
-	g.mu.Lock()
-	last := g.draining || g.stopped[g.conns[c]]
-	g.mu.Unlock()
-	if last {
+	g.handler.ServeHTTP(&lastWriter{ResponseWriter: w, last: func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.draining || g.stopped[g.conns[c]]
+	}}, r)
+}
+
+// lastWriter says with the head of an answer that it is the last one, if that is so at this moment.
+type lastWriter struct {
+	http.ResponseWriter
+	last  func() bool
+	begun bool
+}
+
+// Unwrap is for http.ResponseController.
+func (w *lastWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *lastWriter) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *lastWriter) WriteHeader(status int) {
+	if w.begun = true; w.last() {
 		w.Header().Set("Connection", "close")
 	}
-	config := g.guest.Config()
-	_ = json.NewEncoder(w).Encode(Answer{
-		Machine: config.Machine.ID, Set: config.Set, PID: os.Getpid(), Host: r.Host, TLS: r.TLS != nil, Body: n,
-		Client: r.RemoteAddr,
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// answer answers with an Answer, after the time that the query asks for by "wait".
+func answer(g *guest.Guest) http.Handler {
+	config := g.Config()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			return
+		}
+		if d, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
+			select {
+			case <-time.After(d):
+			case <-r.Context().Done():
+			}
+		}
+		_ = json.NewEncoder(w).Encode(Answer{
+			Machine: config.Machine.ID, Set: config.Set, PID: os.Getpid(), Host: r.Host, TLS: r.TLS != nil, Body: n,
+			Client: r.RemoteAddr,
+		})
 	})
 }
 

@@ -6,16 +6,43 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/hosting/fabric/fabrictest"
 	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/hosting/guest"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
-func TestMain(m *testing.M) { agenttest.Main(m) }
+func TestMain(m *testing.M) {
+	agenttest.MainWith(m, func(g *guest.Guest) http.Handler { return fabrictest.Handler(g.Config().Machine.ID) })
+}
+
+func TestFabric_PassesTheSuite(t *testing.T) {
+	t.Parallel()
+	fabrictest.Run(t, func(t *testing.T) fabrictest.Fixture {
+		h := agenttest.Start(t, nil)
+		return fabrictest.Fixture{
+			Fabric: h.Fabric,
+			Dial: func(ctx context.Context, address string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(address, h.Info.VIPs.HTTP))
+			},
+			Kill: func(id string) {
+				o, err := h.Observe(t.Context())
+				if err == nil {
+					err = syscall.Kill(o.Machines[id].PID, syscall.SIGKILL)
+				}
+				if err != nil {
+					t.Errorf("kill machine %s: %v", id, err)
+				}
+			},
+		}
+	})
+}
 
 func TestFabric_WithoutAnAgent(t *testing.T) {
 	t.Parallel()
