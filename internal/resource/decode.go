@@ -180,9 +180,6 @@ func (d *decoder) array(n *node, v any, path string) (any, bool) {
 	if n.field.MaxItems > 0 && len(in) > n.field.MaxItems {
 		d.wrong(path, "'%s' may have at most %d elements.", n.name, n.field.MaxItems)
 	}
-	if n.field.Flags&NonEmpty != 0 && len(in) == 0 {
-		d.wrong(path, "'%s' must not be empty.", n.name)
-	}
 	elem, whole := n.each(), &decoder{} // elements of a patch are whole values
 	out := make([]any, 0, len(in))
 	for i, e := range in {
@@ -242,9 +239,6 @@ func (d *decoder) number(f Field, v any, path string) (any, bool) {
 // text checks a string and gives an enumeration's word its canonical spelling.
 func (d *decoder) text(f Field, s, path string) string {
 	name := last(path)
-	if f.Flags&Trimmed != 0 {
-		s = strings.TrimSpace(s)
-	}
 	if len(f.Enum) > 0 {
 		for _, e := range f.Enum {
 			if strings.EqualFold(e.Name, s) {

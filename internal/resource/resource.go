@@ -38,9 +38,7 @@ const (
 	WriteOnly
 	Sealed
 	Masked
-	Reset    // an older PUT, which cannot express the field, removes it instead of keeping it
-	Trimmed  // spaces at the ends do not count
-	NonEmpty // an array with at least one element
+	Reset // an older PUT, which cannot express the field, removes it instead of keeping it
 )
 
 // A Value is one word of an enumeration. In api-versions before From it is refused, and shown as Older (or not at

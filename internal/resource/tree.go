@@ -108,7 +108,7 @@ func (n *node) each() *node {
 		return n.elem
 	}
 	f := n.field
-	f.Flags &^= Required | NonEmpty | Sealed | Masked
+	f.Flags &^= Required | Sealed | Masked
 	return &node{field: f, kind: n.field.Of}
 }
 

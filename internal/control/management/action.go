@@ -111,11 +111,14 @@ func (q *request) extension() (*reply, *arm.Error) {
 	id := ""
 	if err := q.view(func(t store.Reader) error {
 		p, err := q.locate(t)
-		if err == nil && p.doc == nil {
-			err = q.notFound(q.row, p.id)
+		if err != nil {
+			return err
 		}
-		id = p.safeID()
-		return err
+		if p.doc == nil {
+			return q.notFound(q.row, p.id)
+		}
+		id = p.id
+		return nil
 	}); err != nil {
 		return nil, err
 	}
@@ -124,11 +127,4 @@ func (q *request) extension() (*reply, *arm.Error) {
 		return nil, err
 	}
 	return &reply{status: http.StatusOK, body: raw}, nil
-}
-
-func (p *place) safeID() string {
-	if p == nil {
-		return ""
-	}
-	return p.id
 }

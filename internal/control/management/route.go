@@ -196,7 +196,7 @@ func (q *request) noSuchType() *arm.Error {
 
 func (q *request) namespaceVersions() []arm.Version {
 	switch {
-	case strings.EqualFold(q.id.Provider, resource.APIM):
+	case strings.EqualFold(q.id.Provider, resource.APIM), strings.EqualFold(q.id.Provider, Hosting):
 		return q.typeVersions(resource.APIM + "/service")
 	case strings.EqualFold(q.id.Provider, resource.Network):
 		return q.typeVersions(resource.Network + "/publicIPAddresses")
