@@ -16,6 +16,11 @@ func (q *request) list() (*reply, *arm.Error) {
 	if q.row.Verbs&resource.List == 0 {
 		return nil, q.noSuchMethod()
 	}
+	return q.listOf(q.members)
+}
+
+// listOf pages, filters and shows the documents of a collection.
+func (q *request) listOf(members func(store.Reader) ([]store.Document, error)) (*reply, *arm.Error) {
 	page, perr := arm.ParsePage(q.r.URL.Query())
 	if perr != nil {
 		return nil, perr
@@ -27,7 +32,7 @@ func (q *request) list() (*reply, *arm.Error) {
 	var items []any
 	total := 0
 	err := q.view(func(t store.Reader) error {
-		docs, err := q.members(t)
+		docs, err := members(t)
 		if err != nil {
 			return err
 		}

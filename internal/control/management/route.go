@@ -141,6 +141,9 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 		}
 		return q.action()
 	}
+	if rep, err, ok := q.relatedList(); ok {
+		return rep, err
+	}
 	row, ok := q.engine.Row(q.id.Provider + "/" + q.id.TypePath())
 	if !ok || strings.EqualFold(q.id.Provider, resource.Resources) {
 		return nil, q.noSuchType()
