@@ -117,6 +117,9 @@ func publicIPAddresses() *Row {
 }
 
 func newAddress(c *Change) (any, error) {
+	if c.Env.AllocateIP == nil {
+		return nil, arm.Invalid(notBuilt("ipAddress", "Public IP addresses without a pool to take them from"))
+	}
 	ip, err := c.Env.AllocateIP(c.ID)
 	return AddressStatus{IPAddress: ip, GUID: uuid.NewString()}, err
 }
