@@ -112,7 +112,7 @@ func TestDrain_FailsNoRequest(t *testing.T) {
 	v := newVIP(t)
 	bundle := gatewaytest.Shop(backend.URL).Bundle(t)
 	compiler := gatewaytest.Compiler(t)
-	opt := engine.Options{DrainIdle: 200 * time.Millisecond}
+	opt := engine.Options{}
 	cur, done := startMachine(t, compiler, bundle, v.listen(t), opt)
 
 	ctx, stop := context.WithCancel(t.Context())

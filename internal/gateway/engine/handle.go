@@ -65,13 +65,13 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	svc.Handle(x)
 	s.logFailure(x, svc)
 	switch {
-	case r.Context().Err() != nil: // nobody is left to answer
-		_ = x.Response.Body.Close()
-		panic(http.ErrAbortHandler)
 	case body.malformed():
 		_ = x.Response.Body.Close()
 		s.refuse(w, conn, http.StatusBadRequest, "Bad Request")
 		return
+	case r.Context().Err() != nil: // nobody is left to answer
+		_ = x.Response.Body.Close()
+		panic(http.ErrAbortHandler)
 	}
 	s.send(w, r, x, conn)
 }
@@ -91,6 +91,11 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.S
 	body := &clientBody{ReadCloser: r.Body}
 	if r.ContentLength != 0 {
 		m.Body = pipeline.Stream(body, r.ContentLength)
+		// Without this net/http reads the rest of the request before the answer begins, and two streams that wait
+		// for each other stand still. HTTP/2 is full duplex by nature and says that it does not know the setting.
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && r.ProtoMajor == 1 {
+			s.log.DebugContext(r.Context(), "full duplex", slog.Any("error", err))
+		}
 	}
 	for n := range r.Trailer {
 		m.TrailerNames = append(m.TrailerNames, n)
