@@ -69,10 +69,6 @@ func (p *Pool) Forward(ctx context.Context, x *pipeline.Exchange, opt Options) e
 
 // roundTrip sends the request and follows redirects when asked to.
 func (p *Pool) roundTrip(ctx context.Context, x *pipeline.Exchange, address pipeline.URL, opt Options) (*http.Response, error) {
-	tr := p.transport(setting{
-		skipChain: x.Target.SkipChain, skipName: x.Target.SkipName,
-		proxy: proxyKey(x.Target.Proxy), version: opt.Version, wait: opt.Continue,
-	}, x.Target.Proxy)
 	if opt.FollowRedirects {
 		if _, err := x.Request.Body.Buffer(x.MaxBuffer); err != nil {
 			return nil, err
@@ -82,7 +78,7 @@ func (p *Pool) roundTrip(ctx context.Context, x *pipeline.Exchange, address pipe
 	defer early.stop()
 	req := request(early.watch(ctx), x, address)
 	for hop := 0; ; hop++ {
-		res, err := tr.RoundTrip(req)
+		res, err := p.transport(settingOf(x.Target, opt, req.URL.Hostname()), x.Target.Proxy).RoundTrip(req)
 		if err != nil || !opt.FollowRedirects || hop == maxRedirects {
 			return res, err
 		}

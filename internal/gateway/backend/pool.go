@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
 
 // PoolOptions bound a pool. Zero values mean the defaults.
@@ -38,6 +40,18 @@ type setting struct {
 	proxy               string
 	version             Version
 	wait                time.Duration
+	host                string // whose name is checked, where the chain is not
+}
+
+func settingOf(t *pipeline.Target, opt Options, host string) setting {
+	s := setting{skipChain: t.SkipChain, skipName: t.SkipName, version: opt.Version, wait: opt.Continue}
+	if t.Proxy != nil {
+		s.proxy = t.Proxy.String()
+	}
+	if s.skipChain && !s.skipName {
+		s.host = host
+	}
+	return s
 }
 
 // NewPool makes an empty pool.
@@ -131,7 +145,7 @@ func (p *Pool) tls(s setting) *tls.Config {
 	c.VerifyConnection = func(cs tls.ConnectionState) error {
 		leaf := cs.PeerCertificates[0]
 		if !s.skipName {
-			return leaf.VerifyHostname(cs.ServerName)
+			return leaf.VerifyHostname(s.host)
 		}
 		if s.skipChain {
 			return nil
@@ -144,11 +158,4 @@ func (p *Pool) tls(s setting) *tls.Config {
 		return err
 	}
 	return c
-}
-
-func proxyKey(u *url.URL) string {
-	if u == nil {
-		return ""
-	}
-	return u.String()
 }

@@ -223,5 +223,7 @@ func (s *Server) maxBuffer(svc *service.Service) int64 {
 	return s.opt.MaxBuffer
 }
 
-var _ http.Handler = (*Server)(nil)
-var _ pipeline.Services = (*service.Service)(nil)
+var (
+	_ http.Handler      = (*Server)(nil)
+	_ pipeline.Services = (*service.Service)(nil)
+)

@@ -53,15 +53,15 @@ func TestServer_AnswersByItself(t *testing.T) {
 	_, addr := gatewaytest.Start(t, engine.Options{Machine: "m1", Gateway: "1.2.3", Platform: "stv2", Seq: func() int64 { return 42 }}, gatewaytest.Shop(rec.URL))
 	for name, c := range map[string]struct{ request, status, body string }{
 		"status of the machine, whatever the host": {"GET /status-0123456789abcdef HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200 OK", `{"machine":"m1","gateway":"1.2.3","platform":"stv2","seq":42}`},
-		"foreign host":                             {"GET /shop/x HTTP/1.1\r\nHost: other\r\n\r\n", "421 Misdirected Request", `{ "statusCode": 421, "message": "The requested host is not served here." }`},
-		"no host on 1.0":                           {"GET /shop/x HTTP/1.0\r\n\r\n", "421 Misdirected Request", `{ "statusCode": 421, "message": "The requested host is not served here." }`},
-		"upgrade":                                  {"GET /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "501 Not Implemented", `{ "statusCode": 501, "message": "Protocol upgrades are not built yet." }`},
-		"no API":                                   {"GET /none HTTP/1.1\r\nHost: 127.0.0.1:99\r\nConnection: close\r\n\r\n", "404 Not Found", `{ "statusCode": 404, "message": "Resource not found" }`},
-		"length and coding":                        {"POST /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request", "400 Bad Request"},
-		"two hosts":                                {"GET /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: b\r\n\r\n", "400 Bad Request", "400 Bad Request"},
-		"bare LF":                                  {"GET /shop/x HTTP/1.1\nHost: 127.0.0.1\n\n", "400 Bad Request", "400 Bad Request"},
-		"bad chunk":                                {"POST /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400 Bad Request", `{ "statusCode": 400, "message": "Bad Request" }`},
-		"long head":                                {"GET /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", "431 Request Header Fields Too Large", "431 Request Header Fields Too Large"},
+		"foreign host":      {"GET /shop/x HTTP/1.1\r\nHost: other\r\n\r\n", "421 Misdirected Request", `{ "statusCode": 421, "message": "The requested host is not served here." }`},
+		"no host on 1.0":    {"GET /shop/x HTTP/1.0\r\n\r\n", "421 Misdirected Request", `{ "statusCode": 421, "message": "The requested host is not served here." }`},
+		"upgrade":           {"GET /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "501 Not Implemented", `{ "statusCode": 501, "message": "Protocol upgrades are not built yet." }`},
+		"no API":            {"GET /none HTTP/1.1\r\nHost: 127.0.0.1:99\r\nConnection: close\r\n\r\n", "404 Not Found", `{ "statusCode": 404, "message": "Resource not found" }`},
+		"length and coding": {"POST /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request", "400 Bad Request"},
+		"two hosts":         {"GET /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: b\r\n\r\n", "400 Bad Request", "400 Bad Request"},
+		"bare LF":           {"GET /shop/x HTTP/1.1\nHost: 127.0.0.1\n\n", "400 Bad Request", "400 Bad Request"},
+		"bad chunk":         {"POST /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400 Bad Request", `{ "statusCode": 400, "message": "Bad Request" }`},
+		"long head":         {"GET /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", "431 Request Header Fields Too Large", "431 Request Header Fields Too Large"},
 	} {
 		got := exchange(t, addr, c.request)
 		head, body, _ := strings.Cut(got, "\r\n\r\n")

@@ -229,10 +229,3 @@ func (t *tenants) unload(since int64) {
 		}
 	}
 }
-
-// active counts services that are active or on their way there.
-func (t *tenants) active() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.all)
-}

@@ -3,6 +3,9 @@
 package statement
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/portico-dev/portico/internal/gateway/backend"
 	"github.com/portico-dev/portico/internal/gateway/limit"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
@@ -30,3 +33,6 @@ func All(env Env) map[string]pipeline.Builder {
 		"set-variable":        setVariable,
 	}
 }
+
+// Names lists the statements there are, sorted: what a policy may use on this gateway.
+func Names() []string { return slices.Sorted(maps.Keys(All(Env{}))) }

@@ -1,0 +1,272 @@
+package backend_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/gateway/backend"
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
+)
+
+func exchange(t testing.TB, ctx context.Context, target *pipeline.Target, method, body string) *pipeline.Exchange {
+	t.Helper()
+	m := &pipeline.Message{Method: method, URL: pipeline.URL{Path: "/x", RawQuery: "q=1"}}
+	if body != "" {
+		m.Body = pipeline.Stream(io.NopCloser(strings.NewReader(body)), int64(len(body)))
+	}
+	return &pipeline.Exchange{Context: ctx, Request: m, Target: target, MaxBuffer: 1 << 20}
+}
+
+func target(t testing.TB, address string) *pipeline.Target {
+	t.Helper()
+	u, err := pipeline.ParseURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &pipeline.Target{Base: u}
+}
+
+// forward gives "status body", or the reason of the failure.
+func forward(t testing.TB, p *backend.Pool, x *pipeline.Exchange, opt backend.Options) string {
+	t.Helper()
+	if err := p.Forward(x, x, opt); err != nil {
+		var f *pipeline.Failure
+		if !errors.As(err, &f) {
+			t.Fatalf("%v is no failure", err)
+		}
+		return f.Reason
+	}
+	data, err := x.Response.Body.Buffer(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s", x.Response.Status, data)
+}
+
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestForward_Failures(t *testing.T) {
+	t.Parallel()
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	release := make(chan struct{})
+	slow := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
+	t.Cleanup(func() { close(release) })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := "http://" + l.Addr().String()
+	_ = l.Close()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		target *pipeline.Target
+		want   string
+	}{
+		"nothing listens": {t.Context(), target(t, closed), pipeline.ReasonBackend},
+		"no target":       {t.Context(), nil, pipeline.ReasonBackend},
+		"too slow":        {t.Context(), target(t, slow.URL), pipeline.ReasonTimeout},
+		"client is gone":  {gone, target(t, slow.URL), pipeline.ReasonClient},
+	} {
+		got := forward(t, p, exchange(t, c.ctx, c.target, "GET", ""), backend.Options{Timeout: 50 * time.Millisecond})
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestForward_Redirects(t *testing.T) {
+	t.Parallel()
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if code := r.URL.Query().Get("q"); code != "" && r.URL.Path == "/x" {
+			w.Header().Set("Location", "/y?from="+code)
+			var n int
+			_, _ = fmt.Sscan(r.URL.Query().Get("code"), &n)
+			w.WriteHeader(n)
+			return
+		}
+		if r.URL.Path == "/loop" {
+			w.Header().Set("Location", "/loop")
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %s", r.Method, r.URL, body)
+	})
+	for _, c := range []struct {
+		code   int
+		follow bool
+		method string
+		want   string
+	}{
+		{302, false, "GET", "302 "},
+		{302, true, "GET", "200 GET /y?from=1 "},
+		{301, true, "POST", "200 GET /y?from=1 "},
+		{303, true, "PUT", "200 GET /y?from=1 "},
+		{307, true, "POST", "200 POST /y?from=1 data"},
+		{308, true, "PUT", "200 PUT /y?from=1 data"},
+		{304, true, "GET", "304 "},
+	} {
+		body := ""
+		if c.method != "GET" {
+			body = "data"
+		}
+		x := exchange(t, t.Context(), target(t, s.URL), c.method, body)
+		x.Request.URL.AddQuery("code", fmt.Sprint(c.code))
+		got := forward(t, p, x, backend.Options{FollowRedirects: c.follow})
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%d %s: %s", c.code, c.method, diff)
+		}
+	}
+	x := exchange(t, t.Context(), target(t, s.URL), "GET", "")
+	x.Request.URL.Path, x.Request.URL.RawQuery = "/loop", ""
+	if got := forward(t, p, x, backend.Options{FollowRedirects: true}); got != "302 " {
+		t.Errorf("loop: %s", got)
+	}
+}
+
+// TestForward_TLS: the checks of chain and name are switched off one by one.
+func TestForward_TLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	t.Cleanup(s.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(s.Certificate())
+	wrongName := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	for _, c := range []struct {
+		address             string
+		roots               *x509.CertPool
+		skipChain, skipName bool
+		want                string
+	}{
+		{s.URL, trusted, false, false, "200 HTTP/1.1"},
+		{s.URL, nil, false, false, pipeline.ReasonBackend},
+		{s.URL, nil, true, false, "200 HTTP/1.1"},
+		{wrongName, trusted, false, false, pipeline.ReasonBackend},
+		{wrongName, trusted, false, true, "200 HTTP/1.1"},
+		{wrongName, trusted, true, false, pipeline.ReasonBackend},
+		{wrongName, nil, false, true, pipeline.ReasonBackend},
+		{wrongName, nil, true, true, "200 HTTP/1.1"},
+	} {
+		p := backend.NewPool(backend.PoolOptions{RootCAs: c.roots})
+		to := target(t, c.address)
+		to.SkipChain, to.SkipName = c.skipChain, c.skipName
+		if diff := cmp.Diff(c.want, forward(t, p, exchange(t, t.Context(), to, "GET", ""), backend.Options{})); diff != "" {
+			t.Errorf("%+v: %s", c, diff)
+		}
+		p.Close()
+	}
+}
+
+func TestForward_HTTP2(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	plain := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	for _, c := range []struct {
+		address string
+		version backend.Version
+		want    string
+	}{
+		{s.URL, backend.HTTP1, "200 HTTP/1.1"},
+		{s.URL, backend.HTTP2or1, "200 HTTP/2.0"},
+		{s.URL, backend.HTTP2, "200 HTTP/2.0"},
+		{plain.URL, backend.HTTP2or1, "200 HTTP/1.1"},
+	} {
+		to := target(t, c.address)
+		to.SkipChain, to.SkipName = true, true
+		if diff := cmp.Diff(c.want, forward(t, p, exchange(t, t.Context(), to, "GET", ""), backend.Options{Version: c.version})); diff != "" {
+			t.Errorf("%+v: %s", c, diff)
+		}
+	}
+}
+
+func TestForward_Proxy(t *testing.T) {
+	t.Parallel()
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s", r.RequestURI, r.Header.Get("Proxy-Authorization"))
+	})
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	to := target(t, "http://books.example/v1")
+	var err error
+	if to.Proxy, err = url.Parse(proxy.URL); err != nil {
+		t.Fatal(err)
+	}
+	to.Proxy.User = url.UserPassword("u", "p")
+	x := exchange(t, t.Context(), to, "GET", "")
+	x.Request.URL.Path = "/a%2Fb"
+	if diff := cmp.Diff("200 http://books.example/v1/a%2Fb?q=1 Basic dTpw", forward(t, p, x, backend.Options{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestForward_StaleConnection: a POST that meets a connection which the backend has closed meanwhile goes over
+// another one.
+func TestForward_StaleConnection(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	var served atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // answers once and closes without saying so
+				defer c.Close()
+				req, err := http.ReadRequest(bufio.NewReader(c))
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, req.Body)
+				served.Add(1)
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}()
+		}
+	}()
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	to := target(t, "http://"+l.Addr().String())
+	for range 50 {
+		got := forward(t, p, exchange(t, t.Context(), to, "POST", "data"), backend.Options{})
+		if got != "200 ok" {
+			t.Fatal(got)
+		}
+		time.Sleep(time.Millisecond) // the time in which the end of the connection arrives
+	}
+	if served.Load() != 50 {
+		t.Fatalf("served %d, want 50", served.Load())
+	}
+}

@@ -1,0 +1,188 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
+	"github.com/portico-dev/portico/internal/policy"
+)
+
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	h := pipeline.NewHeader(pipeline.Field{Name: "A", Value: "1"}, pipeline.Field{Name: "b", Value: "2"}, pipeline.Field{Name: "a", Value: "3"})
+	if diff := cmp.Diff([]string{"1", "3"}, h.Values("a")); diff != "" {
+		t.Error(diff)
+	}
+	h.Set("A", "x", "y")
+	h.Add("c", "")
+	h.Del("B")
+	want := []pipeline.Field{{Name: "A", Value: "x"}, {Name: "A", Value: "y"}, {Name: "c"}}
+	if diff := cmp.Diff(want, h.Fields()); diff != "" {
+		t.Error(diff)
+	}
+	if !h.Has("C") || h.Has("b") || h.Get("a") != "x" {
+		t.Error("look-up")
+	}
+}
+
+func TestURL(t *testing.T) {
+	t.Parallel()
+	u, err := pipeline.ParseURL(" HTTPS://Host:1/a%2Fb/?k=1 ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("https://Host:1/a%2Fb/c?k=1&x=2", u.Join("c", "x=2").String()); diff != "" {
+		t.Error(diff)
+	}
+	u.SetQuery("K", "a b", "c")
+	if diff := cmp.Diff("K=a+b&K=c", u.RawQuery); diff != "" {
+		t.Error(diff)
+	}
+	if v, ok := pipeline.QueryValue("x=1&%6b=%20+", "K"); v != "  " || !ok {
+		t.Errorf("%q, %v", v, ok)
+	}
+	for _, bad := range []string{"", "/path", "ftp://a", "http://", "http://a\x7f", "mailto:a"} {
+		if _, err := pipeline.ParseURL(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestBody(t *testing.T) {
+	t.Parallel()
+	var none pipeline.Body
+	if !none.Empty() || none.Size() != 0 || none.Reader() != nil {
+		t.Error("no body")
+	}
+	b := pipeline.Stream(io.NopCloser(strings.NewReader("content")), -1)
+	if _, err := b.Buffer(3); !errors.Is(err, pipeline.ErrBodyTooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+	b = pipeline.Stream(io.NopCloser(strings.NewReader("content")), -1)
+	for range 2 { // once held, it can be read again
+		if data, err := b.Buffer(7); string(data) != "content" || err != nil {
+			t.Fatal(string(data), err)
+		}
+	}
+	if data, err := io.ReadAll(b.Reader()); string(data) != "content" || err != nil {
+		t.Fatal(string(data), err)
+	}
+	b = pipeline.Stream(io.NopCloser(strings.NewReader("content")), 7)
+	if b.Reader() == nil || !b.Empty() {
+		t.Error("a stream is handed over once")
+	}
+}
+
+func TestErrorBody_Spacing(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(`{ "statusCode": 429, "message": "a \"b\"" }`, string(pipeline.ErrorBody(429, `a "b"`))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestValue(t *testing.T) {
+	t.Parallel()
+	of := func(v any) pipeline.Value {
+		return pipeline.Evaluated(func(*pipeline.Exchange) (any, error) { return v, nil })
+	}
+	for _, c := range []struct {
+		v    pipeline.Value
+		want string
+	}{{pipeline.Literal("x"), "x"}, {of(true), "True"}, {of(false), "False"}, {of(7), "7"}, {of("s"), "s"}} {
+		if got, ok, err := c.v.String(nil); got != c.want || !ok || err != nil {
+			t.Errorf("got %q, %v, %v; want %q", got, ok, err, c.want)
+		}
+	}
+	if _, ok, err := of(nil).String(nil); ok || err != nil {
+		t.Error("null is a text")
+	}
+}
+
+// run compiles documents, narrow to broad, whose statements are <do>: fail, end, or a word that is noted.
+func run(t *testing.T, docs ...string) (trace string, x *pipeline.Exchange) {
+	t.Helper()
+	var chain pipeline.Chain
+	for i, xml := range docs {
+		d, findings := policy.Parse(xml, policy.RawXML)
+		if err := findings.Err(); err != nil {
+			t.Fatal(err)
+		}
+		b := &pipeline.Build{ID: "/p", Scope: []policy.Scope{policy.API, policy.Global}[i], Builders: map[string]pipeline.Builder{
+			"do": func(_ *pipeline.Build, s *policy.Statement) (pipeline.Step, error) {
+				what := s.Attr("it")
+				return func(_ context.Context, x *pipeline.Exchange) (pipeline.Flow, error) {
+					trace += " " + what
+					switch what {
+					case "fail":
+						return pipeline.Next, errors.New("broken")
+					case "end":
+						return pipeline.End, x.SetResponse(pipeline.NewResponse(299))
+					}
+					return pipeline.Next, nil
+				}, nil
+			},
+		}}
+		c, err := b.Document(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain = append(chain, c)
+	}
+	x = &pipeline.Exchange{Context: t.Context(), Request: &pipeline.Message{}}
+	pipeline.Run(x, chain)
+	return strings.TrimSpace(trace), x
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	const global = `<policies><inbound><do it="g1"/></inbound><backend><do it="g2"/></backend><outbound><do it="g3"/></outbound><on-error><do it="g4"/></on-error></policies>`
+	for name, c := range map[string]struct {
+		doc, want string
+		status    int
+	}{
+		"order":               {`<policies><inbound><do it="a"/><base/><do it="b"/></inbound><outbound><do it="c"/><base/><do it="d"/></outbound></policies>`, "a g1 b g2 c g3 d", 200},
+		"cut off":             {`<policies><inbound/><backend/></policies>`, "g3", 200},
+		"end":                 {`<policies><inbound><base/><do it="end"/><do it="no"/></inbound></policies>`, "g1 end", 299},
+		"end in a base":       {`<policies><backend><do it="end"/></backend></policies>`, "g1 end", 299},
+		"failure":             {`<policies><outbound><do it="fail"/><do it="no"/></outbound><on-error><do it="e"/><base/></on-error></policies>`, "g1 g2 fail e g4", 500},
+		"failure in on-error": {`<policies><inbound><do it="fail"/></inbound><on-error><do it="fail"/><base/></on-error></policies>`, "fail fail", 500},
+		"end in on-error":     {`<policies><inbound><do it="fail"/></inbound><on-error><do it="end"/></on-error></policies>`, "fail end", 299},
+	} {
+		trace, x := run(t, c.doc, global)
+		if diff := cmp.Diff(c.want, trace); diff != "" || x.Response.Status != c.status {
+			t.Errorf("%s: status %d, want %d\n%s", name, x.Response.Status, c.status, diff)
+		}
+	}
+}
+
+func TestRun_LastError(t *testing.T) {
+	t.Parallel()
+	_, x := run(t, `<policies><inbound><do it="a"/><do id="mine" it="fail"/></inbound></policies>`)
+	f := x.LastError
+	got := []string{f.Source, f.Reason, f.Message, f.Scope, f.Section, f.Path, f.PolicyID}
+	want := []string{"do", "ExpressionValueEvaluationFailure", "broken", "api", "inbound", "do[2]", "mine"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzQuery(f *testing.F) {
+	f.Add("a=1&b=2", "a")
+	f.Fuzz(func(t *testing.T, query, name string) {
+		u := pipeline.URL{RawQuery: query}
+		u.SetQuery(name, "v")
+		if v, ok := pipeline.QueryValue(u.RawQuery, name); !ok || v != "v" {
+			t.Fatalf("%q: %q, %v", u.RawQuery, v, ok)
+		}
+		u.WithoutQuery(name)
+		if u.HasQuery(name) {
+			t.Fatalf("%q still has %q", u.RawQuery, name)
+		}
+	})
+}
