@@ -21,8 +21,10 @@ import (
 // inheritEnv names the descriptors that a control plane hands to the one that replaces it: "arm=5,publish=6,…".
 const inheritEnv = "PORTICO_INHERIT"
 
-// inherited maps names to descriptors that this process got from the one it replaced.
+// inherited maps names to descriptors that this process got from the one it replaced. It is called once: each
+// descriptor has one owner.
 func inherited() map[string]*os.File {
+	defer os.Unsetenv(inheritEnv)
 	files := map[string]*os.File{}
 	for pair := range strings.SplitSeq(os.Getenv(inheritEnv), ",") {
 		name, number, ok := strings.Cut(pair, "=")
@@ -43,8 +45,7 @@ type listeners struct {
 const picked = "listen.json"
 
 // listen opens the sockets, or takes them over from the process that this one replaces.
-func listen(layout config.Layout, cfg config.Up) (l listeners, err error) {
-	files := inherited()
+func listen(layout config.Layout, cfg config.Up, files map[string]*os.File) (l listeners, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())

@@ -35,8 +35,8 @@ func lockPath(l config.Layout) string   { return filepath.Join(l.Run(), "control
 func tenantPath(l config.Layout) string { return filepath.Join(l.Run(), "control.json") }
 
 // takeTenure locks the folder, or takes the lock over from the process that this one replaces.
-func takeTenure(layout config.Layout) (*tenure, error) {
-	if f := inherited()["lock"]; f != nil {
+func takeTenure(layout config.Layout, f *os.File) (*tenure, error) {
+	if f != nil {
 		return &tenure{layout, f}, nil
 	}
 	f, err := os.OpenFile(lockPath(layout), os.O_CREATE|os.O_RDWR, 0o600)

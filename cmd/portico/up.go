@@ -65,12 +65,13 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tenure, err := takeTenure(layout)
+	files := inherited()
+	tenure, err := takeTenure(layout, files["lock"])
 	if err != nil {
 		return err
 	}
 	defer tenure.end()
-	c, err := open(ctx, cfg, layout, logger(cfg.LogLevel))
+	c, err := open(ctx, cfg, layout, files, logger(cfg.LogLevel))
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ type controlPlane struct {
 }
 
 // open builds the parts. The agent starts meanwhile: a process takes longer than all the rest.
-func open(ctx context.Context, cfg config.Up, layout config.Layout, log *slog.Logger) (*controlPlane, error) {
+func open(ctx context.Context, cfg config.Up, layout config.Layout, files map[string]*os.File, log *slog.Logger) (*controlPlane, error) {
 	key, err := secret.LoadOrCreateKey(layout.Keys())
 	if err != nil {
 		return nil, err
@@ -157,7 +158,7 @@ func open(ctx context.Context, cfg config.Up, layout config.Layout, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	if err := c.openState(ctx, sealer); err != nil {
+	if err := c.openState(ctx, sealer, files); err != nil {
 		return nil, err
 	}
 	a := <-agents
@@ -170,11 +171,11 @@ func open(ctx context.Context, cfg config.Up, layout config.Layout, log *slog.Lo
 	return c, nil
 }
 
-func (c *controlPlane) openState(ctx context.Context, sealer *secret.Sealer) (err error) {
+func (c *controlPlane) openState(ctx context.Context, sealer *secret.Sealer, files map[string]*os.File) (err error) {
 	if c.store, err = sqlite.Open(ctx, c.layout.DB(), sqlite.Options{}); err != nil {
 		return err
 	}
-	if c.listeners, err = listen(c.layout, c.cfg); err != nil {
+	if c.listeners, err = listen(c.layout, c.cfg, files); err != nil {
 		return errors.Join(err, c.store.Close())
 	}
 	hosts := []string{hostOf(c.cfg.ARM), hostOf(c.cfg.ARMTLS)}

@@ -38,6 +38,9 @@ const (
 	recent = "2022-08-01"
 	latest = "2024-05-01"
 
+	subscriptions = "2022-12-01" // api-version of Azure subscriptions
+	groups        = "2022-09-01" // of resource groups
+
 	coexistence = 5 * time.Second
 )
 
@@ -133,14 +136,14 @@ func (d *demo) start(ctx context.Context) error {
 		if err != nil {
 			return false
 		}
-		_, err = d.client.Do(ctx, http.MethodGet, d.client.Subscription(), recent, nil)
+		_, err = d.client.Do(ctx, http.MethodGet, d.client.Subscription(), subscriptions, nil)
 		return err == nil
 	}); err != nil {
 		text, _ := os.ReadFile(filepath.Join(d.dir, "up.log"))
 		return fmt.Errorf("portico up did not get ready: %w\n%s", err, text)
 	}
 	d.group = d.client.Subscription() + "/resourceGroups/demo"
-	_, err = d.client.Do(ctx, http.MethodPut, d.group, recent, object{"location": "westeurope"})
+	_, err = d.client.Do(ctx, http.MethodPut, d.group, groups, object{"location": "westeurope"})
 	d.rows = append(d.rows, row{step: "portico up", took: time.Since(begin)})
 	return err
 }
@@ -444,7 +447,7 @@ func (d *demo) restart(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	_, err = d.client.Do(ctx, http.MethodGet, d.client.Subscription(), recent, nil)
+	_, err = d.client.Do(ctx, http.MethodGet, d.client.Subscription(), subscriptions, nil)
 	return err
 }
 

@@ -231,7 +231,7 @@ func (h *host) run(method, path, apiVersion string, body any) *armclient.Respons
 // create makes a service and returns it as it is when its operation has ended.
 func (h *host) create(name, tier string, units int, apiVersion string, more ...object) view {
 	h.t.Helper()
-	h.do(http.MethodPut, h.group(), recent, object{"location": "westeurope"})
+	h.do(http.MethodPut, h.group(), "2022-09-01", object{"location": "westeurope"})
 	body := object{
 		"location": "West Europe", "sku": object{"name": tier, "capacity": units},
 		"properties": object{"publisherName": "E2E", "publisherEmail": "e2e@example.com"},
