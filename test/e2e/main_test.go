@@ -288,3 +288,63 @@ func asJSON(t testing.TB, v any) string {
 	}
 	return string(data)
 }
+
+// A machine is what Portico.Hosting/units says of one.
+type machine struct {
+	ID           string `json:"id"`
+	Zone         string `json:"zone"`
+	UpdateDomain int    `json:"updateDomain"`
+	Mode         string `json:"mode"`
+	Phase        string `json:"phase"`
+	PID          int    `json:"pid"`
+	Seq          int64  `json:"seq"`
+}
+
+// units is what Portico.Hosting/units says of a service.
+type units struct {
+	Locations []struct {
+		PlatformVersion string `json:"platformVersion"`
+		Sets            []struct {
+			ID       string    `json:"id"`
+			Machines []machine `json:"machines"`
+		} `json:"sets"`
+		VIPs []struct {
+			ID      string `json:"id"`
+			Address string `json:"address"`
+		} `json:"vips"`
+		Coexistence *struct{} `json:"coexistence"`
+	} `json:"locations"`
+}
+
+func (h *host) units(name string) units {
+	h.t.Helper()
+	var u units
+	if err := h.do(http.MethodGet, h.service(name)+"/providers/Portico.Hosting/units", latest, nil).Decode(&u); err != nil {
+		h.t.Fatal(err)
+	}
+	return u
+}
+
+func (h *host) machines(name string) []machine {
+	h.t.Helper()
+	var all []machine
+	for _, l := range h.units(name).Locations {
+		for _, s := range l.Sets {
+			all = append(all, s.Machines...)
+		}
+	}
+	return all
+}
+
+// settled waits until nothing is kept from before a migration.
+func (h *host) settled(name string) {
+	h.t.Helper()
+	eventually(h.t, time.Minute, "the end of the coexistence of "+name, func() bool {
+		for _, l := range h.units(name).Locations {
+			if l.Coexistence != nil || len(l.Sets) != 1 || len(l.VIPs) != 1 {
+				return false
+			}
+		}
+		return true
+	})
+}

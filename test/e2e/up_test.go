@@ -272,16 +272,27 @@ func TestToken_IsAccepted(t *testing.T) {
 
 // A machineStatus is the answer of every machine's status endpoint.
 type machineStatus struct {
-	Machine  string `json:"machine"`
-	Version  string `json:"version"`
-	Platform string `json:"platform"`
-	Seq      int64  `json:"seq"`
+	Machine        string `json:"machine"`
+	Gateway        string `json:"gateway"`
+	Platform       string `json:"platform"`
+	Seq            int64  `json:"seq"`
+	ActiveServices *int   `json:"activeServices"`
 }
 
 // status asks the machine behind an address how it is.
 func status(t testing.TB, addr string) machineStatus {
 	t.Helper()
-	res, err := http.Get("http://" + addr + "/status-0123456789abcdef")
+	return statusOf(t, addr, addr)
+}
+
+func statusOf(t testing.TB, addr, host string) machineStatus {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+addr+"/status-0123456789abcdef", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host, req.Close = host, true
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,10 @@ import (
 // goroutine, the only one that reads, looks whether anything has come and otherwise ends the connection.
 type wire struct {
 	net.Conn
-	srv    *Server
-	from   *source
-	raw    syscall.RawConn // nil when the connection is no socket
-	prefix []byte          // bytes that were read before the connection was handed over
-	phase  phase           // changes only while nobody reads
+	srv   *Server
+	from  *source
+	raw   syscall.RawConn // nil when the connection is no socket
+	phase phase           // changes only while nobody reads
 
 	received uint64       // bytes so far; of the reading goroutine
 	lastRead atomic.Int64 // unix nano of the last read (HTTP/2 only)
@@ -88,12 +87,6 @@ func (w *wire) SetDeadline(t time.Time) error {
 }
 
 func (w *wire) Read(p []byte) (int, error) {
-	if len(w.prefix) > 0 {
-		n := copy(p, w.prefix)
-		w.prefix = w.prefix[n:]
-		w.received += uint64(n)
-		return n, nil
-	}
 	for {
 		n, err := w.Conn.Read(p)
 		w.received += uint64(n) //nolint:gosec // never negative

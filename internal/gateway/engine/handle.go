@@ -127,7 +127,12 @@ func (s *Server) status(w http.ResponseWriter, conn *wire) {
 		Gateway  string `json:"gateway"`
 		Platform string `json:"platform"`
 		Seq      int64  `json:"seq"`
-	}{s.opt.Machine, s.opt.Gateway, s.opt.Platform, 0}
+		Active   *int   `json:"activeServices,omitempty"` // of an mtv1 worker
+	}{Machine: s.opt.Machine, Gateway: s.opt.Gateway, Platform: s.opt.Platform}
+	if s.tenants != nil {
+		n := s.tenants.count()
+		st.Active = &n
+	}
 	switch cur := s.current.Load(); {
 	case s.opt.Seq != nil:
 		st.Seq = s.opt.Seq()

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// A source is where connections come from: a listener, or an intake of connections that another process accepted.
+// A source is a listener from which connections come.
 type source struct {
-	listener net.Listener // nil for an intake
-	closing  atomic.Bool  // its connections end with their next answer
+	listener net.Listener
+	closing  atomic.Bool // its connections end with their next answer
 }
 
 func (s *source) close() error {
-	if s.closing.Swap(true) || s.listener == nil {
+	if s.closing.Swap(true) {
 		return nil
 	}
 	return s.listener.Close()
@@ -43,25 +43,6 @@ func (s *Server) StopListener(l net.Listener) error {
 	return src.close()
 }
 
-// An Intake takes connections that another process accepted.
-type Intake struct {
-	srv *Server
-	src *source
-}
-
-// Intake opens an intake. Close it as a listener is closed.
-func (s *Server) Intake() *Intake { return &Intake{srv: s, src: &source{}} }
-
-// Take serves a connection of which another process has read a few bytes already. With secure they are the beginning
-// of a TLS greeting.
-func (i *Intake) Take(c net.Conn, read []byte, secure bool) {
-	i.srv.slots <- struct{}{}
-	i.srv.begin(c, i.src, read, secure)
-}
-
-// Close makes the intake's connections end with their next answer.
-func (i *Intake) Close() { i.src.closing.Store(true) }
-
 func (s *Server) accept(l net.Listener, secure bool) error {
 	src := &source{listener: l}
 	if !s.addSource(l, src) {
@@ -73,7 +54,7 @@ func (s *Server) accept(l net.Listener, secure bool) error {
 		c, err := l.Accept()
 		if err == nil {
 			wait = 0
-			s.begin(c, src, nil, secure)
+			s.begin(c, src, secure)
 			continue
 		}
 		<-s.slots
@@ -90,8 +71,8 @@ func (s *Server) accept(l net.Listener, secure bool) error {
 }
 
 // begin registers a connection and hands it to net/http, after the TLS greeting where there is one.
-func (s *Server) begin(c net.Conn, src *source, read []byte, secure bool) {
-	w := &wire{Conn: c, srv: s, from: src, prefix: read}
+func (s *Server) begin(c net.Conn, src *source, secure bool) {
+	w := &wire{Conn: c, srv: s, from: src}
 	if sc, ok := c.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			w.raw = raw

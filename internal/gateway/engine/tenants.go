@@ -134,6 +134,13 @@ func (t *tenants) entry(id string) *tenant {
 	return e
 }
 
+// count is how many services are active or on their way there.
+func (t *tenants) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.all)
+}
+
 // evict makes room by dropping the active service unused for longest. Called with mu held.
 func (t *tenants) evict() {
 	var oldest *tenant
