@@ -36,7 +36,7 @@ type Options struct {
 	// Apply compiles a snapshot and serves from it. It lists what could not be compiled.
 	Apply func(service.Bundle) ([]snapshot.Refusal, error)
 	Drop  func(serviceID string) // forgets a service of an mtv1 worker; may be nil
-	// Served is told of every change of what is served; may be nil.
+	// Served is told whenever a full snapshot, or a later Seq, is served; may be nil.
 	Served func(Status)
 	Log    *slog.Logger
 	// Backoff bounds the pause after a failed poll; default 2 s.
@@ -150,9 +150,6 @@ func (f *Feed) refusals() []snapshot.Refusal {
 // goes on with what it has.
 func (f *Feed) Run(ctx context.Context) error {
 	f.restore(ctx)
-	if st := f.Status(); st.Services > 0 && f.opt.Served != nil {
-		f.opt.Served(st)
-	}
 	for pause, first := time.Duration(0), true; ctx.Err() == nil; {
 		resp, err := f.poll(ctx, first)
 		news := false
@@ -161,9 +158,6 @@ func (f *Feed) Run(ctx context.Context) error {
 			news, err = f.take(ctx, resp)
 		}
 		f.note(err)
-		if news && f.opt.Served != nil {
-			f.opt.Served(f.Status())
-		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			pause = min(max(2*pause, firstPause), f.opt.Backoff)
@@ -200,11 +194,15 @@ func (f *Feed) note(err error) {
 	f.err = err
 }
 
-func (f *Feed) markReady() {
+// serving notes that everything up to Seq is served.
+func (f *Feed) serving() {
 	select {
 	case <-f.ready:
 	default:
 		close(f.ready)
+	}
+	if f.opt.Served != nil {
+		f.opt.Served(f.Status())
 	}
 }
 
@@ -214,6 +212,7 @@ func (f *Feed) restore(ctx context.Context) {
 	if err != nil {
 		f.log.WarnContext(ctx, "read snapshot cache", slog.Any("error", err))
 	}
+	served := 0
 	for _, s := range saved {
 		if f.opt.Service != "" && !strings.EqualFold(s.Manifest.Service, f.opt.Service) {
 			continue
@@ -225,7 +224,10 @@ func (f *Feed) restore(ctx context.Context) {
 		f.mu.Lock()
 		f.seq = max(f.seq, s.Manifest.Seq)
 		f.mu.Unlock()
-		f.markReady()
+		served++
+	}
+	if served > 0 {
+		f.serving()
 	}
 }
 
@@ -250,8 +252,8 @@ func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool
 	}
 	complete := err == nil && resp.Seq > 0 && (f.opt.Service == "" || f.services[key(f.opt.Service)] != nil)
 	f.mu.Unlock()
-	if complete {
-		f.markReady()
+	if complete && news {
+		f.serving()
 	}
 	if len(resp.Manifests)+len(resp.Gone) > 0 {
 		f.tidy(ctx)
