@@ -83,6 +83,7 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "portico ready in %d ms\n", time.Since(begin).Milliseconds())
 	greet(out, cfg, c.endpoints)
+	c.log.InfoContext(ctx, "control plane ready", slog.String("arm", c.endpoints.ARM), slog.String("data", layout.Dir), slog.String("version", buildVersion()))
 
 	restart := false
 	select {

@@ -54,7 +54,9 @@ func get(t load.Target, path string) int {
 		return 0
 	}
 	req.Close, req.Host = true, t.Host
-	req.Header.Set("Ocp-Apim-Subscription-Key", t.Key)
+	if t.Key != "" {
+		req.Header.Set("Ocp-Apim-Subscription-Key", t.Key)
+	}
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return 0
