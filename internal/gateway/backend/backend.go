@@ -74,11 +74,10 @@ func (p *Pool) roundTrip(ctx context.Context, x *pipeline.Exchange, address pipe
 			return nil, err
 		}
 	}
-	early := &informational{send: x.Early}
-	defer early.stop()
-	req := request(early.watch(ctx), x, address)
+	req := request(ctx, x, address)
 	for hop := 0; ; hop++ {
-		res, err := p.transport(settingOf(x.Target, opt, req.URL.Hostname()), x.Target.Proxy).RoundTrip(req)
+		tr := p.transport(settingOf(x.Target, opt, req.URL.Hostname()), x.Target.Proxy)
+		res, err := roundTrip(tr, req, x.Early)
 		if err != nil || !opt.FollowRedirects || hop == maxRedirects {
 			return res, err
 		}

@@ -3,6 +3,7 @@ package backend_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -229,44 +229,56 @@ func TestForward_Proxy(t *testing.T) {
 }
 
 // TestForward_StaleConnection: a POST that meets a connection which the backend has closed meanwhile goes over
-// another one.
+// another one, with and without TLS.
 func TestForward_StaleConnection(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	var served atomic.Int64
-	go func() {
-		for {
-			c, err := l.Accept()
+	donor := httptest.NewTLSServer(nil) // of a certificate
+	t.Cleanup(donor.Close)
+	for scheme, version := range map[string]uint16{"http": 0, "https": tls.VersionTLS13, "https 1.2": tls.VersionTLS12} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
-				return
+				t.Fatal(err)
 			}
-			go func() { // answers once and closes without saying so
-				defer c.Close()
-				req, err := http.ReadRequest(bufio.NewReader(c))
-				if err != nil {
-					return
+			t.Cleanup(func() { _ = l.Close() })
+			served := l
+			if version != 0 {
+				served = tls.NewListener(l, &tls.Config{Certificates: donor.TLS.Certificates, MinVersion: version, MaxVersion: version})
+			}
+			closed := make(chan struct{}, 1)
+			go func() {
+				for {
+					c, err := served.Accept()
+					if err != nil {
+						return
+					}
+					answerOnce(c)
+					closed <- struct{}{}
 				}
-				_, _ = io.Copy(io.Discard, req.Body)
-				served.Add(1)
-				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			}()
-		}
-	}()
-	p := backend.NewPool(backend.PoolOptions{})
-	t.Cleanup(p.Close)
-	to := target(t, "http://"+l.Addr().String())
-	for range 50 {
-		got := forward(t, p, exchange(t, t.Context(), to, "POST", "data"), backend.Options{})
-		if got != "200 ok" {
-			t.Fatal(got)
-		}
-		time.Sleep(time.Millisecond) // the time in which the end of the connection arrives
+			p := backend.NewPool(backend.PoolOptions{})
+			t.Cleanup(p.Close)
+			to := target(t, strings.Fields(scheme)[0]+"://"+l.Addr().String())
+			to.SkipChain, to.SkipName = true, true
+			for i := range 50 {
+				body := strings.Repeat("x", i%3*5000)
+				if got := forward(t, p, exchange(t, t.Context(), to, "POST", body), backend.Options{}); got != fmt.Sprintf("200 %5d", len(body)) {
+					t.Fatal(got)
+				}
+				<-closed
+			}
+		})
 	}
-	if served.Load() != 50 {
-		t.Fatalf("served %d, want 50", served.Load())
+}
+
+// answerOnce answers one request with the length of its body and closes without having said so.
+func answerOnce(c net.Conn) {
+	defer c.Close()
+	req, err := http.ReadRequest(bufio.NewReader(c))
+	if err != nil {
+		return
 	}
+	n, _ := io.Copy(io.Discard, req.Body)
+	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%5d", n)
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
@@ -224,33 +222,4 @@ func Header(h http.Header) pipeline.Header {
 		}
 	}
 	return pipeline.NewHeader(fields...)
-}
-
-// informational passes 1xx answers on until the final one is there.
-type informational struct {
-	send func(int, pipeline.Header)
-	mu   sync.Mutex // guards over and orders calls of send
-	over bool
-}
-
-func (i *informational) watch(ctx context.Context) context.Context {
-	if i.send == nil {
-		return ctx
-	}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-			i.mu.Lock()
-			defer i.mu.Unlock()
-			if !i.over && code != http.StatusContinue && code != http.StatusSwitchingProtocols {
-				i.send(code, Header(http.Header(h)))
-			}
-			return nil
-		},
-	})
-}
-
-func (i *informational) stop() {
-	i.mu.Lock()
-	i.over = true
-	i.mu.Unlock()
 }

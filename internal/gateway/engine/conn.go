@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/portico-dev/portico/internal/gateway/socket"
 )
 
 // A wire is a client's connection as the kernel has it: below TLS, where there is TLS. It can end an idle connection
@@ -128,7 +130,12 @@ const (
 	http2
 )
 
-func (w *wire) pending() bool { return w.raw != nil && pending(w.raw) }
+// pending reports that bytes, or the end of the stream, wait in the receive buffer.
+func (w *wire) pending() bool {
+	var b [1]byte
+	_, waiting := socket.Peek(w.raw, b[:])
+	return waiting
+}
 
 // Close ends the connection. Where the client may still be sending, the sending side is closed first and what comes
 // is read for a moment, since closing a socket with unread bytes resets it and may destroy an answer on its way.

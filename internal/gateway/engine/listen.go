@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/portico-dev/portico/internal/gateway/socket"
 )
 
 // A source is a listener from which connections come.
@@ -72,12 +74,7 @@ func (s *Server) accept(l net.Listener, secure bool) error {
 
 // begin registers a connection and hands it to net/http, after the TLS greeting where there is one.
 func (s *Server) begin(c net.Conn, src *source, secure bool) {
-	w := &wire{Conn: c, srv: s, from: src}
-	if sc, ok := c.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			w.raw = raw
-		}
-	}
+	w := &wire{Conn: c, srv: s, from: src, raw: socket.Raw(c)}
 	w.setIdle(true)
 	if !s.add(w) {
 		_ = w.release()

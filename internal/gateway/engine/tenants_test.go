@@ -161,7 +161,7 @@ func TestWorker_UnloadsIdleServicesAndTakesChanges(t *testing.T) {
 	if got := get(t, addr, "b.apim.localhost"); got != "404" {
 		t.Fatal("the change has no effect: " + got)
 	}
-	if got := exchange(t, addr, "GET /status-0123456789abcdef HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasSuffix(got, `"seq":7}`) {
+	if got := exchange(t, addr, "GET /status-0123456789abcdef HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, `"seq":7,"activeServices":1}`) {
 		t.Fatal(got)
 	}
 }
