@@ -16,7 +16,7 @@ func TestPages_AreFreshAndProven(t *testing.T) {
 
 func TestRender_RowWithoutTestIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := render(map[string]string{})
+	_, err := render("", map[string][]string{})
 	if err == nil || !strings.Contains(err.Error(), `--data: its test "TestUp_FirstRunMakesTheFolder" does not exist`) {
 		t.Errorf("got %v", err)
 	}

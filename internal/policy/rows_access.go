@@ -124,7 +124,7 @@ func rateLimit() Row {
 			Children: []Child{many(0, api), many(0, operation)},
 		},
 		Sections: []Section{Inbound}, Scopes: []Scope{Workspace, Product, API, Operation},
-		Once: true, Built: true, Proof: "TestRateLimit",
+		Once: true, Built: true, Proof: "TestStatements/rate-limit",
 	}
 }
 

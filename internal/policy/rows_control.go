@@ -57,7 +57,7 @@ func controlRows() []Row {
 					statement("set-status", 0, 1), statement("set-header", 0, 0), statement("set-body", 0, 1),
 				},
 			},
-			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestReturnResponse",
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/return-response",
 		},
 	}
 }

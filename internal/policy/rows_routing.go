@@ -18,7 +18,7 @@ func routingRows() []Row {
 				},
 				Groups: []Group{{Attrs: []string{"timeout", "timeout-ms"}, Max: 1}},
 			},
-			Sections: []Section{Backend}, Scopes: anyScope, Built: true, Proof: "TestForwardRequest",
+			Sections: []Section{Backend}, Scopes: anyScope, Built: true, Proof: "TestStatements/forward-request",
 		},
 		{
 			Element: Element{
@@ -38,7 +38,7 @@ func routingRows() []Row {
 				Groups: []Group{{Attrs: []string{"base-url", "backend-id"}, Min: 1, Max: 1}},
 				rule:   knownBackend,
 			},
-			Sections: []Section{Inbound, Backend}, Scopes: anyScope, Built: true, Proof: "TestSetBackendService",
+			Sections: []Section{Inbound, Backend}, Scopes: anyScope, Built: true, Proof: "TestStatements/set-backend-service",
 		},
 		{
 			Element: Element{

@@ -12,7 +12,7 @@ func transformationRows() []Row {
 				},
 				Children: []Child{many(0, leaf("value", &Text{Type: String, Expression: true}))},
 			},
-			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestSetHeader",
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/set-header",
 		},
 		{
 			Element: Element{
@@ -24,7 +24,7 @@ func transformationRows() []Row {
 				Children: []Child{many(0, leaf("value", &Text{Type: String, Expression: true}))},
 				rule:     valueUnlessDeleted,
 			},
-			Sections: []Section{Inbound, Backend}, Scopes: anyScope, Built: true, Proof: "TestSetQueryParameter",
+			Sections: []Section{Inbound, Backend}, Scopes: anyScope, Built: true, Proof: "TestStatements/set-query-parameter",
 		},
 		{
 			Element: Element{
@@ -37,11 +37,11 @@ func transformationRows() []Row {
 				},
 				Text: &Text{Type: Any, Expression: true},
 			},
-			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestSetBody",
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/set-body",
 		},
 		{
 			Element:  Element{Name: "set-method", Text: text},
-			Sections: []Section{Inbound, Backend, OnError}, Scopes: anyScope, Built: true, Proof: "TestSetMethod",
+			Sections: []Section{Inbound, Backend, OnError}, Scopes: anyScope, Built: true, Proof: "TestStatements/set-method",
 		},
 		{
 			Element: Element{
@@ -51,7 +51,7 @@ func transformationRows() []Row {
 					{Name: "reason", Type: String, Expression: true},
 				},
 			},
-			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestSetStatus",
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/set-status",
 		},
 		{
 			Element: Element{
@@ -61,7 +61,7 @@ func transformationRows() []Row {
 					{Name: "value", Type: Any, Required: true, Expression: true},
 				},
 			},
-			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestSetVariable",
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/set-variable",
 		},
 		{
 			Element: Element{
@@ -73,7 +73,7 @@ func transformationRows() []Row {
 				},
 				rule: knownPlaceholders,
 			},
-			Sections: []Section{Inbound}, Scopes: anyScope, Built: true, Proof: "TestRewriteURI",
+			Sections: []Section{Inbound}, Scopes: anyScope, Built: true, Proof: "TestStatements/rewrite-uri",
 		},
 	}
 	return append(rows, conversionRows()...)

@@ -109,6 +109,7 @@ type Row struct {
 	Path      string // "service/apis", in canonical spelling
 	Shape     Shape
 	Entity    string // for "API not found."
+	Proof     string // name of the test that proves it
 	Versions  []arm.Version
 	Verbs     Verb
 	// NameParam is what messages call the name: "apiId".

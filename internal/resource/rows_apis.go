@@ -15,7 +15,7 @@ func apis() *Row {
 	formats := newer(newer(newer(newer(slices.Clone(oldFormats), "", "openapi", "openapi+json", "openapi-link", "openapi+json-link"), v2021apr, "graphql-link"), v2023mar, "odata", "odata-link"), v2023may, "grpc", "grpc-link")
 	senders := words("authorizationHeader", "query")
 	return &Row{
-		Namespace: APIM, Path: "service/apis", Shape: Entity, Entity: "API", Versions: apimVersions,
+		Namespace: APIM, Path: "service/apis", Shape: Entity, Entity: "API", Proof: "TestGolden/apis", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "apiId", PatchSilentUntil: v2020pre, NameMax: 256, NameLike: plainName,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.description", Kind: String},
@@ -266,7 +266,7 @@ func representations(path string) []Field {
 
 func operations() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/apis/operations", Shape: Entity, Entity: "Operation", Versions: apimVersions,
+		Namespace: APIM, Path: "service/apis/operations", Shape: Entity, Entity: "Operation", Proof: "TestGolden/operations", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "operationId", PatchSilentUntil: v2020pre, NameMax: 80,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 300},

@@ -24,7 +24,7 @@ type GroupStatus struct {
 
 func resourceGroups() *Row {
 	return &Row{
-		Namespace: Resources, Path: "resourceGroups", Shape: Group, Entity: "Resource group", Versions: groupVersions,
+		Namespace: Resources, Path: "resourceGroups", Shape: Group, Entity: "Resource group", Proof: "TestGolden/resourcegroups", Versions: groupVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "resourceGroupName", NameMax: 90, NameLike: groupName, NoIfMatch: true,
 		Fields: []Field{
 			{Path: "location", Kind: String},
@@ -72,7 +72,7 @@ type AddressStatus struct {
 
 func publicIPAddresses() *Row {
 	return &Row{
-		Namespace: Network, Path: "publicIPAddresses", Shape: Tracked, Entity: "Public IP address", Versions: networkVersions,
+		Namespace: Network, Path: "publicIPAddresses", Shape: Tracked, Entity: "Public IP address", Proof: "TestGolden/publicipaddresses", Versions: networkVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "publicIpAddressName", NameMax: 80, NameLike: networkName, NoIfMatch: true,
 		Fields: []Field{
 			{Path: "location", Kind: String},

@@ -10,7 +10,7 @@ import (
 func policies(parent string, first arm.Version) *Row {
 	formats := words("xml", "rawxml", "xml-link", "rawxml-link")
 	return &Row{
-		Namespace: APIM, Path: parent + "/policies", Shape: Singleton, Entity: "Policy", Versions: since(apimVersions, first),
+		Namespace: APIM, Path: parent + "/policies", Shape: Singleton, Entity: "Policy", Proof: "TestGolden/policies", Versions: since(apimVersions, first),
 		Verbs: Get | Head | Put | Delete | List, NameParam: "policyId", NameIs: []string{"policy"},
 		Fields: []Field{
 			{Path: "properties.policyContent", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.value"},

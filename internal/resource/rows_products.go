@@ -10,7 +10,7 @@ import (
 
 func products() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/products", Shape: Entity, Entity: "Product", Versions: apimVersions,
+		Namespace: APIM, Path: "service/products", Shape: Entity, Entity: "Product", Proof: "TestGolden/products", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "productId", PatchSilentUntil: v2020pre, NameMax: 256,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 300},
@@ -78,7 +78,7 @@ func deleteProduct(r *Removal) *arm.Error {
 
 func productAPIs() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/products/apis", Shape: Association, Entity: "API", Versions: apimVersions,
+		Namespace: APIM, Path: "service/products/apis", Shape: Association, Entity: "API", Proof: "TestGolden/products", Versions: apimVersions,
 		Verbs: Head | Put | Delete | List, NameParam: "apiId", NameMax: 256, NameLike: plainName,
 		Link: "service/apis", NoIfMatch: true,
 	}
@@ -87,7 +87,7 @@ func productAPIs() *Row {
 func subscriptions() *Row {
 	states := words("suspended", "active", "expired", "submitted", "rejected", "cancelled")
 	return &Row{
-		Namespace: APIM, Path: "service/subscriptions", Shape: Entity, Entity: "Subscription", Versions: apimVersions,
+		Namespace: APIM, Path: "service/subscriptions", Shape: Entity, Entity: "Subscription", Proof: "TestGolden/subscriptions", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "sid", PatchSilentUntil: v2020pre, NameMax: 256, NameLike: plainName,
 		Fields: []Field{
 			{Path: "properties.userId", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.ownerId"},

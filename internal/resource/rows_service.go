@@ -18,7 +18,7 @@ func service() *Row {
 	onOff := words("Enabled", "Disabled")
 	platforms := []Value{{Name: "undetermined"}, {Name: "stv1"}, {Name: "stv2"}, {Name: "mtv1"}, {Name: "stv2.1", From: v2022sep, Older: "stv2"}}
 	return &Row{
-		Namespace: APIM, Path: "service", Shape: Tracked, Entity: "Service", Versions: apimVersions,
+		Namespace: APIM, Path: "service", Shape: Tracked, Entity: "Service", Proof: "TestGolden/service", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "serviceName", NameMax: 50, NameLike: serviceName, NoIfMatch: true,
 		Fields: slices.Concat([]Field{
 			{Path: "location", Kind: String},
@@ -259,7 +259,7 @@ func DeletedServiceID(subscription, location, name string) string {
 
 func deletedServices() *Row {
 	return &Row{
-		Namespace: APIM, Path: "locations/deletedservices", WireType: APIM + "/deletedservices", Shape: Proxy, Entity: "Deleted service",
+		Namespace: APIM, Path: "locations/deletedservices", WireType: APIM + "/deletedservices", Shape: Proxy, Entity: "Deleted service", Proof: "TestGolden/service",
 		Versions: since(apimVersions, v2020pre), Verbs: Get | Delete | List, NameParam: "serviceName", NameMax: 50, NameLike: serviceName, NoIfMatch: true,
 		Fields: []Field{
 			{Path: "location", Kind: String},

@@ -14,7 +14,7 @@ var namedValueName = regexp.MustCompile(`^[A-Za-z0-9-._]+$`)
 
 func namedValues() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/namedValues", Shape: Entity, Entity: "NamedValue", Versions: since(apimVersions, v2019dec),
+		Namespace: APIM, Path: "service/namedValues", Shape: Entity, Entity: "NamedValue", Proof: "TestGolden/namedvalues", Versions: since(apimVersions, v2019dec),
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "namedValueId", NameMax: 256, NameLike: plainName,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 256, Pattern: namedValueName},
@@ -98,7 +98,7 @@ func policyDocuments(t store.Reader, service string) []store.Document {
 
 func backends() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/backends", Shape: Entity, Entity: "Backend", Versions: apimVersions,
+		Namespace: APIM, Path: "service/backends", Shape: Entity, Entity: "Backend", Proof: "TestGolden/backends", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "backendId", PatchSilentUntil: v2020pre, NameMax: 80,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.title", Kind: String, MinLen: 1, MaxLen: 300},
