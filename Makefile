@@ -56,6 +56,7 @@ bench: $(BIN) ## measure start, memory, publish and the hot paths; prints tables
 .PHONY: gen
 gen: ## refresh the generated pages in docs/reference
 	@$(GO) run ./internal/docgen -out docs/reference
+	@$(GO) test ./cmd/portico -run TestCommandsPage -update >/dev/null
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 30s) each
