@@ -123,7 +123,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer unlock()
 	// What an agent left that was killed holds sockets that are needed now.
-	if err := stopLeftovers(ctx, opt.Layout, opt.DrainTimeout, opt.Log); err != nil {
+	if err := stopLeftovers(ctx, opt.Layout, opt.Log); err != nil {
 		return fmt.Errorf("start agent: stop what the last one left: %w", err)
 	}
 	a := newAgent(opt)

@@ -41,7 +41,7 @@ func StopAll(ctx context.Context, l config.Layout) error {
 			return err
 		}
 	}
-	if err := stopLeftovers(ctx, l, leftoverTime, slog.New(slog.DiscardHandler)); err != nil {
+	if err := stopLeftovers(ctx, l, slog.New(slog.DiscardHandler)); err != nil {
 		return fmt.Errorf("stop what the agent left: %w", err)
 	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -51,7 +51,7 @@ func StopAll(ctx context.Context, l config.Layout) error {
 }
 
 // stopLeftovers ends the processes that an agent listed which is gone: politely, then by force.
-func stopLeftovers(ctx context.Context, l config.Layout, patience time.Duration, log *slog.Logger) error {
+func stopLeftovers(ctx context.Context, l config.Layout, log *slog.Logger) error {
 	list, err := readProcesses(l.AgentState())
 	if err != nil {
 		return err
@@ -65,11 +65,12 @@ func stopLeftovers(ctx context.Context, l config.Layout, patience time.Duration,
 				return err
 			}
 		}
+		deadline := time.Now().Add(leftoverTime) // of all together
 		for _, p := range list.Processes {
 			if p.running() {
 				log.InfoContext(ctx, "stopping what an earlier agent left", slog.String("name", p.Name), slog.Int("pid", p.PID))
 			}
-			if err := waitGone(ctx, p, patience); err != nil {
+			if err := waitGone(ctx, p, time.Until(deadline)); err != nil {
 				return err
 			}
 		}

@@ -21,18 +21,13 @@ type server struct {
 	conns sync.WaitGroup
 }
 
-// accept takes connections while there are slots; with none, they wait in the kernel queue.
+// accept takes connections while there are slots; with none, all but one wait in the kernel queue. A slot is taken for
+// a connection that is there: a listener without clients keeps none from the other.
 func (s *server) accept(ctx context.Context, l net.Listener, serve func(context.Context, *net.TCPConn)) {
 	pause := time.Duration(0)
 	for {
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
 		c, err := l.Accept()
 		if err != nil {
-			<-s.slots
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
@@ -47,6 +42,12 @@ func (s *server) accept(ctx context.Context, l net.Listener, serve func(context.
 			continue
 		}
 		pause = 0
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			_ = c.Close()
+			return
+		}
 		s.conns.Go(func() {
 			defer func() { <-s.slots }()
 			defer c.Close() //nolint:errcheck // whoever got the connection has its own descriptor
