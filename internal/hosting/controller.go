@@ -83,8 +83,6 @@ type Controller struct {
 	fail  context.CancelCauseFunc // ends Run with a reason; set once by Run
 	slots chan struct{}           // held during a turn
 
-	reserving sync.Mutex // held from reading which addresses are taken until a new one is committed
-
 	mu      sync.Mutex // guards below
 	workers map[string]*worker
 	owners  map[string]string // set, machine or VIP ID to the key of the record that lists it

@@ -400,3 +400,29 @@ func TestManyServices_HaveDistinctAddresses(t *testing.T) {
 		t.Errorf("%d addresses for %d services", len(seen), n)
 	}
 }
+
+// TestCrash_AfterEveryCall lets the controller die at each of the calls that a service's life takes: the call does not
+// happen, nor does anything after it, and a new controller carries on. No request fails, everything ends, nothing is left.
+func TestCrash_AfterEveryCall(t *testing.T) {
+	t.Parallel()
+	zoned := platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 3, Zones: []string{"1", "2", "3"}, Address: platform.NewIP}
+	for n := 1; ; n++ {
+		w := newWorld(t, hosting.Options{Coexistence: time.Millisecond, Retry: 100 * time.Millisecond})
+		crashed := w.crashAt(n)
+		before := w.create("shop", v1)
+		stop := w.load(before.VIPs[0].Address)
+		w.ended(w.ask("shop", "service.migrate", v2), lro.Succeeded)
+		if good, failed := stop(); len(failed) > 0 || good == 0 {
+			t.Fatalf("crash at call %d: %d requests failed of %d, the first: %v", n, len(failed), good+len(failed), failed[0])
+		}
+		w.ended(w.ask("shop", "service.update", zoned), lro.Succeeded)
+		w.settled("shop")
+		w.ended(w.ask("shop", "service.delete", gone), lro.Succeeded)
+		w.clean()
+		if !crashed() {
+			t.Logf("%d calls", n-1)
+			return
+		}
+		w.close()
+	}
+}

@@ -36,11 +36,17 @@ type world struct {
 	opt  hosting.Options
 	ctl  *hosting.Controller
 	stop func() error // stops the controller and returns what Run returned
+	// close ends everything; the test's cleanup calls it too.
+	close func()
 
 	mu     sync.Mutex
 	faults map[string]error // by method of the fabric
 	calls  map[string]int
+	crash  int                      // calls until the controller dies; 0 for never
+	dead   bool                     // it has died, and the next one is not there yet
 	hold   map[string]chan struct{} // services whose machines do not start before the channel is closed
+
+	revived chan struct{} // closed when another controller has taken the place of a dead one
 }
 
 func newWorld(t *testing.T, opt hosting.Options) *world {
@@ -57,7 +63,17 @@ func newWorld(t *testing.T, opt hosting.Options) *world {
 			w.mu.Lock()
 			w.calls[method]++
 			err := w.faults[method]
+			if w.crash > 0 {
+				if w.crash--; w.crash == 0 {
+					w.dead = true
+					go w.revive()
+				}
+			}
+			dead := w.dead
 			w.mu.Unlock()
+			if dead {
+				return errDead
+			}
 			if err != nil {
 				w.f.Changed() // for those who wait for the call
 			}
@@ -77,7 +93,7 @@ func newWorld(t *testing.T, opt hosting.Options) *world {
 			w.f.Changed()
 		}
 	})
-	t.Cleanup(func() {
+	w.close = sync.OnceFunc(func() {
 		if w.stop != nil {
 			_ = w.stop()
 		}
@@ -88,6 +104,7 @@ func newWorld(t *testing.T, opt hosting.Options) *world {
 			t.Errorf("close store: %v", err)
 		}
 	})
+	t.Cleanup(w.close)
 	w.start()
 	return w
 }
@@ -144,6 +161,37 @@ func (w *world) start() {
 		w.stop = nil
 		return err
 	}
+}
+
+var errDead = errors.New("the controller is dead")
+
+// crashAt lets the controller die at its n-th call to the fabric, counted from now, and another one start. crashed says
+// whether that has happened, once the other one is there.
+func (w *world) crashAt(n int) (crashed func() bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.crash, w.revived = n, make(chan struct{})
+	return func() bool {
+		w.mu.Lock()
+		hit := w.crash == 0
+		w.mu.Unlock()
+		if hit {
+			<-w.revived
+		}
+		return hit
+	}
+}
+
+// revive ends the dead controller and starts another.
+func (w *world) revive() {
+	if err := w.stop(); err != nil {
+		w.t.Errorf("a dying controller ended with %v", err)
+	}
+	w.mu.Lock()
+	w.dead = false
+	w.mu.Unlock()
+	w.start()
+	close(w.revived)
 }
 
 type testWriter struct{ t *testing.T }

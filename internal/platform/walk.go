@@ -111,9 +111,12 @@ func (p *plan) addBeside(s *Set, t tally) bool {
 	return added
 }
 
-// emptiest is the zone with the fewest good machines, if one more there keeps the zones even.
+// emptiest is the zone with the fewest good machines, of equals the one with the fewest of all, if one more there keeps
+// the zones even.
 func (p *plan) emptiest(t tally) (string, bool) {
-	zone := slices.MinFunc(p.zones, func(a, b string) int { return cmp.Compare(t.right[a], t.right[b]) })
+	zone := slices.MinFunc(p.zones, func(a, b string) int {
+		return cmp.Or(cmp.Compare(t.right[a], t.right[b]), cmp.Compare(t.all[a], t.all[b]))
+	})
 	return zone, p.even(t.all, zone, +1)
 }
 

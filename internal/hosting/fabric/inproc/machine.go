@@ -2,11 +2,17 @@ package inproc
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
@@ -24,7 +30,8 @@ type machine struct {
 	kick   chan struct{}      // spec or gone may have changed
 
 	server    *http.Server
-	serving   atomic.Bool // connections are kept alive
+	serving   atomic.Bool    // connections are kept alive
+	accepting sync.WaitGroup // accept loops
 	listeners map[string]net.Listener
 }
 
@@ -162,8 +169,8 @@ func (m *machine) cancelWhenUnwanted(ctx context.Context, cancel context.CancelF
 
 // serve is the machine from its readiness to its end, by crash or drained.
 func (m *machine) serve(crash context.Context) {
-	handler := m.f.opt.Handler(m.config)
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler, open := m.f.opt.Handler(m.config), newConns()
+	server := &http.Server{ReadHeaderTimeout: time.Minute, ConnState: open.state, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !m.serving.Load() {
 			w.Header().Set("Connection", "close")
 		}
@@ -186,11 +193,11 @@ func (m *machine) serve(crash context.Context) {
 		case <-m.kick:
 		}
 	}
-	m.end(crash, server)
+	m.end(crash, server, open)
 }
 
 // end drains the server, or closes it when the machine has crashed.
-func (m *machine) end(crash context.Context, server *http.Server) {
+func (m *machine) end(crash context.Context, server *http.Server, open *conns) {
 	m.f.mu.Lock()
 	for id := range m.listeners {
 		m.unlisten(id)
@@ -200,11 +207,13 @@ func (m *machine) end(crash context.Context, server *http.Server) {
 	m.f.look()
 	m.f.mu.Unlock()
 	if crash.Err() == nil {
+		m.accepting.Wait() // a connection is counted before the loop that accepted it ends
 		ctx, cancel := context.WithTimeout(crash, m.f.opt.Drain)
-		_ = server.Shutdown(ctx)
+		open.wait(ctx)
 		cancel()
 	}
 	_ = server.Close()
+	m.accepting.Wait()
 	m.died(nil)
 }
 
@@ -305,20 +314,35 @@ func (m *machine) listen(v *vip) {
 	if m.listeners[v.id] != nil {
 		return
 	}
-	file, err := v.listener.File()
-	if err != nil {
-		m.status.Error = err.Error()
-		return
-	}
-	l, err := net.FileListener(file)
-	_ = file.Close()
+	l, err := duplicate(v.listener)
 	if err != nil {
 		m.status.Error = err.Error()
 		return
 	}
 	m.listeners[v.id] = l
 	server := m.server
-	m.f.wg.Go(func() { _ = server.Serve(l) })
+	m.accepting.Go(func() { _ = server.Serve(l) })
+}
+
+// duplicate makes a second listener of the same queue. TCPListener.File would do, but net.FileListener of its result
+// makes the socket blocking for a moment, for all its duplicates.
+func duplicate(l *net.TCPListener) (net.Listener, error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("duplicate listener: %w", err)
+	}
+	dup := -1
+	var dupErr error
+	if err := raw.Control(func(fd uintptr) { dup, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil || dupErr != nil {
+		return nil, fmt.Errorf("duplicate listener: %w", errors.Join(err, dupErr))
+	}
+	file := os.NewFile(uintptr(dup), "listener")
+	defer file.Close() //nolint:errcheck // the listener has its own descriptor
+	made, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate listener: %w", err)
+	}
+	return made, nil
 }
 
 // unlisten ends accepting from a VIP. f.mu is held.
