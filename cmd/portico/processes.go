@@ -101,8 +101,7 @@ func machineCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			// The agent ends a machine by its channel, so that a signal to a process group does not cut requests.
-			return runMachine(context.WithoutCancel(cmd.Context()), cfg, logger(cfg.LogLevel))
+			return runMachine(cmd.Context(), cfg, logger(cfg.LogLevel))
 		},
 	}
 	settingFlags(cmd)

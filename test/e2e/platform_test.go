@@ -88,12 +88,6 @@ func (p *pressure) since() load.Counts {
 	return d
 }
 
-// enough waits until so many requests have finished since the last look.
-func (p *pressure) enough(n int64) {
-	p.t.Helper()
-	eventually(p.t, 2*time.Minute, fmt.Sprintf("%d requests", n), func() bool { return p.c.Counts().Sub(p.begin).Done >= n })
-}
-
 // unharmed ends the load and checks that every request was answered, and that it was a mixed load.
 func (p *pressure) unharmed(during load.Counts, least int64) {
 	p.t.Helper()
