@@ -150,7 +150,8 @@ func TestMigrate_NewIP(t *testing.T) {
 		t.Errorf("the old address answers %d during the window", got)
 	}
 	p.c.Aim(before, after)
-	time.Sleep(window / 2) // a part of the window, in which both are used
+	both := p.c.Counts().Done
+	eventually(t, window, "1,000 requests while both addresses are used", func() bool { return p.c.Counts().Done > both+1000 })
 	p.c.Aim(after)
 	h.settled("move")
 	during := p.since()
