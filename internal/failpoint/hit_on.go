@@ -3,7 +3,9 @@
 package failpoint
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -29,33 +31,64 @@ var process = sync.OnceValue(func() *points {
 // points is what the environment asked for.
 type points struct {
 	log  string // path; empty: none
-	name string // where to die; empty: nowhere
+	file string // path of where to die; empty: name and left are for good
 	kill func() // does not return
 
-	mu   sync.Mutex // guards left and the order of log lines
-	left int        // hits of name until death
+	mu    sync.Mutex // guards below and the order of log lines
+	armed string     // what file said when it was last read
+	name  string     // where to die; empty: nowhere
+	left  int        // hits of name until death
 }
 
 func parse(spec, log string) (*points, error) {
 	p := &points{log: log, kill: killSelf}
-	if spec == "" {
+	if file, ok := strings.CutPrefix(spec, "@"); ok {
+		p.file = file
 		return p, nil
+	}
+	return p, p.aim(spec)
+}
+
+// aim sets where to die.
+func (p *points) aim(spec string) error {
+	p.name, p.left = "", 0
+	if spec == "" {
+		return nil
 	}
 	i := strings.LastIndexByte(spec, ':')
 	if i < 1 {
-		return nil, fmt.Errorf("PORTICO_FAILPOINT=%q is not NAME:N", spec)
+		return fmt.Errorf("PORTICO_FAILPOINT=%q is not NAME:N", spec)
 	}
 	n, err := strconv.Atoi(spec[i+1:])
 	if err != nil || n < 1 {
-		return nil, fmt.Errorf("PORTICO_FAILPOINT=%q: %q is not a count from 1", spec, spec[i+1:])
+		return fmt.Errorf("PORTICO_FAILPOINT=%q: %q is not a count from 1", spec, spec[i+1:])
 	}
 	p.name, p.left = spec[:i], n
-	return p, nil
+	return nil
+}
+
+// look reads the file again.
+func (p *points) look() error {
+	data, err := os.ReadFile(p.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("failpoint file: %w", err)
+	}
+	if string(data) == p.armed {
+		return nil
+	}
+	p.armed = string(data)
+	spec, _, _ := strings.Cut(p.armed, "\n")
+	return p.aim(spec)
 }
 
 func (p *points) hit(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.file != "" {
+		if err := p.look(); err != nil {
+			panic(err)
+		}
+	}
 	if p.log != "" {
 		if err := appendLine(p.log, name); err != nil {
 			panic(err)

@@ -36,6 +36,45 @@ func TestHit_LogsAndDiesAtTheNth(t *testing.T) {
 	}
 }
 
+func TestHit_ObeysItsFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "where")
+	p, err := parse("@"+file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaths := 0
+	p.kill = func() { deaths++ }
+	for i, step := range []struct {
+		text string // of the file; empty: there is none
+		hits int
+		want int // deaths so far
+	}{
+		{"", 3, 0},
+		{"a:2\n1", 1, 0},
+		{"a:2\n2", 1, 0}, // counts anew
+		{"a:2\n2", 1, 1},
+		{"b:1", 2, 1},
+		{"", 2, 1},
+		{"a:1", 1, 2},
+	} {
+		if err := os.RemoveAll(file); err != nil {
+			t.Fatal(err)
+		}
+		if step.text != "" {
+			if err := os.WriteFile(file, []byte(step.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range step.hits {
+			p.hit("a")
+		}
+		if deaths != step.want {
+			t.Errorf("step %d: %d deaths, want %d", i, deaths, step.want)
+		}
+	}
+}
+
 func TestParse_RefusesWhatIsNotAPoint(t *testing.T) {
 	t.Parallel()
 	for _, spec := range []string{"a", ":1", "a:", "a:0", "a:-1", "a:x"} {

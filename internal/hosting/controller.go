@@ -156,7 +156,7 @@ type lease struct {
 
 // takeLease takes the next epoch, so that fabrics refuse whoever acted before. It returns the newest Seq.
 func (c *Controller) takeLease(ctx context.Context) (int64, error) {
-	return c.st.Update(ctx, func(tx store.Tx) error {
+	return c.update(ctx, "lease", func(tx store.Tx) error {
 		var l lease
 		d, err := tx.Get(leaseID)
 		switch {

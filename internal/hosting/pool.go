@@ -59,7 +59,7 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 	if !rec.inPool || rec.pool != nil {
 		return nil
 	}
-	_, err := c.st.Update(ctx, func(tx store.Tx) error {
+	_, err := c.update(ctx, "pool.create", func(tx store.Tx) error {
 		_, err := tx.Get(id)
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -80,7 +80,7 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 
 // removePool removes the record of a pool that is empty, unless a service has come meanwhile.
 func (c *Controller) removePool(ctx context.Context, rec *record) error {
-	_, err := c.st.Update(ctx, func(tx store.Tx) error {
+	_, err := c.update(ctx, "pool.remove", func(tx store.Tx) error {
 		n, err := members(tx, rec.location)
 		if err != nil || n > 0 {
 			return err

@@ -237,10 +237,19 @@ func (c *Controller) input(rec *record, obs platform.Observation) platform.Input
 	return in
 }
 
+// update runs a transaction between two failpoints.
+func (c *Controller) update(ctx context.Context, doing string, f func(store.Tx) error) (int64, error) {
+	failpoint.Hit("hosting." + doing + ".before")
+	seq, err := c.st.Update(ctx, f)
+	if err == nil {
+		failpoint.Hit("hosting." + doing + ".after")
+	}
+	return seq, err
+}
+
 // commit changes a record in one transaction, if it is still what was read.
 func (c *Controller) commit(ctx context.Context, w *worker, rec *record, change func(store.Tx, *platform.ServiceStatus) (keep bool, err error)) error {
-	failpoint.Hit("hosting.commit.before")
-	seq, err := c.st.Update(ctx, func(tx store.Tx) error {
+	seq, err := c.update(ctx, "commit", func(tx store.Tx) error {
 		d, err := tx.Get(rec.doc.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -263,7 +272,6 @@ func (c *Controller) commit(ctx context.Context, w *worker, rec *record, change 
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", rec.doc.ID, err)
 	}
-	failpoint.Hit("hosting.commit.after")
 	c.own(w, rec.status.Hosting, seq)
 	return nil
 }

@@ -200,7 +200,7 @@ func (h *Handler) PurgeExpired(ctx context.Context, now time.Time) error {
 	if err := h.opt.Store.View(ctx, find); err != nil || len(due) == 0 {
 		return err
 	}
-	_, err := h.opt.Store.Update(ctx, func(tx store.Tx) error {
+	return h.commit(ctx, "expire", func(tx store.Tx) error {
 		if err := find(tx); err != nil {
 			return err
 		}
@@ -215,5 +215,4 @@ func (h *Handler) PurgeExpired(ctx context.Context, now time.Time) error {
 		}
 		return nil
 	})
-	return err
 }

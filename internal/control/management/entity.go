@@ -1,11 +1,13 @@
 package management
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
 )
@@ -17,8 +19,17 @@ func (q *request) view(f func(store.Reader) error) *arm.Error {
 
 // update runs f in a transaction.
 func (q *request) update(f func(store.Tx) error) *arm.Error {
-	_, err := q.opt.Store.Update(q.r.Context(), f)
-	return q.finish(err)
+	return q.finish(q.commit(q.r.Context(), "write", f))
+}
+
+// commit runs a transaction between two failpoints.
+func (h *Handler) commit(ctx context.Context, doing string, f func(store.Tx) error) error {
+	failpoint.Hit("management." + doing + ".before")
+	_, err := h.opt.Store.Update(ctx, f)
+	if err == nil {
+		failpoint.Hit("management." + doing + ".after")
+	}
+	return err
 }
 
 // hasETag says whether answers carry an ETag header: children of a service do.

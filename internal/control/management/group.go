@@ -79,7 +79,7 @@ func (g groupDeletion) Step(ctx context.Context, op lro.Operation) (lro.Outcome,
 		}
 	}
 	left := 0
-	_, err := g.opt.Store.Update(ctx, func(tx store.Tx) error {
+	err := g.commit(ctx, "group", func(tx store.Tx) error {
 		var err error
 		left, err = g.startAll(tx, op.Target, progress.Started)
 		return err
