@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,4 +150,13 @@ func decoded(t *testing.T, v any) Object {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// Unauthenticated checks that no token was given, and why.
+func Unauthenticated(t *testing.T, err error, why string) {
+	t.Helper()
+	var e *azidentity.AuthenticationFailedError
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), why) {
+		t.Fatalf("got error %v, want a refused token: %s", err, why)
+	}
 }
