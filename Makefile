@@ -47,7 +47,7 @@ fmt: ## format the sources
 
 .PHONY: lint
 lint: ## golangci-lint with .golangci.yml (builds the linter once)
-	@$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./...
+	@$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 .PHONY: bench
 bench: $(BIN) ## measure start, memory, publish and the hot paths; prints tables
