@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A poller asks a gateway again and again, on a connection of its own each time.
+type poller struct {
+	addr     string
+	end      chan struct{}
+	once     sync.Once
+	done     sync.WaitGroup
+	count    int // valid after stop
+	failures []error
+}
+
+// pollGap is the pause between two requests of a poller.
+const pollGap = 10 * time.Millisecond
+
+func poll(addr, path string) *poller {
+	p := &poller{addr: addr, end: make(chan struct{})}
+	p.done.Go(func() {
+		for {
+			if err := ask(addr, path); err != nil && len(p.failures) < 10 {
+				p.failures = append(p.failures, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
+			}
+			p.count++
+			select {
+			case <-p.end:
+				return
+			case <-time.After(pollGap):
+			}
+		}
+	})
+	return p
+}
+
+func (p *poller) stop() {
+	p.once.Do(func() { close(p.end) })
+	p.done.Wait()
+}
+
+// ask sends one request that must be answered with 200.
+func ask(addr, path string) error {
+	req, err := http.NewRequest(http.MethodGet, "http://"+addr+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	client := http.Client{Timeout: 20 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", res.StatusCode)
+	}
+	return nil
+}
