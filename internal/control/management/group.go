@@ -14,16 +14,17 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// deleteGroup starts the deletion of a resource group and of all that is in it.
+// deleteGroup starts the deletion of a resource group and of all that is in it. One that is not there is an error,
+// unlike anything else: clients of resource groups take 200 and 202 alone for success.
 func (q *request) deleteGroup() (*reply, *arm.Error) {
-	rep := &reply{status: http.StatusNoContent}
+	rep := &reply{status: http.StatusAccepted}
 	err := q.update(func(tx store.Tx) error {
 		p, err := q.locate(tx)
 		if err != nil {
 			return err
 		}
 		if p.doc == nil {
-			return nil
+			return q.notFound(q.row, p.id)
 		}
 		var st resource.GroupStatus
 		if err := json.Unmarshal(p.doc.Status, &st); len(p.doc.Status) > 0 && err != nil {
@@ -47,7 +48,6 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 		m := arm.Monitors{Base: q.base, Subscription: q.opt.Subscription.ID, Name: name, Version: q.version, RetryAfter: q.opt.RetryAfter}
 		q.header.Set("Location", m.ResultURL())
 		arm.SetRetryAfter(q.header, m.RetryAfter)
-		rep.status = http.StatusAccepted
 		return nil
 	})
 	return rep, err
