@@ -205,7 +205,7 @@ func (h *host) addAPI(ctx context.Context, name, origin string) error {
 	return err
 }
 
-func measureMemory(bin string, idle time.Duration) ([]result, error) {
+func measureMemory(bin string, idle time.Duration) (rows []result, err error) {
 	ctx := context.Background()
 	shop := httptest.NewServer(bookshop.New())
 	defer shop.Close()
@@ -213,7 +213,7 @@ func measureMemory(bin string, idle time.Duration) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer h.stop()
+	defer func() { err = errors.Join(err, h.stop()) }()
 	if err := h.makeGroup(ctx); err != nil {
 		return nil, err
 	}
@@ -310,13 +310,13 @@ func firstOK(addr, path string) error {
 			}
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("no 200 from %s%s: %v", addr, path, err)
+			return fmt.Errorf("no 200 from %s%s: %w", addr, path, errors.Join(errors.New("too late"), err))
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-func measureService(bin string, n int) ([]result, error) {
+func measureService(bin string, n int) (rows []result, err error) {
 	ctx := context.Background()
 	shop := httptest.NewServer(bookshop.New())
 	defer shop.Close()
@@ -324,7 +324,7 @@ func measureService(bin string, n int) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer h.stop()
+	defer func() { err = errors.Join(err, h.stop()) }()
 	if err := h.makeGroup(ctx); err != nil {
 		return nil, err
 	}
@@ -352,7 +352,7 @@ func measureService(bin string, n int) ([]result, error) {
 
 // measurePolicy times policy changes until each machine of three units answers by the new one. It holds a connection
 // to each machine, so that none is asked twice while another is left out.
-func measurePolicy(bin string, n int) ([]result, error) {
+func measurePolicy(bin string, n int) (rows []result, err error) {
 	ctx := context.Background()
 	shop := httptest.NewServer(bookshop.New())
 	defer shop.Close()
@@ -360,7 +360,7 @@ func measurePolicy(bin string, n int) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer h.stop()
+	defer func() { err = errors.Join(err, h.stop()) }()
 	if err := h.makeGroup(ctx); err != nil {
 		return nil, err
 	}

@@ -311,8 +311,7 @@ func (c *Client) List(ctx context.Context, path, apiVersion string) ([]json.RawM
 
 // Status is the HTTP status of an error of Do, 0 for errors of another kind.
 func Status(err error) int {
-	var e *arm.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*arm.Error](err); ok {
 		return e.Status
 	}
 	return 0

@@ -274,8 +274,11 @@ func (d *demo) callAll(ctx context.Context, t load.Target) (int, error) {
 			body = `{"title":"The Tidal Clock","author":1,"price":1290}`
 		}
 		status, _, err := call(ctx, t, op.Properties.Method, strings.ReplaceAll(op.Properties.URLTemplate, "{id}", id), body)
-		if err != nil || status >= 300 {
-			return 0, fmt.Errorf("%s %s: status %d, %v", op.Properties.Method, op.Properties.URLTemplate, status, err)
+		if err == nil && status >= 300 {
+			err = fmt.Errorf("status %d", status)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%s %s: %w", op.Properties.Method, op.Properties.URLTemplate, err)
 		}
 	}
 	if len(ops) < 12 {

@@ -8,6 +8,7 @@ package resource
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/portico-dev/portico/internal/arm"
 )
@@ -149,12 +150,7 @@ func (r *Row) Type() string { return r.Namespace + "/" + r.Path }
 
 // Has says whether api-version v declares the type.
 func (r *Row) Has(v arm.Version) bool {
-	for _, have := range r.Versions {
-		if have == v {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.Versions, v)
 }
 
 // Can says whether instances know a verb.

@@ -35,7 +35,7 @@ func All() []*Row {
 	return []*Row{
 		resourceGroups(), publicIPAddresses(), service(), deletedServices(),
 		apis(), operations(),
-		policies("service", v2017), policies("service/apis", v2017), policies("service/apis/operations", v2017), policies("service/products", v2017),
+		policies("service"), policies("service/apis"), policies("service/apis/operations"), policies("service/products"),
 		products(), productAPIs(), subscriptions(), namedValues(), backends(),
 	}
 }
@@ -70,4 +70,5 @@ func below(path string, fields ...Field) []Field {
 	return out
 }
 
-func bound(n int64) *int64 { return &n }
+//go:fix inline
+func bound(n int64) *int64 { return new(n) }

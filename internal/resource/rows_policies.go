@@ -7,10 +7,10 @@ import (
 )
 
 // policies is the policy document of a scope.
-func policies(parent string, first arm.Version) *Row {
+func policies(parent string) *Row {
 	formats := words("xml", "rawxml", "xml-link", "rawxml-link")
 	return &Row{
-		Namespace: APIM, Path: parent + "/policies", Shape: Singleton, Entity: "Policy", Proof: "TestGolden/policies", Versions: since(apimVersions, first),
+		Namespace: APIM, Path: parent + "/policies", Shape: Singleton, Entity: "Policy", Proof: "TestGolden/policies", Versions: since(apimVersions, v2017),
 		Verbs: Get | Head | Put | Delete | List, NameParam: "policyId", NameIs: []string{"policy"},
 		Fields: []Field{
 			{Path: "properties.policyContent", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.value"},

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -54,12 +55,7 @@ func (r *reader) paths() []Operation {
 }
 
 func isMethod(key string) bool {
-	for _, m := range methods {
-		if m == key {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(methods, key)
 }
 
 func (r *reader) operation(path, method string, item, op *node) (Operation, bool) {

@@ -273,7 +273,7 @@ func (q *request) generic(o resource.Object) resource.Object {
 			out[name] = v
 		}
 	}
-	for _, name := range strings.Split(q.query("$expand"), ",") {
+	for name := range strings.SplitSeq(q.query("$expand"), ",") {
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "provisioningstate":
 			out["provisioningState"] = o.Text("properties.provisioningState")

@@ -50,7 +50,7 @@ func TestMonitors_Create(t *testing.T) {
 	if got := w.want(200, "GET", result, "").text("properties.provisioningState"); got != "Succeeded" {
 		t.Errorf("provisioningState of the result = %q", got)
 	}
-	name := strings.Split(result[strings.LastIndexByte(result, '/')+1:], "?")[0]
+	name, _, _ := strings.Cut(result[strings.LastIndexByte(result, '/')+1:], "?")
 	for _, form := range []string{
 		servicePath + "/operationStatuses/" + name,
 		"/subscriptions/" + subscriptionID + "/providers/Microsoft.ApiManagement/locations/westeurope/operationStatuses/" + name,
@@ -67,7 +67,7 @@ func TestMonitors_Create(t *testing.T) {
 func TestMonitors_Delete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).withService()
-	path := strings.Split(local(t, w.want(202, "DELETE", servicePath, "").Header.Get("Location")), "?")[0]
+	path, _, _ := strings.Cut(local(t, w.want(202, "DELETE", servicePath, "").Header.Get("Location")), "?")
 	w.want(202, "GET", path, "")
 	w.settle()
 	if a := w.want(200, "GET", path, ""); a.Raw != "" || a.Header.Get("Content-Length") != "0" {

@@ -69,7 +69,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (q *request) answer() (rep *reply, err *arm.Error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
+			if e, ok := p.(error); ok && errors.Is(e, http.ErrAbortHandler) {
 				panic(p)
 			}
 			q.log.ErrorContext(q.r.Context(), "management request panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
@@ -141,8 +141,7 @@ func (q *request) finish(err error) *arm.Error {
 	if err == nil {
 		return nil
 	}
-	var e *arm.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*arm.Error](err); ok {
 		return e
 	}
 	q.log.ErrorContext(q.r.Context(), "management request failed", slog.String("method", q.r.Method), slog.String("path", q.r.URL.Path), slog.Any("error", err))

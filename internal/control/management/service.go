@@ -102,7 +102,7 @@ func (w *serviceWrite) build(body []byte, patch bool) error {
 		}
 		c.New.SetDefault("location", c.Old.Text("location"))
 	}
-	if err := w.checkLocation(c, w.place); err != nil {
+	if err := w.checkLocation(c); err != nil {
 		return err
 	}
 	if err := c.Finish(); err != nil {

@@ -233,7 +233,7 @@ func (w *world) seed(method, path, body, operation string) {
 	w.want(201, "PUT", group+"?api-version=2021-04-01", `{"location":"westeurope"}`)
 	if strings.Contains(path, "/locations/") {
 		name := path[strings.LastIndexByte(path, '/')+1:]
-		location := strings.Split(path[strings.Index(path, "/locations/")+len("/locations/"):], "/")[0]
+		location, _, _ := strings.Cut(path[strings.Index(path, "/locations/")+len("/locations/"):], "/")
 		service := groupPath + "/providers/Microsoft.ApiManagement/service/" + name
 		w.want(201, "PUT", service, strings.Replace(developerBody, "West Europe", location, 1))
 		w.settle()

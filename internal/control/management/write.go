@@ -30,7 +30,7 @@ func (q *request) write(tx store.Tx, p *place, c *resource.Change, body []byte, 
 	} else {
 		c.New = c.New.Clone()
 	}
-	if err := q.checkLocation(c, p); err != nil {
+	if err := q.checkLocation(c); err != nil {
 		return store.Document{}, err
 	}
 	if err := c.Finish(); err != nil {
@@ -90,7 +90,7 @@ func (q *request) putOperations(tx store.Tx, c *resource.Change) error {
 }
 
 // checkLocation asks for a location that exists, and that a resource stays where it is.
-func (q *request) checkLocation(c *resource.Change, p *place) error {
+func (q *request) checkLocation(c *resource.Change) error {
 	if q.row.Shape != resource.Tracked && q.row.Shape != resource.Group {
 		return nil
 	}

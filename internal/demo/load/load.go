@@ -212,8 +212,7 @@ func (c *Client) send(w *worker) {
 }
 
 func (c *Client) fail(err error) {
-	var cut *cutError
-	if errors.As(err, &cut) {
+	if _, ok := errors.AsType[*cutError](err); ok {
 		c.cut.Add(1)
 	} else {
 		c.failed.Add(1)

@@ -51,7 +51,7 @@ func (c *conn) stmt(text string) (*sql.Stmt, error) {
 }
 
 func (c *conn) exec(text string, args ...any) error {
-	st, err := c.stmt(text)
+	st, err := c.stmt(text) //nolint:sqlclosecheck // kept for the next time; closed with the connection
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c *conn) exec(text string, args ...any) error {
 
 // row reads the one row of a query into dest, or returns sql.ErrNoRows.
 func (c *conn) row(text string, args []any, dest ...any) error {
-	st, err := c.stmt(text)
+	st, err := c.stmt(text) //nolint:sqlclosecheck // kept for the next time; closed with the connection
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (c *conn) row(text string, args []any, dest ...any) error {
 
 // each calls f for every row of a query until f returns false or an error.
 func (c *conn) each(text string, args []any, f func(scan func(...any) error) (bool, error)) (err error) {
-	st, err := c.stmt(text)
+	st, err := c.stmt(text) //nolint:sqlclosecheck // kept for the next time; closed with the connection
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func list(tb testing.TB, st store.Store, q store.Query) (ids []string) {
 			ids = append(ids, d.ID)
 		}
 		if n, e := r.Count(q); e != nil || n != len(docs) {
-			return fmt.Errorf("Count(%+v) = %d, %v; List has %d", q, n, e, len(docs))
+			return fmt.Errorf("Count(%+v) = %d, List has %d: %w", q, n, len(docs), e)
 		}
 		return err
 	})
