@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/armclient"
@@ -104,85 +101,4 @@ func (u serviceURLs) of(f resource.ServiceFacts) resource.URLs {
 		urls.Gateway = "http://" + net.JoinHostPort(vips[0].Address, u.vipPort)
 	}
 	return urls
-}
-
-// An addressBook gives public IP address resources their addresses: from the upper half of the VIP pool, which the
-// fabric reaches last. They are held for their owners; nothing answers on one before networks are built.
-type addressBook struct {
-	pool netip.Prefix
-	st   store.Store
-
-	mu    sync.Mutex // guards below
-	given map[netip.Addr]string
-}
-
-func newAddressBook(pool string, st store.Store) (*addressBook, error) {
-	if pool == "" {
-		return &addressBook{}, nil
-	}
-	p, err := netip.ParsePrefix(pool)
-	if err != nil {
-		return nil, fmt.Errorf("pool of the agent: %w", err)
-	}
-	return &addressBook{pool: p, st: st, given: map[netip.Addr]string{}}, nil
-}
-
-// allocate returns a free address. It begins at a place that depends on the resource, so that making it again after a
-// refused request gives the same one.
-func (b *addressBook) allocate(id string) (string, error) {
-	if !b.pool.IsValid() {
-		return "", errors.New("this system has no pool of addresses")
-	}
-	taken, err := b.taken()
-	if err != nil {
-		return "", err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	bits := 32 - b.pool.Bits()
-	if bits < 2 {
-		return "", fmt.Errorf("the pool %s is too small", b.pool)
-	}
-	half := uint32(1) << (bits - 1)
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(store.Key(id)))
-	base := addrNumber(b.pool.Masked().Addr()) + half
-	for i := range half - 1 { // the last address of a range is left out
-		a := numberAddr(base + (h.Sum32()+i)%(half-1))
-		if owner, ok := b.given[a]; taken[a] || ok && owner != store.Key(id) {
-			continue
-		}
-		b.given[a] = store.Key(id)
-		return a.String(), nil
-	}
-	return "", fmt.Errorf("no address of %s is free", b.pool)
-}
-
-// taken lists the addresses of public IP address resources that exist.
-func (b *addressBook) taken() (map[netip.Addr]bool, error) {
-	taken := map[netip.Addr]bool{}
-	err := b.st.View(context.Background(), func(r store.Reader) error {
-		docs, err := r.List(store.Query{Type: "microsoft.network/publicipaddresses"})
-		for _, d := range docs {
-			var body struct {
-				Properties struct {
-					IPAddress netip.Addr `json:"ipAddress"`
-				} `json:"properties"`
-			}
-			if err := json.Unmarshal(d.Desired, &body); err == nil && body.Properties.IPAddress.IsValid() {
-				taken[body.Properties.IPAddress] = true
-			}
-		}
-		return err
-	})
-	return taken, err
-}
-
-func addrNumber(a netip.Addr) uint32 {
-	b := a.As4()
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-}
-
-func numberAddr(n uint32) netip.Addr {
-	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) //nolint:gosec // the bytes of n
 }

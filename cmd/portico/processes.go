@@ -69,7 +69,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 	}
 	return agent.Run(ctx, agent.Options{
 		Layout: layout, VIPHTTP: cfg.VIPHTTP, VIPHTTPS: cfg.VIPHTTPS, Pool: cfg.VIPPool,
-		EdgeHTTP: cfg.Edge, EdgeTLS: cfg.EdgeTLS,
+		EdgeHTTP: cfg.Edge, EdgeTLS: cfg.EdgeTLS, Settings: agentSettings(cfg),
 		Command: func(kind string) []string {
 			return []string{exe, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}
 		},

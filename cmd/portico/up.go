@@ -26,7 +26,6 @@ import (
 	"github.com/portico-dev/portico/internal/control/publish"
 	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/hosting/agent"
-	"github.com/portico-dev/portico/internal/hosting/fabric/local"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/store/sqlite"
@@ -125,6 +124,7 @@ type controlPlane struct {
 	cfg        config.Up
 	layout     config.Layout
 	log        *slog.Logger
+	agent      *agentKeeper
 	store      *sqlite.Store
 	authority  *identity.Authority
 	ca         *identity.CA
@@ -145,29 +145,22 @@ func open(ctx context.Context, cfg config.Up, layout config.Layout, files map[st
 	if err != nil {
 		return nil, err
 	}
-	c := &controlPlane{cfg: cfg, layout: layout, log: log}
-	type found struct {
-		fabric *local.Fabric
-		err    error
-	}
-	agents := make(chan found, 1)
-	go func() {
-		f, err := ensureAgent(ctx, cfg, layout)
-		agents <- found{f, err}
-	}()
 	sealer, err := secret.NewSealer(key)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.openState(ctx, sealer, files); err != nil {
-		return nil, err
+	c := &controlPlane{cfg: cfg, layout: layout, log: log, agent: newAgentKeeper(cfg, layout, log.With(slog.String("part", "agent")))}
+	agentErr := make(chan error, 1)
+	go func() { agentErr <- c.agent.ensure(ctx) }()
+	stateErr := c.openState(ctx, sealer, files)
+	if err := errors.Join(stateErr, <-agentErr); err != nil {
+		if stateErr == nil {
+			err = errors.Join(err, c.close())
+		}
+		return nil, errors.Join(err, c.agent.undo())
 	}
-	a := <-agents
-	if a.err != nil {
-		return nil, errors.Join(a.err, c.close())
-	}
-	if err := c.assemble(ctx, sealer, a.fabric); err != nil {
-		return nil, errors.Join(err, c.close())
+	if err := c.assemble(ctx, sealer, c.agent.fabric); err != nil {
+		return nil, errors.Join(err, c.close(), c.agent.undo())
 	}
 	return c, nil
 }
@@ -195,22 +188,6 @@ func hostOf(address string) string {
 	return host
 }
 
-// ensureAgent finds the folder's agent or starts one, and refuses one that was started with other addresses.
-func ensureAgent(ctx context.Context, cfg config.Up, layout config.Layout) (*local.Fabric, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	argv := []string{
-		exe, "host", "--data", layout.Dir, "--edge", cfg.Edge, "--edge-tls", cfg.EdgeTLS, "--log-level", cfg.LogLevel,
-		"--vip-http", fmt.Sprint(cfg.VIPHTTP), "--vip-https", fmt.Sprint(cfg.VIPHTTPS), "--idle", cfg.Idle.String(),
-	}
-	if cfg.VIPPool.IsValid() {
-		argv = append(argv, "--vip-pool", cfg.VIPPool.String())
-	}
-	return agent.Ensure(ctx, layout, agent.Detached(layout, argv...))
-}
-
 func (c *controlPlane) serve(l net.Listener, s *http.Server, failed chan<- error) {
 	c.servers = append(c.servers, s)
 	c.work.Go(func() {
@@ -225,7 +202,7 @@ func (c *controlPlane) run(ctx context.Context) <-chan error {
 	failed := make(chan error, 16)
 	for name, part := range map[string]func(context.Context) error{
 		"publish": c.publisher.Run, "hosting": c.controller.Run, "operations": c.engine.Run,
-		"certificates": c.hosts.Run, "management": c.management.Run,
+		"certificates": c.hosts.Run, "management": c.management.Run, "agent": c.agent.run,
 	} {
 		c.work.Go(func() {
 			if err := part(ctx); err != nil && ctx.Err() == nil {

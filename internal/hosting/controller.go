@@ -26,11 +26,12 @@ import (
 
 // Document types and IDs that this package reads and writes.
 const (
-	typeService = "microsoft.apimanagement/service"
-	typePool    = "portico/pools"
-	typeLease   = "portico/leases"
-	poolPrefix  = "/portico/pools"
-	leaseID     = "/portico/leases/hosting"
+	typeService  = "microsoft.apimanagement/service"
+	typePublicIP = "microsoft.network/publicipaddresses"
+	typePool     = "portico/pools"
+	typeLease    = "portico/leases"
+	poolPrefix   = "/portico/pools"
+	leaseID      = "/portico/leases/hosting"
 )
 
 // Options of a Controller. The zero value is good for a single host.

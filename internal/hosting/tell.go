@@ -113,12 +113,12 @@ func (t *telling) reserve(ctx context.Context, rec *record, v platform.VIP) erro
 	return nil
 }
 
-// commitAddress records the address of a VIP, unless another service has it. It returns errChanged: what was read is
+// commitAddress records the address of a VIP, unless it belongs to somebody else by now. It returns errChanged: what was read is
 // no longer what is stored.
 func (t *telling) commitAddress(ctx context.Context, rec *record, id, address string) error {
-	errTaken := errors.New("the address is another service's")
+	errTaken := errors.New("the address belongs to somebody else")
 	err := t.commit(ctx, t.worker, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
-		all, err := addresses(tx, id)
+		all, err := Addresses(tx, id)
 		if err != nil {
 			return false, err
 		}
@@ -139,34 +139,13 @@ func (t *telling) commitAddress(ctx context.Context, rec *record, id, address st
 	return errChanged
 }
 
-// taken lists the addresses that belong to other VIPs.
+// taken lists the addresses that belong to others than the VIP.
 func (c *Controller) taken(ctx context.Context, id string) (out []string, err error) {
 	err = c.st.View(ctx, func(r store.Reader) error {
-		out, err = addresses(r, id)
+		out, err = Addresses(r, id)
 		return err
 	})
 	return out, err
-}
-
-// addresses lists the addresses of all VIPs but one.
-func addresses(r store.Reader, except string) ([]string, error) {
-	docs, err := r.List(store.Query{Type: typeService})
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, d := range docs {
-		st, err := statusOf(d)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range st.Hosting.VIPs {
-			if v.ID != except && v.Address != "" {
-				out = append(out, v.Address)
-			}
-		}
-	}
-	return out, nil
 }
 
 // apply lists the machines of a set to the fabric.

@@ -34,7 +34,7 @@ func (c *Controller) watchFabric(ctx context.Context) {
 			failures++
 			continue
 		}
-		if failures > 0 {
+		if failures > 0 || last.Boot != "" && last.Boot != obs.Boot {
 			failures = 0
 			c.resync(ctx)
 		}

@@ -137,6 +137,9 @@ const (
 
 // Observation is what the fabric sees of a service's sets and VIPs.
 type Observation struct {
+	// Boot names the run of the fabric that observed. Another one than before has forgotten what it was told. Empty
+	// for fabrics that forget nothing.
+	Boot     string                   `json:"boot,omitempty"`
 	Machines map[string]MachineStatus `json:"machines"` // by machine ID; absent: not there
 	// VIPs maps VIP ID to the set IDs whose machines accept on it right now.
 	VIPs map[string][]string `json:"vips"`

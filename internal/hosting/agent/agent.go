@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,6 +46,8 @@ type Options struct {
 	// EdgeHTTP and EdgeTLS are the addresses of the edge; port 0 picks a free one once and keeps it for the folder.
 	// Empty means 127.0.0.1:0.
 	EdgeHTTP, EdgeTLS string
+	// Settings are told to whoever asks who the agent is: what it was started with, in its caller's words.
+	Settings map[string]string
 	// Command is the command line that runs a process of a kind. The process inherits its channel.
 	Command func(kind string) []string
 	// Publish is the unix socket of the control plane that machines are told.
@@ -95,6 +98,7 @@ type agent struct {
 	wg    sync.WaitGroup // one for each machine's goroutine
 	drain chan struct{}  // closed when everything should stop
 	done  chan struct{}  // closed when everything has stopped
+	boot  string         // of this agent alone
 
 	mu    sync.Mutex // guards below
 	sets  map[string]*set
@@ -148,6 +152,7 @@ func newAgent(opt Options) *agent {
 		// A number that an agent after this one does not fall behind: callers keep it across agents.
 		changes: time.Now().UnixMicro(),
 	}
+	a.boot = strconv.FormatInt(a.changes, 36)
 	a.edge = newEdgeKeeper(a)
 	return a
 }
@@ -232,10 +237,11 @@ func (a *agent) until(ctx context.Context, done func() bool) error {
 // info says who the agent is and where it serves.
 func (a *agent) info() wire.Info {
 	i := wire.Info{
-		PID:     os.Getpid(),
-		Version: a.opt.GatewayVersion,
-		Edge:    wire.Ports{HTTP: a.ports.edgeHTTP, HTTPS: a.ports.edgeTLS},
-		Pool:    a.ports.poolText(),
+		PID:      os.Getpid(),
+		Version:  a.opt.GatewayVersion,
+		Edge:     wire.Ports{HTTP: a.ports.edgeHTTP, HTTPS: a.ports.edgeTLS},
+		Pool:     a.ports.poolText(),
+		Settings: a.opt.Settings,
 	}
 	i.VIPs.HTTP, i.VIPs.HTTPS = a.ports.vipText()
 	return i

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -48,7 +50,7 @@ func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, e
 			if ping(ctx, f) == nil {
 				return f, nil
 			}
-			return nil, fmt.Errorf("start agent: it ended at once: %w; see %s", end, l.Log(hostLog))
+			return nil, fmt.Errorf("start agent: it ended at once: %w: %s", end, lastLine(l.Log(hostLog)))
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for agent: %w: %w", ctx.Err(), err)
 		}
@@ -89,4 +91,23 @@ func Detached(l config.Layout, argv ...string) Spawn {
 		}()
 		return exited, nil
 	}
+}
+
+// lastLine returns the last words of a process that ended at once, or where to look for them.
+func lastLine(path string) string {
+	const most = 1 << 10 // bytes
+	f, err := os.Open(path)
+	if err != nil {
+		return "see " + path
+	}
+	defer f.Close() //nolint:errcheck // only read
+	if info, err := f.Stat(); err == nil && info.Size() > most {
+		_, _ = f.Seek(-most, io.SeekEnd)
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, most))
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if last := lines[len(lines)-1]; last != "" {
+		return last
+	}
+	return "see " + path
 }

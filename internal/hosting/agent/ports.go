@@ -71,11 +71,11 @@ func (a *agent) openPorts() error {
 func (a *agent) openEdge(k *kept) (err error) {
 	p, files := &a.ports, &a.edge.listeners
 	if files[0], p.edgeHTTP, err = listenKept(a.opt.EdgeHTTP, &k.EdgeHTTP); err != nil {
-		return fmt.Errorf("edge: %w", err)
+		return fmt.Errorf("--edge: %w (choose another address with --edge)", err)
 	}
 	if files[1], p.edgeTLS, err = listenKept(a.opt.EdgeTLS, &k.EdgeTLS); err != nil {
 		_ = files[0].Close()
-		return fmt.Errorf("edge: %w", err)
+		return fmt.Errorf("--edge-tls: %w (choose another address with --edge-tls)", err)
 	}
 	return nil
 }

@@ -59,6 +59,8 @@ type Info struct {
 	Edge    Ports  `json:"edge"`    // addresses of the edge, host:port
 	VIPs    Ports  `json:"vips"`    // ports of every VIP; on systems without a loopback range, of none: empty
 	Pool    string `json:"pool"`    // range that VIPs are taken from
+	// Settings are what the agent was started with, in the words of whoever started it.
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 // Ports is a pair of a plain and a TLS address or port.

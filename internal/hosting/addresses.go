@@ -1,0 +1,45 @@
+package hosting
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// Addresses lists the addresses that are somebody's: those of all VIPs but one, and those that public IP address
+// resources hold. Who picks an address picks none of these.
+func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
+	services, err := r.List(store.Query{Type: typeService})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, d := range services {
+		st, err := statusOf(d)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range st.Hosting.VIPs {
+			if v.ID != exceptVIP && v.Address != "" {
+				out = append(out, v.Address)
+			}
+		}
+	}
+	held, err := r.List(store.Query{Type: typePublicIP})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range held {
+		var st struct {
+			IPAddress string `json:"ipAddress"`
+		}
+		if err := json.Unmarshal(d.Status, &st); err != nil {
+			return nil, fmt.Errorf("decode status of %s: %w", d.ID, err)
+		}
+		if st.IPAddress != "" {
+			out = append(out, st.IPAddress)
+		}
+	}
+	return out, nil
+}
