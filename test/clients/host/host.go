@@ -52,15 +52,13 @@ func Start(t *testing.T) *Host {
 	return h
 }
 
-// program is the binary under test: PORTICO_BIN, or one that is built for this test.
+// program is the binary under test: PORTICO_BIN, a path from the root of the repository, or one built for this test.
 func program(t *testing.T) string {
 	t.Helper()
-	if bin := os.Getenv("PORTICO_BIN"); bin != "" {
-		abs, err := filepath.Abs(bin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return abs
+	if bin := os.Getenv("PORTICO_BIN"); filepath.IsAbs(bin) {
+		return bin
+	} else if bin != "" {
+		return filepath.Join(Root(t), bin)
 	}
 	bin := filepath.Join(t.TempDir(), "portico")
 	build := exec.Command("go", "build", "-o", bin, "./cmd/portico")

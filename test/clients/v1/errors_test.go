@@ -36,7 +36,7 @@ func TestErrors(t *testing.T) {
 			change func(*armapimanagement.ServiceResource)
 			code   string
 		}{
-			"unknown tier": {func(s *armapimanagement.ServiceResource) { s.SKU.Name = to.Ptr(armapimanagement.SKUType("Gigantic")) }, "InvalidParameters"},
+			"unknown tier": {func(s *armapimanagement.ServiceResource) { s.SKU.Name = to.Ptr(armapimanagement.SKUType("Gigantic")) }, "ValueNotSupported"},
 			"no units":     {func(s *armapimanagement.ServiceResource) { s.SKU.Capacity = to.Ptr[int32](0) }, "InvalidParameters"},
 			"no publisher": {func(s *armapimanagement.ServiceResource) { s.Properties.PublisherName = nil }, "ValidationError"},
 			"no location":  {func(s *armapimanagement.ServiceResource) { s.Location = nil }, "LocationRequired"},

@@ -3,6 +3,7 @@
 package clients
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -28,6 +29,35 @@ func (w *world) importAPI(t *testing.T, url string) {
 		return nil
 	})
 	sdk.Equal(t, [][]string{{"ping", "Ping", "GET", "/ping"}, {"thing", "A thing", "GET", "/things/{id}"}}, got)
+}
+
+// importMany imports 250 API operations: a list of them has three pages when no size is asked for.
+func (w *world) importMany(t *testing.T) {
+	var doc strings.Builder
+	doc.WriteString(`{"openapi":"3.0.1","info":{"title":"Many","version":"1"},"paths":{`)
+	var want [][]string
+	for i := range 250 {
+		if i > 0 {
+			doc.WriteByte(',')
+		}
+		fmt.Fprintf(&doc, `"/p%03d":{"get":{"operationId":"op%03d","responses":{"200":{"description":"ok"}}}}`, i, i)
+		if i%100 == 0 {
+			want = append(want, nil)
+		}
+		want[i/100] = append(want[i/100], fmt.Sprintf("op%03d", i))
+	}
+	doc.WriteString("}}")
+	sdk.Ended(w.NewAPIClient().BeginCreateOrUpdate(w.ctx, group, shop, "many", armapimanagement.APICreateOrUpdateParameter{
+		Properties: &armapimanagement.APICreateOrUpdateProperties{
+			Path: to.Ptr("many"), Format: to.Ptr(armapimanagement.ContentFormatOpenapiJSON), Value: to.Ptr(doc.String()),
+		},
+	}, nil)).Must(t)
+	got := sdk.Pages(t, w.NewAPIOperationClient().NewListByAPIPager(group, shop, "many", nil), func(p armapimanagement.APIOperationClientListByAPIResponse) []string {
+		sdk.Equal(t, 250, *p.Count)
+		return sdk.Names(p.Value, func(o *armapimanagement.OperationContract) *string { return o.Name })
+	})
+	sdk.Equal(t, want, got)
+	w.deleteAPI(t, shop, "many", "*")
 }
 
 // appends is a policy that adds a word to a header at the end of the scopes above.

@@ -24,6 +24,7 @@ func TestChildren(t *testing.T) {
 	t.Run("APIs", func(t *testing.T) { w.apis(t, backend) })
 	t.Run("API operations", w.operations)
 	t.Run("import", func(t *testing.T) { w.importAPI(t, backend) })
+	t.Run("import of many API operations", w.importMany)
 	t.Run("policies", w.policies)
 	t.Run("products", w.products)
 	t.Run("subscriptions", func(t *testing.T) { w.subscriptions(t, gateway) })

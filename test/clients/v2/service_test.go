@@ -84,6 +84,16 @@ func TestService(t *testing.T) {
 			t.Errorf("etag is still %s", *got.Etag)
 		}
 	})
+	t.Run("update resumed by another poller", func(t *testing.T) {
+		first := sdk.Of(services.BeginUpdate(w.ctx, group, "life", armapimanagement.ServiceUpdateParameters{
+			SKU: &armapimanagement.ServiceSKUProperties{Name: to.Ptr(armapimanagement.SKUTypeStandard), Capacity: to.Ptr[int32](1)},
+		}, nil)).Must(t)
+		token := sdk.Of(first.ResumeToken()).Must(t)
+		got := sdk.Ended(services.BeginUpdate(w.ctx, group, "life", armapimanagement.ServiceUpdateParameters{},
+			&armapimanagement.ServiceClientBeginUpdateOptions{ResumeToken: token})).Must(t).ServiceResource
+		sdk.Equal(t, armapimanagement.SKUTypeStandard, *got.SKU.Name)
+		sdk.Equal(t, "Succeeded", *got.Properties.ProvisioningState)
+	})
 	t.Run("scale", func(t *testing.T) {
 		got := sdk.Ended(services.BeginUpdate(w.ctx, group, "life", armapimanagement.ServiceUpdateParameters{
 			SKU: &armapimanagement.ServiceSKUProperties{Name: to.Ptr(armapimanagement.SKUTypePremium), Capacity: to.Ptr[int32](2)},
