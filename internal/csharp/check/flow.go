@@ -420,4 +420,3 @@ func (w *flow) read(v *Var, at syntax.Node) {
 		w.b.err(at, "CS0165", "Use of unassigned local variable '"+v.Name+"'")
 	}
 }
-

@@ -97,7 +97,9 @@ func (q *queryBuilder) rewrite(body syntax.Expr, tuple string) syntax.Expr {
 // pack is the tuple of all range variables with one more.
 func (q *queryBuilder) pack(last syntax.Expr) syntax.Expr {
 	t := &syntax.Tuple{Range: q.at}
-	add := func(x syntax.Expr) { t.Elems = append(t.Elems, syntax.Argument{Range: q.at, Name: fmt.Sprintf("Item%d", len(t.Elems)+1), X: x}) }
+	add := func(x syntax.Expr) {
+		t.Elems = append(t.Elems, syntax.Argument{Range: q.at, Name: fmt.Sprintf("Item%d", len(t.Elems)+1), X: x})
+	}
 	for i, v := range q.vars {
 		if len(q.vars) == 1 {
 			add(&syntax.Name{Range: q.at, Ident: v})

@@ -121,3 +121,6 @@ func ThrowCast(from, to *Type) {
 
 // ThrowIndex raises the IndexOutOfRangeException of arrays and strings.
 func ThrowIndex() { Throw(ExIndex, "Index was outside the bounds of the array.") }
+
+// ThrowRangePlain raises an ArgumentOutOfRangeException that names no parameter.
+func ThrowRangePlain(message string) { Throw(ExOutOfRange, message) }

@@ -2,6 +2,7 @@ package clr
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -30,19 +31,25 @@ var imports = []string{
 	"System.Threading.Tasks", "System.Xml", "System.Xml.Linq", "Newtonsoft.Json", "Newtonsoft.Json.Linq", "Gateway",
 }
 
-// Build makes a universe of the core types and decls. Host tells the types of
+// Build makes a universe of decls on top of parent, or of the core types when
+// that is nil. Types keep their identity. Host tells the types of
 // objects that Go code outside hands in; it may be nil. An error names the
 // faulty row.
-func Build(host func(any) *Type, decls ...Decl) (*Universe, error) {
+func Build(parent *Universe, host func(any) *Type, decls ...Decl) (*Universe, error) {
 	u := &Universe{
 		types: map[string]*Type{}, spaces: map[string]bool{}, simple: map[string]*Type{},
 		members: map[*Type]*members{}, ext: map[string][]*Member{}, imports: imports,
+	}
+	if parent != nil {
+		u.inherit(parent)
 	}
 	if host != nil {
 		u.hosts = append(u.hosts, host)
 	}
 	for _, t := range append(CoreTypes(), ExceptionTypes()...) {
-		u.add(t)
+		if parent == nil {
+			u.add(t)
+		}
 	}
 	heads := make([]*head, len(decls))
 	for i, d := range decls {
@@ -63,6 +70,18 @@ func Build(host func(any) *Type, decls ...Decl) (*Universe, error) {
 		}
 	}
 	return u, nil
+}
+
+func (u *Universe) inherit(p *Universe) {
+	maps.Copy(u.types, p.types)
+	maps.Copy(u.spaces, p.spaces)
+	maps.Copy(u.simple, p.simple)
+	maps.Copy(u.members, p.members)
+	for name, list := range p.ext {
+		u.ext[name] = slices.Clone(list)
+	}
+	u.hosts = slices.Clone(p.hosts)
+	u.order = slices.Clone(p.order)
 }
 
 func key(name string, arity int) string {

@@ -1,0 +1,580 @@
+package lib
+
+import (
+	"encoding/base64"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+)
+
+// The kinds of tokens, numbered as JTokenType.
+const (
+	jNone = iota
+	jObject
+	jArray
+	jConstructor
+	jProperty
+	jComment
+	jInteger
+	jFloat
+	jString
+	jBoolean
+	jNull
+	jUndefined
+	jDate
+	jRaw
+	jBytes
+	jGuid
+	jURI
+	jTimeSpan
+)
+
+// Token is any JToken. Properties hold their value as only child.
+type Token struct {
+	kind   int
+	parent *Token
+	name   string // of a property or constructor
+	val    V      // of a value
+	kids   []*Token
+	index  map[string]int // of an object with many properties; nil when stale
+}
+
+// RuntimeType is the class of the token.
+func (t *Token) RuntimeType() *clr.Type {
+	name := "JValue"
+	switch t.kind {
+	case jObject:
+		name = "JObject"
+	case jArray:
+		name = "JArray"
+	case jProperty:
+		name = "JProperty"
+	case jConstructor:
+		name = "JConstructor"
+	case jRaw:
+		name = "JRaw"
+	}
+	return named("Newtonsoft.Json.Linq." + name)
+}
+
+func (t *Token) container() bool {
+	return t.kind == jObject || t.kind == jArray || t.kind == jProperty || t.kind == jConstructor
+}
+
+// Text is ToString(): indented JSON, or the plain text of a value.
+func (t *Token) Text(f F) string {
+	switch {
+	case t.container() || t.kind == jProperty:
+		return writeJSON(f, t, true)
+	case t.kind == jBytes:
+		return Text(f, t.val)
+	}
+	return Text(f, t.val)
+}
+
+// FormatAs formats the value inside.
+func (t *Token) FormatAs(f F, format string) string {
+	if t.container() {
+		return t.Text(f)
+	}
+	return Format(f, t.val, format)
+}
+
+// Each yields children; an object yields its properties as pairs where it is
+// seen as a dictionary and as JProperty where it is seen as a token. C# decides
+// by the static type; foreach and LINQ over a JObject see pairs.
+func (t *Token) Each(f F, yield func(V) bool) {
+	for i := 0; i < len(t.kids); i++ {
+		f.Step(1)
+		k := t.kids[i]
+		v := clr.Object(k)
+		if t.kind == jObject {
+			v = Pair(clr.StringType, tokenType(), clr.String(k.name), clr.Object(k.kids[0]))
+		}
+		if !yield(v) {
+			return
+		}
+		if i < len(t.kids) && t.kids[i] != k {
+			clr.Throw(clr.ExInvalidOp, "Collection was modified; enumeration operation may not execute.")
+		}
+	}
+}
+
+func tokenType() *clr.Type { return named("Newtonsoft.Json.Linq.JToken") }
+
+// Count is the number of children.
+func (t *Token) Count(F) int { return len(t.kids) }
+
+// Lookup finds a property's value.
+func (t *Token) Lookup(_ F, key V) (V, bool) {
+	if p := t.property(key.Str()); p != nil {
+		return clr.Object(p.kids[0]), true
+	}
+	return clr.Null, false
+}
+
+// Equal is reference equality, and that of values for values.
+func (t *Token) Equal(f F, o V) bool {
+	u, ok := o.Ref().(*Token)
+	if !ok {
+		return false
+	}
+	return t == u || !t.container() && !u.container() && deepEqual(f, t, u)
+}
+
+func (t *Token) property(name string) *Token {
+	if len(t.kids) > 8 {
+		if t.index == nil {
+			t.index = make(map[string]int, len(t.kids))
+			for i, k := range t.kids {
+				t.index[k.name] = i
+			}
+		}
+		if i, ok := t.index[name]; ok {
+			return t.kids[i]
+		}
+		return nil
+	}
+	for _, k := range t.kids {
+		if k.name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// insert puts a child at i; one that has a parent already is copied, as
+// Newtonsoft does.
+func (t *Token) insert(f F, i int, k *Token) {
+	f.Alloc(96)
+	if k.parent != nil || k == t.root() {
+		k = clone(f, k)
+	}
+	if t.kind == jObject {
+		if k.kind != jProperty {
+			clr.Throw(clr.ExArgument, "Can not add "+k.RuntimeType().FullName()+" to "+t.RuntimeType().FullName()+".")
+		}
+		if t.property(k.name) != nil {
+			clr.Throw(clr.ExArgument, "Can not add property "+k.name+" to "+t.RuntimeType().FullName()+". Property with the same name already exists on object.")
+		}
+	} else if k.kind == jProperty {
+		clr.Throw(clr.ExArgument, "Can not add "+k.RuntimeType().FullName()+" to "+t.RuntimeType().FullName()+".")
+	}
+	k.parent = t
+	if t.index != nil && i == len(t.kids) {
+		t.index[k.name] = i
+	} else {
+		t.index = nil
+	}
+	t.kids = slices.Insert(t.kids, i, k)
+}
+
+func (t *Token) root() *Token {
+	for t.parent != nil {
+		t = t.parent
+	}
+	return t
+}
+
+func (t *Token) place() int { return slices.Index(t.parent.kids, t) }
+
+func (t *Token) removeAt(i int) {
+	t.kids[i].parent = nil
+	t.kids = slices.Delete(t.kids, i, i+1)
+	t.index = nil
+}
+
+func (t *Token) removeName(name string) bool {
+	p := t.property(name)
+	if p == nil {
+		return false
+	}
+	t.removeAt(p.place())
+	return true
+}
+
+// setValue replaces the value of a property.
+func (t *Token) setValue(f F, v *Token) {
+	if v.parent != nil || v == t.root() {
+		v = clone(f, v)
+	}
+	v.parent = t
+	if len(t.kids) > 0 {
+		t.kids[0].parent = nil
+	}
+	t.kids = []*Token{v}
+}
+
+func clone(f F, t *Token) *Token {
+	f.Alloc(96)
+	out := &Token{kind: t.kind, name: t.name, val: t.val}
+	for _, k := range t.kids {
+		c := clone(f, k)
+		c.parent = out
+		out.kids = append(out.kids, c)
+	}
+	return out
+}
+
+func tok(v V) *Token {
+	t, _ := v.Ref().(*Token)
+	return t
+}
+
+func tokenValue(t *Token) V {
+	if t == nil {
+		return clr.Null
+	}
+	return clr.Object(t)
+}
+
+// newValue makes a JValue.
+func newValue(kind int, v V) *Token { return &Token{kind: kind, val: v} }
+
+// toToken makes a token of a value without looking into objects: what operators
+// and JProperty do.
+func toToken(f F, v V) *Token {
+	switch o := v.Ref().(type) {
+	case nil:
+		return newValue(jNull, clr.Null)
+	case *Token:
+		return o
+	case *clr.Decimal:
+		return newValue(jFloat, v)
+	case *Guid:
+		return newValue(jGuid, v)
+	case *DateTimeOffset:
+		return newValue(jDate, v)
+	case *URI:
+		return newValue(jURI, v)
+	case *clr.Arr:
+		if o.B != nil {
+			return newValue(jBytes, v)
+		}
+	case *clr.Unset:
+		return toToken(f, unset(o.T))
+	}
+	if v.IsString() {
+		return newValue(jString, v)
+	}
+	if t := v.Tag(); t != nil {
+		switch {
+		case t == clr.Boolean:
+			return newValue(jBoolean, v)
+		case t == clr.Char:
+			return newValue(jString, clr.String(Text(f, v)))
+		case t == clr.DateTime:
+			return newValue(jDate, v)
+		case t == clr.TimeSpan:
+			return newValue(jTimeSpan, v)
+		case t == clr.Double || t == clr.Single:
+			return newValue(jFloat, v)
+		case t.IsInteger() || t.Kind == clr.Enum:
+			return newValue(jInteger, v)
+		}
+	}
+	return nil
+}
+
+// contentToken is toToken for content given to containers; sequences become
+// arrays.
+func contentToken(f F, v V) *Token {
+	if t := toToken(f, v); t != nil {
+		return t
+	}
+	if s, ok := v.Ref().(clr.Seq); ok {
+		out := &Token{kind: jArray}
+		s.Each(f, func(x V) bool { out.insert(f, len(out.kids), contentToken(f, x)); return true })
+		return out
+	}
+	clr.Throw(clr.ExArgument, "Could not determine JSON object type for type "+f.TypeOf(v).ReflectionName()+".")
+	return nil
+}
+
+// addContent adds content to a container; a sequence adds its items.
+func addContent(f F, t *Token, v V) {
+	if s, ok := v.Ref().(clr.Seq); ok && tok(v) == nil {
+		if a, isArr := v.Ref().(*clr.Arr); !isArr || a.B == nil {
+			s.Each(f, func(x V) bool { addContent(f, t, x); return true })
+			return
+		}
+	}
+	t.insert(f, len(t.kids), contentToken(f, v))
+}
+
+func setProperty(f F, t *Token, name string, v V) {
+	x := contentToken(f, v)
+	if p := t.property(name); p != nil {
+		p.setValue(f, x)
+		return
+	}
+	addProperty(f, t, name, clr.Object(x))
+}
+
+func addProperty(f F, t *Token, name string, v V) {
+	p := &Token{kind: jProperty, name: name}
+	p.setValue(f, contentToken(f, v))
+	t.insert(f, len(t.kids), p)
+}
+
+// fromObject turns any value into a token, looking into objects.
+func fromObject(f F, v V, depth int) *Token {
+	f.Alloc(64)
+	if depth > 64 {
+		clr.Throw(clr.ExJSONSerial, "Self referencing loop detected.")
+	}
+	if t := tok(v); t != nil {
+		return clone(f, t)
+	}
+	if t := toToken(f, v); t != nil {
+		return t
+	}
+	switch o := v.Ref().(type) {
+	case *clr.Record:
+		out := &Token{kind: jObject}
+		for i, x := range o.Vals {
+			name := "Item" + strconv.Itoa(i+1)
+			if o.T.Kind == clr.Anonymous {
+				name = o.T.Names[i]
+			}
+			addProperty(f, out, name, clr.Object(fromObject(f, x, depth+1)))
+		}
+		return out
+	case Map:
+		out := &Token{kind: jObject}
+		o.Each(f, func(e V) bool {
+			p := pairOf(e)
+			addProperty(f, out, Text(f, p.Key), clr.Object(fromObject(f, p.Val, depth+1)))
+			return true
+		})
+		return out
+	case clr.Seq:
+		out := &Token{kind: jArray}
+		o.Each(f, func(x V) bool { out.insert(f, len(out.kids), fromObject(f, x, depth+1)); return true })
+		return out
+	}
+	return fromProperties(f, v, depth)
+}
+
+// fromProperties reads the public properties that the table has for an object.
+func fromProperties(f F, v V, depth int) *Token {
+	out := &Token{kind: jObject}
+	if f.Types == nil {
+		return out
+	}
+	for t := f.TypeOf(v); t != nil && t != clr.ObjectType; t = t.BaseOf() {
+		for _, m := range f.Types.All(t) {
+			if m.Kind == clr.Property && !m.Static && m.Call != nil && out.property(m.Name) == nil {
+				x := m.Call(f, []V{v})
+				addProperty(f, out, m.Name, clr.Object(fromObject(f, x, depth+1)))
+			}
+		}
+	}
+	return out
+}
+
+// writeJSON serialises a token.
+func writeJSON(f F, t *Token, indent bool) string {
+	w := jsonWriter{f: f, indent: indent}
+	w.token(t, 0)
+	return w.b.String()
+}
+
+type jsonWriter struct {
+	f      F
+	b      strings.Builder
+	indent bool
+}
+
+func (w *jsonWriter) line(depth int) {
+	if w.indent {
+		w.b.WriteString("\r\n"[1:] + strings.Repeat("  ", depth))
+	}
+}
+
+func (w *jsonWriter) token(t *Token, depth int) {
+	w.f.Alloc(16)
+	switch t.kind {
+	case jProperty:
+		w.str(t.name)
+		w.b.WriteString(":")
+		if w.indent {
+			w.b.WriteByte(' ')
+		}
+		w.token(t.kids[0], depth)
+	case jObject:
+		w.list(t, '{', '}', depth)
+	case jArray:
+		w.list(t, '[', ']', depth)
+	case jConstructor:
+		w.b.WriteString("new " + t.name)
+		w.list(t, '(', ')', depth)
+	default:
+		w.value(t)
+	}
+}
+
+func (w *jsonWriter) list(t *Token, open, closing byte, depth int) {
+	if depth > 400 {
+		clr.Throw(clr.ExJSONWriter, "The writer's MaxDepth of 400 has been exceeded.")
+	}
+	w.b.WriteByte(open)
+	for i, k := range t.kids {
+		if i > 0 {
+			w.b.WriteByte(',')
+		}
+		w.line(depth + 1)
+		w.token(k, depth+1)
+	}
+	if len(t.kids) > 0 {
+		w.line(depth)
+	}
+	w.b.WriteByte(closing)
+}
+
+func (w *jsonWriter) value(t *Token) {
+	v := t.val
+	switch t.kind {
+	case jNull:
+		w.b.WriteString("null")
+	case jUndefined:
+		w.b.WriteString("undefined")
+	case jBoolean:
+		w.b.WriteString(map[bool]string{true: "true", false: "false"}[v.Bool()])
+	case jInteger:
+		if v.Tag() != nil && v.Tag().Kind == clr.Enum {
+			w.b.WriteString(strconv.FormatInt(v.Int(), 10))
+			return
+		}
+		w.b.WriteString(Text(w.f, v))
+	case jFloat:
+		w.b.WriteString(jsonFloat(w.f, v))
+	case jRaw:
+		w.b.WriteString(Text(w.f, v))
+	case jComment:
+		w.b.WriteString("/*" + v.Str() + "*/")
+	case jBytes:
+		w.str(base64.StdEncoding.EncodeToString(v.Ref().(*clr.Arr).B))
+	case jDate:
+		w.str(jsonDate(v))
+	default:
+		w.str(Text(w.f, v))
+	}
+}
+
+func jsonFloat(f F, v V) string {
+	s := Text(f, v)
+	if v.Tag() != nil {
+		x := v.Float()
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return `"` + s + `"`
+		}
+	}
+	if !strings.ContainsAny(s, ".E") {
+		s += ".0"
+	}
+	return s
+}
+
+func jsonDate(v V) string {
+	if o, ok := v.Ref().(*DateTimeOffset); ok {
+		return formatOffset(o, "yyyy-MM-ddTHH:mm:ss.FFFFFFFK")
+	}
+	return formatDate(dateOf(v), "yyyy-MM-ddTHH:mm:ss.FFFFFFFK")
+}
+
+func (w *jsonWriter) str(s string) {
+	w.f.Alloc(len(s))
+	w.b.WriteString(quote(s))
+}
+
+// quote is JsonConvert.ToString(string).
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c == '\b':
+			b.WriteString(`\b`)
+		case c == '\f':
+			b.WriteString(`\f`)
+		case c < 0x20:
+			b.WriteString(`\u00` + string("0123456789abcdef"[c>>4]) + string("0123456789abcdef"[c&15]))
+		case strings.HasPrefix(s[i:], "\u0085"):
+			b.WriteString(`\u0085`)
+			i++
+		case strings.HasPrefix(s[i:], "\u2028"), strings.HasPrefix(s[i:], "\u2029"):
+			b.WriteString(`\u202` + string('8'+s[i+2]-0xA8))
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// deepEqual is JToken.DeepEquals.
+func deepEqual(f F, a, b *Token) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	f.Step(1)
+	if a.container() || b.container() {
+		if a.kind != b.kind || len(a.kids) != len(b.kids) || a.name != b.name {
+			return false
+		}
+		for i, k := range a.kids {
+			o := b.kids[i]
+			if a.kind == jObject {
+				if o = b.property(k.name); o == nil {
+					return false
+				}
+			}
+			if !deepEqual(f, k, o) {
+				return false
+			}
+		}
+		return true
+	}
+	if a.kind == jInteger && b.kind == jInteger {
+		return a.val.Int() == b.val.Int()
+	}
+	if a.kind == jFloat && b.kind == jFloat {
+		return Text(f, a.val) == Text(f, b.val)
+	}
+	return a.kind == b.kind && Equal(f, a.val, b.val)
+}
+
+// path is the path of a token from its root.
+func (t *Token) path() string {
+	if t.parent == nil {
+		return ""
+	}
+	up := t.parent.path()
+	switch {
+	case t.kind == jProperty:
+		if strings.ContainsAny(t.name, ". '/\"[]()\t\n\r\f\b\\\u0085\u2028\u2029") {
+			return up + "['" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(t.name) + "']"
+		}
+		if up != "" {
+			up += "."
+		}
+		return up + t.name
+	case t.parent.kind == jArray:
+		return up + "[" + strconv.Itoa(t.place()) + "]"
+	}
+	return up
+}

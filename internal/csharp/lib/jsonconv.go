@@ -1,0 +1,183 @@
+package lib
+
+import (
+	"encoding/base64"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+)
+
+// fromToken is the explicit conversion (T)token.
+func fromToken(f F, t *Token, to *clr.Type) V {
+	null := to.IsReference() || to.IsNullable()
+	if t == nil {
+		if null {
+			return clr.Null
+		}
+		clr.ThrowArgNull("value")
+	}
+	if t.kind == jProperty {
+		t = t.kids[0]
+	}
+	u := to.Underlying()
+	name := typeTitle(u)
+	bad := func() {
+		clr.Throw(clr.ExArgument, "Can not convert "+kindName(t.kind)+" to "+name+".")
+	}
+	if t.container() {
+		bad()
+	}
+	if t.kind == jNull || t.kind == jUndefined {
+		if !null {
+			bad()
+		}
+		return clr.Null
+	}
+	v := t.val
+	switch {
+	case u == clr.StringType:
+		if t.kind == jBytes {
+			return clr.String(base64.StdEncoding.EncodeToString(v.Ref().(*clr.Arr).B))
+		}
+		return f.Str(Text(f, v))
+	case clr.Same(f.TypeOf(v), u):
+		return v
+	case u.IsNumeric() && t.kind != jDate && t.kind != jTimeSpan && t.kind != jGuid && t.kind != jBytes && t.kind != jURI,
+		u == clr.Boolean && (t.kind == jBoolean || t.kind == jInteger || t.kind == jFloat || t.kind == jString):
+		return changeType(f, v, u)
+	case t.kind == jString || t.kind == jDate && (u == clr.DateTime || u.Name == "DateTimeOffset"):
+		return changeType(f, v, u)
+	case u.Kind == clr.Array && t.kind == jBytes:
+		return v
+	}
+	bad()
+	return clr.Null
+}
+
+func typeTitle(t *clr.Type) string {
+	if t.Kind == clr.Array {
+		return "Byte[]"
+	}
+	return t.Name
+}
+
+// tokenTo is Value<T>: the token itself, its value, or that converted.
+func tokenTo(f F, v V, to *clr.Type) V {
+	if v.IsNull() {
+		return clr.Zero(to)
+	}
+	if f.Is(v, to) && to != clr.ObjectType {
+		return v
+	}
+	t := tok(v)
+	if t == nil || t.container() {
+		clr.Throw(clr.ExInvalidCast, "Cannot cast "+f.TypeOf(v).FullName()+" to "+to.FullName()+".")
+	}
+	if t.val.IsNull() {
+		if to.IsValueType() && !to.IsNullable() {
+			clr.Throw(clr.ExInvalidCast, "Null object cannot be converted to a value type.")
+		}
+		return clr.Null
+	}
+	u := to.Underlying()
+	if f.Is(t.val, u) {
+		return t.val
+	}
+	return changeType(f, t.val, u)
+}
+
+// toObject is ToObject<T> and DeserializeObject<T>.
+func toObject(f F, t *Token, to *clr.Type) V {
+	f.Alloc(48)
+	v := clr.Object(t)
+	u := to.Underlying()
+	isNull := t.kind == jNull || t.kind == jUndefined
+	switch {
+	case to == clr.ObjectType:
+		if t.container() {
+			return v
+		}
+		return t.val
+	case to.Inherits(tokenType()):
+		if !f.Is(v, to) {
+			clr.Throw(clr.ExInvalidCast, "Unable to cast object of type '"+f.TypeOf(v).FullName()+"' to type '"+to.FullName()+"'.")
+		}
+		return v
+	case isNull:
+		if u.IsValueType() && !to.IsNullable() {
+			clr.Throw(clr.ExJSONSerial, "Error converting value {null} to type '"+to.ReflectionName()+"'. Path '"+t.path()+"'.")
+		}
+		return clr.Null
+	case to.Kind == clr.Array && to.Elem != clr.Byte && t.kind == jArray:
+		return clr.Object(clr.ArrOf(to.Elem, objects(f, t, to.Elem)))
+	case t.kind == jArray:
+		if e := to.AsInstance(clr.EnumerableDef); e != nil && to.Kind != clr.Array {
+			items := objects(f, t, e.Args[0])
+			if to.Name == "HashSet" || to.Name == "ISet" {
+				s := &Set{T: clr.Of(Universe().Lookup("System.Collections.Generic.HashSet", 1), e.Args[0])}
+				for _, x := range items {
+					s.d.add(f, x)
+				}
+				return clr.Object(s)
+			}
+			return newList(e.Args[0], items)
+		}
+	case t.kind == jObject:
+		if len(to.Args) == 2 && (to.Name == "Dictionary" || to.Name == "IDictionary" || to.Name == "IReadOnlyDictionary") {
+			d := &Dict{T: clr.Of(Universe().Lookup("System.Collections.Generic.Dictionary", 2), to.Args...)}
+			for _, p := range t.kids {
+				d.put(f, changeType(f, clr.String(p.name), to.Args[0]), toObject(f, p.kids[0], to.Args[1]))
+			}
+			return clr.Object(d)
+		}
+	case u.Kind == clr.Enum:
+		if t.kind == jString {
+			if x, ok := enumValue(u, t.val.Str(), true); ok {
+				return x
+			}
+		}
+		return clr.Scalar(u, t.val.Int())
+	case !t.container():
+		return scalarObject(f, t, to, u)
+	}
+	clr.Throw(clr.ExJSONSerial, "Cannot deserialize the current JSON "+lowerKind(t.kind)+" into type '"+to.ReflectionName()+"'. Path '"+t.path()+"'.")
+	return clr.Null
+}
+
+func lowerKind(kind int) string {
+	if kind == jArray {
+		return "array (e.g. [1,2,3])"
+	}
+	return "object (e.g. {\"name\":\"value\"})"
+}
+
+func scalarObject(f F, t *Token, to, u *clr.Type) (out V) {
+	if f.Is(t.val, u) {
+		return t.val
+	}
+	if u == clr.StringType {
+		if t.kind == jDate {
+			return clr.String(jsonDate(t.val))
+		}
+		return clr.String(Text(f, t.val))
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if ex, ok := r.(*clr.Exception); ok {
+				msg := "Could not convert " + lowerFirst(kindName(t.kind)) + " to " + u.Name + ": " + Text(f, t.val) + ". Path '" + t.path() + "'."
+				panic(&clr.Exception{Type: clr.ExJSONReader, Message: msg, Inner: ex})
+			}
+			panic(r)
+		}
+	}()
+	return changeType(f, t.val, u)
+}
+
+func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }
+
+func objects(f F, t *Token, elem *clr.Type) []V {
+	out := make([]V, len(t.kids))
+	for i, k := range t.kids {
+		out[i] = toObject(f, k, elem)
+	}
+	return out
+}

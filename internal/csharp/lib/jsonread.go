@@ -1,0 +1,356 @@
+package lib
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+	"github.com/portico-dev/portico/internal/csharp/syntax"
+)
+
+// jsonReader reads JSON as leniently as JsonTextReader does: comments, single
+// quotes, names without quotes, NaN, undefined, constructors.
+type jsonReader struct {
+	f     F
+	s     string
+	i     int
+	line  int // of position 0 when nothing was read
+	start int // of the line
+	path  []string
+	dates bool
+}
+
+const jsonDepth = 128
+
+// parseJSON reads one document; what says which class is wanted.
+func parseJSON(f F, s, what string, wantKind int) *Token {
+	f.Alloc(len(s))
+	r := &jsonReader{f: f, s: s, dates: true}
+	r.skip()
+	if r.i >= len(s) {
+		r.fail("Error reading "+what+" from JsonReader.", 0, 0)
+	}
+	if c := s[r.i]; wantKind == jObject && c != '{' || wantKind == jArray && c != '[' {
+		r.wrongKind(what, c)
+	}
+	t := r.value(0)
+	r.skip()
+	if r.i < len(s) {
+		r.failAt("Additional text encountered after finished reading JSON content: " + r.char() + ".")
+	}
+	return t
+}
+
+func (r *jsonReader) wrongKind(what string, c byte) {
+	kind := "an object"
+	if what == "JArray" {
+		kind = "an array"
+	}
+	names := map[byte]string{'{': "StartObject", '[': "StartArray", '"': "String", '\'': "String", 't': "Boolean", 'f': "Boolean", 'n': "Null"}
+	item := names[c]
+	from := r.i
+	if item == "" || item == "String" || item == "Boolean" || item == "Null" {
+		v := r.value(0)
+		item = map[int]string{jInteger: "Integer", jFloat: "Float", jString: "String", jBoolean: "Boolean", jNull: "Null", jUndefined: "Undefined", jDate: "Date", jConstructor: "StartConstructor"}[v.kind]
+	} else {
+		r.i++
+	}
+	_ = from
+	r.failAt("Error reading " + what + " from JsonReader. Current JsonReader item is not " + kind + ": " + item + ".")
+}
+
+func (r *jsonReader) char() string {
+	c, n := utf8.DecodeRuneInString(r.s[r.i:])
+	_ = c
+	return r.s[r.i : r.i+n]
+}
+
+func (r *jsonReader) failAt(msg string) { r.fail(msg, r.line+1, r.i-r.start) }
+
+func (r *jsonReader) fail(msg string, line, pos int) {
+	var p strings.Builder
+	for i, s := range r.path {
+		if i > 0 && s != "" && s[0] != '[' {
+			p.WriteByte('.')
+		}
+		p.WriteString(s)
+	}
+	clr.Throw(clr.ExJSONReader, msg+" Path '"+p.String()+"', line "+strconv.Itoa(line)+", position "+strconv.Itoa(pos)+".")
+}
+
+func (r *jsonReader) skip() {
+	for r.i < len(r.s) {
+		switch c := r.s[r.i]; {
+		case c == '\n':
+			r.i++
+			r.line++
+			r.start = r.i
+		case c == ' ' || c == '\t' || c == '\r':
+			r.i++
+		case c == '/' && r.i+1 < len(r.s) && r.s[r.i+1] == '*':
+			end := strings.Index(r.s[r.i+2:], "*/")
+			if end < 0 {
+				r.i = len(r.s)
+				r.failAt("Unexpected end while parsing comment.")
+			}
+			r.i += end + 4
+		case c == '/' && r.i+1 < len(r.s) && r.s[r.i+1] == '/':
+			for r.i < len(r.s) && r.s[r.i] != '\n' {
+				r.i++
+			}
+		case strings.HasPrefix(r.s[r.i:], "\ufeff"):
+			r.i += 3
+		default:
+			return
+		}
+	}
+}
+
+func (r *jsonReader) value(depth int) *Token {
+	r.f.Alloc(96)
+	if depth > jsonDepth {
+		r.failAt("The reader's MaxDepth of " + strconv.Itoa(jsonDepth) + " has been exceeded.")
+	}
+	switch c := r.s[r.i]; {
+	case c == '{':
+		return r.object(depth)
+	case c == '[':
+		return r.array(depth)
+	case c == '"' || c == '\'':
+		return r.stringValue()
+	case c == '-' || c == '.' || c >= '0' && c <= '9':
+		return r.number()
+	}
+	rest := r.s[r.i:]
+	for _, w := range jsonWords {
+		if strings.HasPrefix(rest, w.text) {
+			r.i += len(w.text)
+			return newValue(w.kind, w.v)
+		}
+	}
+	if r.line == 0 && r.i == 0 {
+		r.fail("Unexpected character encountered while parsing value: "+r.char()+".", 0, 0)
+	}
+	r.failAt("Unexpected character encountered while parsing value: " + r.char() + ".")
+	return nil
+}
+
+var jsonWords = []struct {
+	text string
+	kind int
+	v    V
+}{
+	{"true", jBoolean, clr.Bool(true)}, {"false", jBoolean, clr.Bool(false)}, {"null", jNull, clr.Null}, {"undefined", jUndefined, clr.Null},
+	{"NaN", jFloat, clr.Float(math.NaN())}, {"Infinity", jFloat, clr.Float(math.Inf(1))},
+}
+
+func (r *jsonReader) end(what string) {
+	if r.i >= len(r.s) {
+		r.failAt("Unexpected end of content while loading " + what + ".")
+	}
+}
+
+func (r *jsonReader) object(depth int) *Token {
+	t := &Token{kind: jObject}
+	r.i++
+	for {
+		r.skip()
+		r.end("JObject")
+		if r.s[r.i] == '}' {
+			r.i++
+			return t
+		}
+		name := r.propertyName()
+		r.skip()
+		r.end("JObject")
+		if r.s[r.i] != ':' {
+			r.failAt("Invalid character after parsing property name. Expected ':' but got: " + r.char() + ".")
+		}
+		r.i++
+		r.skip()
+		r.path = append(r.path, name)
+		r.end("JObject")
+		v := r.value(depth + 1)
+		if p := t.property(name); p != nil {
+			p.setValue(r.f, v)
+		} else {
+			p := &Token{kind: jProperty, name: name, parent: t, kids: []*Token{v}}
+			v.parent = p
+			if t.index != nil {
+				t.index[name] = len(t.kids)
+			}
+			t.kids = append(t.kids, p)
+		}
+		r.skip()
+		r.end("JObject")
+		switch r.s[r.i] {
+		case ',':
+			r.i++
+		case '}':
+		default:
+			r.failAt("After parsing a value an unexpected character was encountered: " + r.char() + ".")
+		}
+		r.path = r.path[:len(r.path)-1]
+	}
+}
+
+func (r *jsonReader) propertyName() string {
+	c := r.s[r.i]
+	if c == '"' || c == '\'' {
+		return r.text(c)
+	}
+	from := r.i
+	for r.i < len(r.s) && (r.s[r.i] == '_' || r.s[r.i] == '$' || r.s[r.i] >= '0' && r.s[r.i] <= '9' || r.s[r.i]|0x20 >= 'a' && r.s[r.i]|0x20 <= 'z' || r.s[r.i] >= 0x80) {
+		r.i++
+	}
+	if r.i == from {
+		r.failAt("Invalid property identifier character: " + r.char() + ".")
+	}
+	return r.s[from:r.i]
+}
+
+func (r *jsonReader) array(depth int) *Token {
+	t := &Token{kind: jArray}
+	r.i++
+	for {
+		r.skip()
+		r.end("JArray")
+		if r.s[r.i] == ']' {
+			r.i++
+			return t
+		}
+		r.path = append(r.path, "["+strconv.Itoa(len(t.kids))+"]")
+		v := r.value(depth + 1)
+		v.parent = t
+		t.kids = append(t.kids, v)
+		r.skip()
+		r.end("JArray")
+		switch r.s[r.i] {
+		case ',':
+			r.i++
+		case ']':
+		default:
+			r.failAt("After parsing a value an unexpected character was encountered: " + r.char() + ".")
+		}
+		r.path = r.path[:len(r.path)-1]
+	}
+}
+
+// text reads a string behind its opening quote.
+func (r *jsonReader) text(quote byte) string {
+	r.i++
+	from := r.i
+	var b []byte
+	for {
+		if r.i >= len(r.s) {
+			r.failAt("Unterminated string. Expected delimiter: " + string(quote) + ".")
+		}
+		switch c := r.s[r.i]; c {
+		case quote:
+			s := r.s[from:r.i]
+			r.i++
+			if b != nil {
+				return string(append(b, s...))
+			}
+			return s
+		case '\\':
+			b = append(b, r.s[from:r.i]...)
+			b = r.escape(b, quote)
+			from = r.i
+		case '\n':
+			r.i++
+			r.line++
+			r.start = r.i
+		default:
+			r.i++
+		}
+	}
+}
+
+func (r *jsonReader) escape(b []byte, quote byte) []byte {
+	r.i++
+	if r.i >= len(r.s) {
+		r.failAt("Unterminated string. Expected delimiter: " + string(quote) + ".")
+	}
+	c := r.s[r.i]
+	r.i++
+	switch c {
+	case 'n':
+		return append(b, '\n')
+	case 'r':
+		return append(b, '\r')
+	case 't':
+		return append(b, '\t')
+	case 'b':
+		return append(b, '\b')
+	case 'f':
+		return append(b, '\f')
+	case '\\', '/', '"', '\'':
+		return append(b, c)
+	case 'u':
+		if r.i+4 > len(r.s) {
+			r.i = len(r.s)
+			r.failAt("Unexpected end while parsing Unicode escape sequence.")
+		}
+		n, err := strconv.ParseUint(r.s[r.i:r.i+4], 16, 16)
+		if err != nil {
+			r.failAt("Invalid Unicode escape sequence: \\u" + r.s[r.i:r.i+4] + ".")
+		}
+		r.i += 4
+		return syntax.AppendUnit(b, uint16(n))
+	}
+	r.failAt("Bad JSON escape sequence: \\" + string(c) + ".")
+	return b
+}
+
+func (r *jsonReader) stringValue() *Token {
+	s := r.text(r.s[r.i])
+	if r.dates && len(s) >= 19 && len(s) <= 40 {
+		if d, ok := jsonDateText(s); ok {
+			return newValue(jDate, d)
+		}
+	}
+	return newValue(jString, clr.String(s))
+}
+
+// jsonDateText recognises the dates that Newtonsoft turns into Date tokens.
+func jsonDateText(s string) (V, bool) {
+	if s[4] == '-' && s[7] == '-' && s[10] == 'T' && s[13] == ':' && s[16] == ':' {
+		if d, ok := parseISO(s); ok {
+			return d, true
+		}
+	}
+	return clr.Null, false
+}
+
+func (r *jsonReader) number() *Token {
+	from := r.i
+	for r.i < len(r.s) && strings.IndexByte("+-.0123456789abcdefABCDEFxXIniyty", r.s[r.i]) >= 0 {
+		r.i++
+	}
+	s := r.s[from:r.i]
+	if s == "-Infinity" {
+		return newValue(jFloat, clr.Float(math.Inf(-1)))
+	}
+	if !strings.ContainsAny(s, ".eEI") || strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0X") {
+		if n, err := strconv.ParseInt(s, 0, 64); err == nil && !strings.HasPrefix(s, "0b") {
+			return newValue(jInteger, clr.Long(n))
+		}
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return newValue(jInteger, clr.Long(n))
+		}
+		if isDigits(strings.TrimPrefix(s, "-")) {
+			x, _ := strconv.ParseFloat(s, 64)
+			return newValue(jInteger, clr.Float(x))
+		}
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(x, 0) {
+		r.failAt("Input string '" + s + "' is not a valid number.")
+	}
+	return newValue(jFloat, clr.Float(x))
+}
+
+func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

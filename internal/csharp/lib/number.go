@@ -1,0 +1,557 @@
+package lib
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+)
+
+// intTypes are the integers with their bounds as .NET spells errors about them.
+var intTypes = []struct {
+	t    *clr.Type
+	kw   string
+	min  string
+	max  string
+	name string
+}{
+	{clr.SByte, "sbyte", "-128", "127", "a signed byte"}, {clr.Byte, "byte", "0", "255", "an unsigned byte"},
+	{clr.Int16, "short", "-32768", "32767", "an Int16"}, {clr.UInt16, "ushort", "0", "65535", "a UInt16"},
+	{clr.Int32, "int", "-2147483648", "2147483647", "an Int32"}, {clr.UInt32, "uint", "0", "4294967295", "a UInt32"},
+	{clr.Int64, "long", "-9223372036854775808", "9223372036854775807", "an Int64"},
+	{clr.UInt64, "ulong", "0", "18446744073709551615", "a UInt64"},
+}
+
+func titleOf(t *clr.Type) string {
+	for _, x := range intTypes {
+		if x.t == t {
+			return x.name
+		}
+	}
+	return t.Name
+}
+
+func parseInt(s string) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+// The styles of numbers that matter for parsing.
+const (
+	styleThousands = 64
+	styleHex       = 512
+	styleInteger   = 7
+	styleNumber    = 111
+	styleFloat     = 231
+)
+
+// readInteger parses an integer of type t; over tells a value out of range from
+// a text that is none.
+func readInteger(s string, t *clr.Type, style int64) (v V, ok, over bool) {
+	s = strings.TrimFunc(s, isSpace)
+	s = strings.TrimRight(s, "\x00")
+	if style&styleHex != 0 {
+		n, err := strconv.ParseUint(s, 16, 64)
+		if err != nil {
+			return clr.Null, false, false
+		}
+		return clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(n)), clr.UInt64, t, false), true, false
+	}
+	if style&styleThousands != 0 {
+		s = strings.ReplaceAll(s, ",", "")
+	}
+	body := strings.TrimPrefix(strings.TrimPrefix(s, "+"), "-")
+	if strings.HasPrefix(s, "+-") || !isDigits(body) {
+		if style&32 == 0 {
+			return clr.Null, false, false
+		}
+		whole, frac, found := strings.Cut(body, ".")
+		if !found || strings.Trim(frac, "0") != "" || !isDigits(whole) {
+			return clr.Null, false, false
+		}
+		s = strings.TrimSuffix(s, "."+frac)
+	}
+	n, _ := new(big.Int).SetString(strings.TrimPrefix(s, "+"), 10)
+	if n == nil {
+		return clr.Null, false, false
+	}
+	if t == clr.UInt64 {
+		if !n.IsUint64() {
+			return clr.Null, false, true
+		}
+		return clr.Scalar(t, int64(n.Uint64())), true, false
+	}
+	if !n.IsInt64() || !clr.Fits(clr.Long(n.Int64()), t) {
+		return clr.Null, false, true
+	}
+	return clr.Scalar(t, n.Int64()), true, false
+}
+
+func badNumber(s string) {
+	clr.Throw(clr.ExFormat, "The input string '"+s+"' was not in a correct format.")
+}
+
+func parseInteger(s V, t *clr.Type, style int64) V {
+	v, ok, over := readInteger(text(s, "s"), t, style)
+	if over {
+		clr.Throw(clr.ExOverflow, "Value was either too large or too small for "+titleOf(t)+".")
+	}
+	if !ok {
+		badNumber(s.Str())
+	}
+	return v
+}
+
+// readFloat parses a double with thousands separators and exponents.
+func readFloat(s string) (float64, bool) {
+	s = strings.TrimFunc(s, isSpace)
+	switch strings.ToLower(strings.TrimPrefix(s, "+")) {
+	case "nan", "-nan":
+		return math.NaN(), true
+	case "infinity", "∞":
+		return math.Inf(1), true
+	case "-infinity", "-∞":
+		return math.Inf(-1), true
+	}
+	if strings.ContainsAny(s, "xXpP_") || strings.ContainsAny(s, "nNiI") {
+		return 0, false
+	}
+	if i := strings.IndexByte(s, ','); i == 0 || i > strings.IndexByte(s, '.') && strings.Contains(s, ".") {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
+	if err != nil && !math.IsInf(x, 0) {
+		return 0, false
+	}
+	return x, true
+}
+
+func parseFloat(s string) (float64, bool) { return readFloat(s) }
+
+func readDecimal(s string) (*clr.Decimal, bool) {
+	s = strings.TrimFunc(s, isSpace)
+	s = strings.TrimPrefix(strings.ReplaceAll(s, ",", ""), "+")
+	body := strings.TrimPrefix(s, "-")
+	if body == "" || strings.Trim(body, "0123456789.") != "" || strings.Count(body, ".") > 1 || body == "." {
+		return nil, false
+	}
+	if strings.HasPrefix(body, ".") {
+		s = strings.Replace(s, ".", "0.", 1)
+	}
+	return clr.ParseDecimal(s)
+}
+
+func numberDecls() []clr.Decl {
+	out := []clr.Decl{
+		D("flags enum System.Globalization.NumberStyles { None = 0, AllowLeadingWhite = 1, AllowTrailingWhite = 2, AllowLeadingSign = 4, Integer = 7, AllowTrailingSign = 8, AllowParentheses = 16, AllowDecimalPoint = 32, AllowThousands = 64, Number = 111, AllowExponent = 128, Float = 167, AllowCurrencySymbol = 256, Currency = 383, Any = 511, AllowHexSpecifier = 512, HexNumber = 515 }"),
+		D("struct System.Boolean",
+			R("static string TrueString", clr.String("True")), R("static string FalseString", clr.String("False")),
+			P("static bool Parse(string value)", func(_ F, a []V) V {
+				b, ok := readBool(text(a[0], "value"))
+				if !ok {
+					clr.Throw(clr.ExFormat, "String '"+a[0].Str()+"' was not recognized as a valid Boolean.")
+				}
+				return clr.Bool(b)
+			}),
+			R("static bool TryParse(string value, out bool result)", func(_ F, a []V) V {
+				b, ok := readBool(a[0].Str())
+				setOut(a[1], clr.Bool(b))
+				return clr.Bool(ok)
+			}),
+			P("string ToString()", toStringRow), P("bool Equals(bool obj)", equalsRow), P("int CompareTo(bool value)", compareRow), P("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+		),
+	}
+	for _, x := range intTypes {
+		out = append(out, intDecl(x.t, x.kw, x.min, x.max))
+	}
+	return append(out, floatDecl(clr.Double, "double"), floatDecl(clr.Single, "float"), decimalDecl())
+}
+
+func readBool(s string) (value, ok bool) {
+	switch strings.ToLower(strings.Trim(strings.TrimFunc(s, isSpace), "\x00")) {
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	}
+	return false, false
+}
+
+func toStringRow(f F, a []V) V { return f.Str(Text(f, a[0])) }
+func formatRow(f F, a []V) V   { return f.Str(Format(f, a[0], a[1].Str())) }
+func equalsRow(f F, a []V) V   { return clr.Bool(Equal(f, a[0], a[1])) }
+func compareRow(f F, a []V) V  { return clr.Int(Compare(f, a[0], a[1])) }
+
+func commonNumber(kw string) []clr.Row {
+	return []clr.Row{
+		P("string ToString()", toStringRow), P("string ToString(string format)", formatRow),
+		R("string ToString(IFormatProvider provider)", toStringRow), R("string ToString(string format, IFormatProvider provider)", formatRow),
+		P("bool Equals("+kw+" obj)", equalsRow), R("bool Equals(object obj)", equalsRow), P("int CompareTo("+kw+" value)", compareRow),
+		R("int CompareTo(object value)", compareRow), P("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+	}
+}
+
+func intDecl(t *clr.Type, kw, lo, hi string) clr.Decl {
+	bound := func(s string) V { v, _, _ := readInteger(s, t, styleInteger); return v }
+	rows := append(commonNumber(kw),
+		R("static "+kw+" MinValue", bound(lo)), R("static "+kw+" MaxValue", bound(hi)),
+		P("static "+kw+" Parse(string s)", func(_ F, a []V) V { return parseInteger(a[0], t, styleInteger) }),
+		P("static "+kw+" Parse(string s, System.Globalization.NumberStyles style)", func(_ F, a []V) V { return parseInteger(a[0], t, a[1].Int()) }),
+		R("static "+kw+" Parse(string s, IFormatProvider provider)", func(_ F, a []V) V { return parseInteger(a[0], t, styleInteger) }),
+		R("static bool TryParse(string s, out "+kw+" result)", func(_ F, a []V) V {
+			v, ok, _ := readInteger(a[0].Str(), t, styleInteger)
+			if !ok {
+				v = clr.Zero(t)
+			}
+			setOut(a[1], v)
+			return clr.Bool(ok)
+		}),
+		R("static bool TryParse(string s, System.Globalization.NumberStyles style, IFormatProvider provider, out "+kw+" result)", func(_ F, a []V) V {
+			v, ok, _ := readInteger(a[0].Str(), t, a[1].Int())
+			if !ok {
+				v = clr.Zero(t)
+			}
+			setOut(a[3], v)
+			return clr.Bool(ok)
+		}),
+	)
+	return clr.Decl{Sig: "struct System." + t.Name, Rows: rows}
+}
+
+func floatDecl(t *clr.Type, kw string) clr.Decl {
+	make := func(x float64) V {
+		if t == clr.Single {
+			return clr.Float32(float32(x))
+		}
+		return clr.Float(x)
+	}
+	parse := func(_ F, a []V) V {
+		x, ok := readFloat(text(a[0], "s"))
+		if !ok {
+			badNumber(a[0].Str())
+		}
+		return make(x)
+	}
+	is := func(test func(x float64) bool) func(F, []V) V {
+		return func(_ F, a []V) V { return clr.Bool(test(a[0].Float())) }
+	}
+	lo, hi, eps := -math.MaxFloat64, math.MaxFloat64, math.SmallestNonzeroFloat64
+	if t == clr.Single {
+		lo, hi, eps = -math.MaxFloat32, math.MaxFloat32, math.SmallestNonzeroFloat32
+	}
+	rows := append(commonNumber(kw),
+		R("static "+kw+" MinValue", make(lo)), R("static "+kw+" MaxValue", make(hi)), R("static "+kw+" Epsilon", make(eps)),
+		R("static "+kw+" NaN", make(math.NaN())), R("static "+kw+" PositiveInfinity", make(math.Inf(1))), R("static "+kw+" NegativeInfinity", make(math.Inf(-1))),
+		P("static "+kw+" Parse(string s)", parse), R("static "+kw+" Parse(string s, IFormatProvider provider)", parse),
+		P("static "+kw+" Parse(string s, System.Globalization.NumberStyles style)", parse),
+		R("static bool TryParse(string s, out "+kw+" result)", func(_ F, a []V) V {
+			x, ok := readFloat(a[0].Str())
+			setOut(a[1], make(x))
+			return clr.Bool(ok)
+		}),
+		P("static bool IsNaN("+kw+" d)", is(math.IsNaN)), P("static bool IsInfinity("+kw+" d)", is(func(x float64) bool { return math.IsInf(x, 0) })),
+		P("static bool IsPositiveInfinity("+kw+" d)", is(func(x float64) bool { return math.IsInf(x, 1) })),
+		P("static bool IsNegativeInfinity("+kw+" d)", is(func(x float64) bool { return math.IsInf(x, -1) })),
+	)
+	return clr.Decl{Sig: "struct System." + t.Name, Rows: rows}
+}
+
+func decimalDecl() clr.Decl {
+	d := func(v V) *clr.Decimal { return v.Decimal() }
+	parse := func(_ F, a []V) V {
+		x, ok := readDecimal(text(a[0], "s"))
+		if !ok {
+			badNumber(a[0].Str())
+		}
+		return clr.Dec(x)
+	}
+	max, _ := clr.ParseDecimal("79228162514264337593543950335")
+	arith := func(op string) func(F, []V) V {
+		return func(_ F, a []V) V { return clr.Arith(op, clr.DecimalT, a[0], a[1], true) }
+	}
+	rows := append(commonNumber("decimal"),
+		R("static decimal Zero", clr.Dec(clr.DecimalInt(0))), R("static decimal One", clr.Dec(clr.DecimalInt(1))), R("static decimal MinusOne", clr.Dec(clr.DecimalInt(-1))),
+		R("static decimal MaxValue", clr.Dec(max)), R("static decimal MinValue", clr.Dec(max.Neg())),
+		P("static decimal Parse(string s)", parse), R("static decimal Parse(string s, IFormatProvider provider)", parse),
+		R("static bool TryParse(string s, out decimal result)", func(_ F, a []V) V {
+			x, ok := readDecimal(a[0].Str())
+			if !ok {
+				x = clr.DecimalInt(0)
+			}
+			setOut(a[1], clr.Dec(x))
+			return clr.Bool(ok)
+		}),
+		P("static decimal Add(decimal d1, decimal d2)", arith("+")), P("static decimal Subtract(decimal d1, decimal d2)", arith("-")),
+		P("static decimal Multiply(decimal d1, decimal d2)", arith("*")), P("static decimal Divide(decimal d1, decimal d2)", arith("/")),
+		P("static decimal Remainder(decimal d1, decimal d2)", arith("%")), P("static decimal Negate(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Neg()) }),
+		P("static int Compare(decimal d1, decimal d2)", func(_ F, a []V) V { return clr.Int(d(a[0]).Cmp(d(a[1]))) }),
+		P("static decimal Floor(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Floor()) }),
+		P("static decimal Ceiling(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Neg().Floor().Neg()) }),
+		P("static decimal Truncate(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Truncate()) }),
+		P("static decimal Round(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(0, false)) }),
+		P("static decimal Round(decimal d, int decimals)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(places(a[1], 28), false)) }),
+		P("static decimal Round(decimal d, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(0, a[1].Int() == 1)) }),
+		P("static decimal Round(decimal d, int decimals, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(places(a[1], 28), a[2].Int() == 1)) }),
+		P("static int ToInt32(decimal d)", func(_ F, a []V) V { return clr.ConvertNumber(a[0], clr.DecimalT, clr.Int32, true) }),
+		P("static long ToInt64(decimal d)", func(_ F, a []V) V { return clr.ConvertNumber(a[0], clr.DecimalT, clr.Int64, true) }),
+		P("static double ToDouble(decimal d)", func(_ F, a []V) V { return clr.Float(d(a[0]).Float()) }),
+	)
+	return clr.Decl{Sig: "struct System.Decimal", Rows: rows}
+}
+
+func places(v V, most int64) int {
+	if v.Int() < 0 || v.Int() > most {
+		clr.ThrowRange("decimals", "Decimal can only round to between 0 and 28 digits of precision.")
+	}
+	return int(v.Int())
+}
+
+func mathDecls() []clr.Decl {
+	one := func(fn func(float64) float64) func(F, []V) V {
+		return func(_ F, a []V) V { return clr.Float(fn(a[0].Float())) }
+	}
+	rows := []clr.Row{
+		R("static double PI", clr.Float(math.Pi)), R("static double E", clr.Float(math.E)),
+		P("static double Floor(double d)", one(math.Floor)), P("static double Ceiling(double a)", one(math.Ceil)), P("static double Truncate(double d)", one(math.Trunc)),
+		P("static decimal Floor(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Floor()) }),
+		P("static decimal Ceiling(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Neg().Floor().Neg()) }),
+		P("static decimal Truncate(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Truncate()) }),
+		P("static double Sqrt(double d)", one(math.Sqrt)), P("static double Exp(double d)", one(math.Exp)), P("static double Log10(double d)", one(math.Log10)),
+		P("static double Log(double d)", one(math.Log)), P("static double Log(double a, double newBase)", func(_ F, a []V) V { return clr.Float(math.Log(a[0].Float()) / math.Log(a[1].Float())) }),
+		P("static double Sin(double a)", one(math.Sin)), P("static double Cos(double d)", one(math.Cos)), P("static double Tan(double a)", one(math.Tan)),
+		P("static double Asin(double d)", one(math.Asin)), P("static double Acos(double d)", one(math.Acos)), P("static double Atan(double d)", one(math.Atan)),
+		P("static double Sinh(double value)", one(math.Sinh)), P("static double Cosh(double value)", one(math.Cosh)), P("static double Tanh(double value)", one(math.Tanh)),
+		P("static double Atan2(double y, double x)", func(_ F, a []V) V { return clr.Float(math.Atan2(a[0].Float(), a[1].Float())) }),
+		P("static double Pow(double x, double y)", func(_ F, a []V) V { return clr.Float(math.Pow(a[0].Float(), a[1].Float())) }),
+		P("static double IEEERemainder(double x, double y)", func(_ F, a []V) V { return clr.Float(math.Remainder(a[0].Float(), a[1].Float())) }),
+		P("static double Round(double a)", one(math.RoundToEven)),
+		P("static double Round(double value, int digits)", func(_ F, a []V) V { return roundDouble(a[0].Float(), a[1].Int(), false) }),
+		P("static double Round(double value, MidpointRounding mode)", func(_ F, a []V) V { return roundDouble(a[0].Float(), 0, a[1].Int() == 1) }),
+		P("static double Round(double value, int digits, MidpointRounding mode)", func(_ F, a []V) V { return roundDouble(a[0].Float(), a[1].Int(), a[2].Int() == 1) }),
+		P("static decimal Round(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(0, false)) }),
+		P("static decimal Round(decimal d, int decimals)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(places(a[1], 28), false)) }),
+		P("static decimal Round(decimal d, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(0, a[1].Int() == 1)) }),
+		P("static decimal Round(decimal d, int decimals, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(places(a[1], 28), a[2].Int() == 1)) }),
+		P("static long BigMul(int a, int b)", func(_ F, a []V) V { return clr.Long(a[0].Int() * a[1].Int()) }),
+		R("static int DivRem(int a, int b, out int result)", func(_ F, a []V) V {
+			q := clr.Arith("/", clr.Int32, a[0], a[1], false)
+			setOut(a[2], clr.Arith("%", clr.Int32, a[0], a[1], false))
+			return q
+		}),
+		R("static long DivRem(long a, long b, out long result)", func(_ F, a []V) V {
+			q := clr.Arith("/", clr.Int64, a[0], a[1], false)
+			setOut(a[2], clr.Arith("%", clr.Int64, a[0], a[1], false))
+			return q
+		}),
+	}
+	for _, kw := range []string{"sbyte", "byte", "short", "ushort", "int", "uint", "long", "ulong", "float", "double", "decimal"} {
+		t := clr.Keyword(kw)
+		rows = append(rows,
+			P("static "+kw+" Max("+kw+" val1, "+kw+" val2)", func(f F, a []V) V { return pickNumber(f, t, a, 1) }),
+			P("static "+kw+" Min("+kw+" val1, "+kw+" val2)", func(f F, a []V) V { return pickNumber(f, t, a, -1) }))
+		if kw[0] != 'u' && kw != "byte" {
+			rows = append(rows, P("static "+kw+" Abs("+kw+" value)", func(_ F, a []V) V { return absolute(t, a[0]) }), P("static int Sign("+kw+" value)", func(f F, a []V) V { return clr.Int(signOf(f, t, a[0])) }))
+		}
+	}
+	return []clr.Decl{D("enum System.MidpointRounding { ToEven, AwayFromZero }"), D("static class System.Math", rows...), bitDecl()}
+}
+
+func pickNumber(f F, t *clr.Type, a []V, sign int) V {
+	if t == clr.Double || t == clr.Single {
+		if math.IsNaN(a[0].Float()) {
+			return a[0]
+		}
+		if math.IsNaN(a[1].Float()) {
+			return a[1]
+		}
+	}
+	if Compare(f, a[1], a[0])*sign > 0 {
+		return a[1]
+	}
+	return a[0]
+}
+
+func absolute(t *clr.Type, v V) V {
+	switch t {
+	case clr.Double, clr.Single:
+		return clr.ConvertNumber(clr.Float(math.Abs(v.Float())), clr.Double, t, false)
+	case clr.DecimalT:
+		if v.Decimal().Coefficient().Sign() < 0 {
+			return clr.Dec(v.Decimal().Neg())
+		}
+		return v
+	}
+	n := v.Int()
+	if n >= 0 {
+		return v
+	}
+	if n == math.MinInt64 || !clr.Fits(clr.Long(-n), t) {
+		clr.Throw(clr.ExOverflow, "Negating the minimum value of a twos complement number is invalid.")
+	}
+	return clr.Scalar(t, -n)
+}
+
+func signOf(f F, t *clr.Type, v V) int {
+	if t == clr.Double || t == clr.Single {
+		if math.IsNaN(v.Float()) {
+			clr.Throw(clr.ExArithmetic, "Function does not accept floating point Not-a-Number values.")
+		}
+	}
+	return Compare(f, v, clr.Zero(t))
+}
+
+func roundDouble(x float64, digits int64, away bool) V {
+	if digits < 0 || digits > 15 {
+		clr.ThrowRange("digits", "Rounding digits must be between 0 and 15, inclusive.")
+	}
+	round := math.RoundToEven
+	if away {
+		round = math.Round
+	}
+	if math.Abs(x) >= 1e16 {
+		return clr.Float(x)
+	}
+	p := math.Pow10(int(digits))
+	return clr.Float(round(x*p) / p)
+}
+
+func charRows() []clr.Row {
+	rows := append(commonNumber("char"),
+		R("static char MinValue", clr.Rune16(0)), R("static char MaxValue", clr.Rune16(0xFFFF)),
+		P("static string ToString(char c)", toStringRow),
+		P("static char Parse(string s)", func(_ F, a []V) V {
+			u := units(text(a[0], "s"))
+			if len(u) != 1 {
+				clr.Throw(clr.ExFormat, "String must be exactly one character long.")
+			}
+			return clr.Rune16(u[0])
+		}),
+		R("static bool TryParse(string s, out char result)", func(_ F, a []V) V {
+			u := units(a[0].Str())
+			if len(u) != 1 {
+				setOut(a[1], clr.Rune16(0))
+				return clr.Bool(false)
+			}
+			setOut(a[1], clr.Rune16(u[0]))
+			return clr.Bool(true)
+		}),
+		P("static double GetNumericValue(char c)", func(_ F, a []V) V {
+			r := rune(a[0].Int())
+			if unicode.IsDigit(r) {
+				d := r
+				for unicode.IsDigit(d-1) && d-1 >= '0' && r-d < 9 {
+					d--
+				}
+				return clr.Float(float64(r - d))
+			}
+			return clr.Float(-1)
+		}),
+		P("static string ConvertFromUtf32(int utf32)", func(_ F, a []V) V { return clr.String(string(rune(a[0].Int()))) }),
+		P("static int ConvertToUtf32(char highSurrogate, char lowSurrogate)", func(_ F, a []V) V {
+			return clr.Int(0x10000 + int(a[0].Int()-0xD800)<<10 + int(a[1].Int()-0xDC00))
+		}),
+	)
+	for _, name := range []string{"ToUpper", "ToLower", "ToUpperInvariant", "ToLowerInvariant"} {
+		fn := unicode.ToUpper
+		if strings.Contains(name, "Lower") {
+			fn = unicode.ToLower
+		}
+		rows = append(rows, P("static char "+name+"(char c)", func(_ F, a []V) V {
+			if r := fn(rune(a[0].Int())); r <= 0xFFFF {
+				return clr.Rune16(uint16(r))
+			}
+			return a[0]
+		}))
+	}
+	tests := map[string]func(rune) bool{
+		"IsDigit": unicode.IsDigit, "IsLetter": unicode.IsLetter, "IsUpper": unicode.IsUpper, "IsLower": unicode.IsLower, "IsWhiteSpace": isSpace,
+		"IsLetterOrDigit": func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }, "IsControl": unicode.IsControl,
+		"IsNumber": unicode.IsNumber, "IsPunctuation": unicode.IsPunct, "IsSymbol": unicode.IsSymbol,
+		"IsSeparator": func(r rune) bool { return unicode.Is(unicode.Z, r) }, "IsSurrogate": func(r rune) bool { return r >= 0xD800 && r <= 0xDFFF },
+		"IsHighSurrogate": func(r rune) bool { return r >= 0xD800 && r <= 0xDBFF }, "IsLowSurrogate": func(r rune) bool { return r >= 0xDC00 && r <= 0xDFFF },
+	}
+	for _, name := range []string{"IsDigit", "IsLetter", "IsUpper", "IsLower", "IsWhiteSpace", "IsLetterOrDigit", "IsControl", "IsNumber", "IsPunctuation", "IsSymbol", "IsSeparator", "IsSurrogate", "IsHighSurrogate", "IsLowSurrogate"} {
+		test := tests[name]
+		rows = append(rows, P("static bool "+name+"(char c)", func(_ F, a []V) V { return clr.Bool(test(rune(a[0].Int()))) }),
+			P("static bool "+name+"(string s, int index)", func(f F, a []V) V { return clr.Bool(test(rune(charAt(f, a).Int()))) }))
+	}
+	return rows
+}
+
+// bitDecl is BitConverter, on a little-endian machine.
+func bitDecl() clr.Decl {
+	rows := []clr.Row{R("static bool IsLittleEndian", clr.Bool(true))}
+	get := func(f F, a []V, n int) uint64 {
+		b := bytesOf(a[0], "value")
+		i := a[1].Int()
+		if i < 0 || i >= int64(len(b)) {
+			clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+		}
+		if int(i)+n > len(b) {
+			clr.ThrowArg(clr.ExArgument, "Destination array is not long enough to copy all the items in the collection. Check array index and length.", "value")
+		}
+		var x uint64
+		for k := n - 1; k >= 0; k-- {
+			x = x<<8 | uint64(b[int(i)+k])
+		}
+		return x
+	}
+	for _, t := range []struct {
+		kw, name string
+		n        int
+	}{{"short", "Int16", 2}, {"ushort", "UInt16", 2}, {"int", "Int32", 4}, {"uint", "UInt32", 4}, {"long", "Int64", 8}, {"ulong", "UInt64", 8}, {"double", "Double", 8}, {"float", "Single", 4}, {"bool", "Boolean", 1}, {"char", "Char", 2}} {
+		ty := clr.Keyword(t.kw)
+		rows = append(rows, R("static "+t.kw+" To"+t.name+"(byte[] value, int startIndex)", func(f F, a []V) V {
+			x := get(f, a, t.n)
+			switch ty {
+			case clr.Double:
+				return clr.Float(math.Float64frombits(x))
+			case clr.Single:
+				return clr.Float32(math.Float32frombits(uint32(x)))
+			case clr.Boolean:
+				return clr.Bool(x != 0)
+			}
+			return clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(x)), clr.UInt64, ty, false)
+		}), R("static byte[] GetBytes("+t.kw+" value)", func(_ F, a []V) V {
+			x := a[0].Bits()
+			if ty == clr.Single {
+				x = uint64(math.Float32bits(float32(a[0].Float())))
+			}
+			b := make([]byte, t.n)
+			for i := range b {
+				b[i] = byte(x >> (8 * i))
+			}
+			return clr.Bytes(b)
+		}))
+	}
+	dash := func(f F, b []byte) V {
+		s := make([]byte, 0, len(b)*3)
+		for i, c := range b {
+			if i > 0 {
+				s = append(s, '-')
+			}
+			s = append(s, "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
+		}
+		return f.Str(string(s))
+	}
+	part := func(a []V) []byte {
+		b := bytesOf(a[0], "value")
+		i, n := a[1].Int(), int64(len(b))-a[1].Int()
+		if len(a) > 2 {
+			n = a[2].Int()
+		}
+		if i < 0 || n < 0 || i+n > int64(len(b)) {
+			clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+		}
+		return b[i : i+n]
+	}
+	rows = append(rows, R("static string ToString(byte[] value)", func(f F, a []V) V { return dash(f, bytesOf(a[0], "value")) }),
+		R("static string ToString(byte[] value, int startIndex)", func(f F, a []V) V { return dash(f, part(a)) }),
+		R("static string ToString(byte[] value, int startIndex, int length)", func(f F, a []V) V { return dash(f, part(a)) }),
+		P("static long DoubleToInt64Bits(double value)", func(_ F, a []V) V { return clr.Long(int64(a[0].Bits())) }),
+		P("static double Int64BitsToDouble(long value)", func(_ F, a []V) V { return clr.Float(math.Float64frombits(a[0].Bits())) }))
+	return D("static class System.BitConverter", rows...)
+}

@@ -1,0 +1,441 @@
+package lib
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dlclark/regexp2"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+)
+
+// regexTime bounds one match.
+const regexTime = time.Second
+
+// Regex is a compiled regular expression.
+type Regex struct {
+	re  *regexp2.Regexp
+	src string
+}
+
+// RuntimeType is System.Text.RegularExpressions.Regex.
+func (*Regex) RuntimeType() *clr.Type { return named("System.Text.RegularExpressions.Regex") }
+
+// Text is the pattern.
+func (r *Regex) Text(F) string { return r.src }
+
+// newRegex compiles a pattern with .NET's RegexOptions.
+func newRegex(f F, pattern string, opts int64) *Regex {
+	f.Alloc(len(pattern) * 64)
+	var o regexp2.RegexOptions
+	for bit, opt := range map[int64]regexp2.RegexOptions{
+		1: regexp2.IgnoreCase, 2: regexp2.Multiline, 4: regexp2.ExplicitCapture, 16: regexp2.Singleline, 32: regexp2.IgnorePatternWhitespace,
+		64: regexp2.RightToLeft, 256: regexp2.ECMAScript,
+	} {
+		if opts&bit != 0 {
+			o |= opt
+		}
+	}
+	re, err := regexp2.Compile(pattern, o)
+	if err != nil {
+		clr.Throw(clr.ExArgument, "Invalid pattern '"+pattern+"': "+strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	re.MatchTimeout = f.Deadline(regexTime)
+	return &Regex{re, pattern}
+}
+
+func regexFail(err error) {
+	if err != nil {
+		clr.Throw(clr.ExRegexTimeout, "The Regex engine has timed out while trying to match a pattern to an input string. This can occur for many reasons, including very large inputs or excessive backtracking caused by nested quantifiers, back-references and other factors.")
+	}
+}
+
+func (r *Regex) isMatch(f F, s string) bool {
+	f.Step(len(s) / 16)
+	ok, err := r.re.MatchString(s)
+	regexFail(err)
+	return ok
+}
+
+func (r *Regex) find(f F, s string) *match1 {
+	f.Step(len(s) / 16)
+	m, err := r.re.FindStringMatch(s)
+	regexFail(err)
+	return &match1{m: m, r: r, s: s}
+}
+
+// each yields all matches.
+func (r *Regex) each(f F, s string, yield func(m *match1) bool) {
+	m, err := r.re.FindStringMatch(s)
+	for {
+		regexFail(err)
+		f.Step(len(s)/64 + 1)
+		if m == nil || !yield(&match1{m: m, r: r, s: s}) {
+			return
+		}
+		m, err = r.re.FindNextMatch(m)
+	}
+}
+
+// match1 is a Match; m is nil for one that failed.
+type match1 struct {
+	m *regexp2.Match
+	r *Regex
+	s string
+}
+
+// RuntimeType is Match.
+func (*match1) RuntimeType() *clr.Type { return named("System.Text.RegularExpressions.Match") }
+
+// Text is the matched text.
+func (m *match1) Text(F) string {
+	if m.m == nil {
+		return ""
+	}
+	return m.m.String()
+}
+
+// group1 is a Group or Capture; g is nil for one that failed.
+type group1 struct {
+	g *regexp2.Group
+	c *regexp2.Capture
+	s string
+}
+
+// RuntimeType is Group.
+func (g *group1) RuntimeType() *clr.Type {
+	if g.g == nil && g.c != nil {
+		return named("System.Text.RegularExpressions.Capture")
+	}
+	return named("System.Text.RegularExpressions.Group")
+}
+
+// Text is the captured text.
+func (g *group1) Text(F) string { return g.capture().String() }
+
+func (g *group1) capture() *regexp2.Capture {
+	switch {
+	case g.c != nil:
+		return g.c
+	case g.g != nil && len(g.g.Captures) > 0:
+		return &g.g.Capture
+	}
+	return &regexp2.Capture{}
+}
+
+func captureOf(v V) *regexp2.Capture {
+	switch o := v.Ref().(type) {
+	case *match1:
+		if o.m != nil {
+			return &o.m.Capture
+		}
+	case *group1:
+		return o.capture()
+	}
+	return &regexp2.Capture{}
+}
+
+// runeIndex counts UTF-16 units where the engine counts runes.
+func runeIndex(c *regexp2.Capture, s string) int {
+	if ascii(s) {
+		return c.Index
+	}
+	n := 0
+	for i, r := range []rune(s) {
+		if i >= c.Index {
+			break
+		}
+		n++
+		if r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
+func sourceOf(v V) string {
+	switch o := v.Ref().(type) {
+	case *match1:
+		return o.s
+	case *group1:
+		return o.s
+	}
+	return ""
+}
+
+// results is a MatchCollection, GroupCollection or CaptureCollection.
+type results struct {
+	List
+	t *clr.Type
+	m *match1
+}
+
+// RuntimeType is the collection's type.
+func (r *results) RuntimeType() *clr.Type { return r.t }
+
+// Count is the number of items.
+func (r *results) Count(F) int { return len(r.V) }
+
+func newResults(name string, v []V) *results {
+	return &results{List: List{V: v}, t: named("System.Text.RegularExpressions." + name)}
+}
+
+func (m *match1) groups() V {
+	r := newResults("GroupCollection", nil)
+	r.m = m
+	if m.m == nil {
+		r.V = []V{clr.Object(&group1{})}
+		return clr.Object(r)
+	}
+	for _, g := range m.m.Groups() {
+		r.V = append(r.V, clr.Object(&group1{g: &g, s: m.s}))
+	}
+	return clr.Object(r)
+}
+
+// expand replaces $1, ${name}, $$, $&, $`, $' and $_ of a replacement.
+func (m *match1) expand(f F, by string) string {
+	var b strings.Builder
+	for i := 0; i < len(by); i++ {
+		if by[i] != '$' || i+1 == len(by) {
+			b.WriteByte(by[i])
+			continue
+		}
+		runes := []rune(m.s)
+		switch c := by[i+1]; {
+		case c == '$':
+			b.WriteByte('$')
+			i++
+		case c == '&':
+			b.WriteString(m.m.String())
+			i++
+		case c == '`':
+			b.WriteString(string(runes[:m.m.Index]))
+			i++
+		case c == '\'':
+			b.WriteString(string(runes[m.m.Index+m.m.Length:]))
+			i++
+		case c == '_':
+			b.WriteString(m.s)
+			i++
+		case c == '{':
+			end := strings.IndexByte(by[i:], '}')
+			if end < 0 {
+				b.WriteByte('$')
+				break
+			}
+			name := by[i+2 : i+end]
+			g := m.m.GroupByName(name)
+			if g == nil {
+				b.WriteString(by[i : i+end+1])
+			} else {
+				b.WriteString(g.String())
+			}
+			i += end
+		case c >= '0' && c <= '9':
+			end := i + 1
+			for end < len(by) && by[end] >= '0' && by[end] <= '9' {
+				end++
+			}
+			for ; end > i+1; end-- {
+				n, _ := strconv.Atoi(by[i+1 : end])
+				if g := m.m.GroupByNumber(n); g != nil {
+					b.WriteString(g.String())
+					break
+				}
+			}
+			if end == i+1 {
+				b.WriteByte('$')
+			} else {
+				i = end - 1
+			}
+		default:
+			b.WriteByte('$')
+		}
+	}
+	return b.String()
+}
+
+func (r *Regex) replace(f F, s string, count int64, with func(m *match1) string) V {
+	if count == 0 {
+		return clr.String(s)
+	}
+	runes := []rune(s)
+	var b strings.Builder
+	at := 0
+	r.each(f, s, func(m *match1) bool {
+		b.WriteString(string(runes[at:m.m.Index]))
+		x := with(m)
+		f.Alloc(len(x) + m.m.Index - at)
+		b.WriteString(x)
+		at = m.m.Index + m.m.Length
+		count--
+		return count != 0
+	})
+	b.WriteString(string(runes[at:]))
+	return f.Str(b.String())
+}
+
+func (r *Regex) split(f F, s string, count int64) V {
+	runes := []rune(s)
+	var out []string
+	at := 0
+	if count != 1 {
+		r.each(f, s, func(m *match1) bool {
+			out = append(out, string(runes[at:m.m.Index]))
+			at = m.m.Index + m.m.Length
+			for i, g := range m.m.Groups() {
+				if i > 0 && len(g.Captures) > 0 {
+					out = append(out, g.String())
+				}
+			}
+			count--
+			return count != 1
+		})
+	}
+	f.Alloc(24 * len(out))
+	return clr.Strings(append(out, string(runes[at:])))
+}
+
+func regexDecls() []clr.Decl {
+	const ns = "System.Text.RegularExpressions."
+	re := func(v V) *Regex { return v.Ref().(*Regex) }
+	rows := []clr.Row{
+		R("new(string pattern)", func(f F, a []V) V { return clr.Object(newRegex(f, text(a[0], "pattern"), 0)) }),
+		R("new(string pattern, RegexOptions options)", func(f F, a []V) V { return clr.Object(newRegex(f, text(a[0], "pattern"), a[1].Int())) }),
+		R("new(string pattern, RegexOptions options, TimeSpan matchTimeout)", func(f F, a []V) V {
+			r := newRegex(f, text(a[0], "pattern"), a[1].Int())
+			if a[2].Int() > 0 {
+				r.re.MatchTimeout = min(r.re.MatchTimeout, time.Duration(a[2].Int())*100)
+			}
+			return clr.Object(r)
+		}),
+		R("static string Unescape(string str)", func(f F, a []V) V {
+			s, err := regexp2.Unescape(text(a[0], "str"))
+			if err != nil {
+				clr.Throw(clr.ExArgument, "Invalid pattern '"+a[0].Str()+"'.")
+			}
+			return f.Str(s)
+		}),
+	}
+	// Each operation exists on an instance, and static with pattern and options.
+	op := func(ret, name, params string, n int, fn func(f F, r *Regex, s string, rest []V) V) {
+		rest := params
+		if rest != "" {
+			rest = ", " + rest
+		}
+		input := func(a V) string { return text(a, "input") }
+		rows = append(rows,
+			R(ret+" "+name+"(string input"+rest+")", func(f F, a []V) V { return fn(f, re(a[0]), input(a[1]), a[2:]) }),
+			R("static "+ret+" "+name+"(string input, string pattern"+rest+")", func(f F, a []V) V {
+				s := input(a[0])
+				return fn(f, newRegex(f, text(a[1], "pattern"), 0), s, a[2:])
+			}),
+			R("static "+ret+" "+name+"(string input, string pattern"+rest+", RegexOptions options)", func(f F, a []V) V {
+				s := input(a[0])
+				return fn(f, newRegex(f, text(a[1], "pattern"), a[2+n].Int()), s, a[2:2+n])
+			}),
+			R("static "+ret+" "+name+"(string input, string pattern"+rest+", RegexOptions options, TimeSpan matchTimeout)", func(f F, a []V) V {
+				s := input(a[0])
+				return fn(f, newRegex(f, text(a[1], "pattern"), a[2+n].Int()), s, a[2:2+n])
+			}),
+		)
+	}
+	op("bool", "IsMatch", "", 0, func(f F, r *Regex, s string, _ []V) V { return clr.Bool(r.isMatch(f, s)) })
+	op("Match", "Match", "", 0, func(f F, r *Regex, s string, _ []V) V { return clr.Object(r.find(f, s)) })
+	op("MatchCollection", "Matches", "", 0, func(f F, r *Regex, s string, _ []V) V {
+		var out []V
+		r.each(f, s, func(m *match1) bool { f.Alloc(128); out = append(out, clr.Object(m)); return true })
+		return clr.Object(newResults("MatchCollection", out))
+	})
+	op("string", "Replace", "string replacement", 1, func(f F, r *Regex, s string, rest []V) V {
+		by := text(rest[0], "replacement")
+		return r.replace(f, s, -1, func(m *match1) string { return m.expand(f, by) })
+	})
+	op("string", "Replace", "MatchEvaluator evaluator", 1, func(f F, r *Regex, s string, rest []V) V {
+		fn := notNull(rest[0], "evaluator")
+		return r.replace(f, s, -1, func(m *match1) string { return f.Invoke(fn, clr.Object(m)).Str() })
+	})
+	op("string[]", "Split", "", 0, func(f F, r *Regex, s string, _ []V) V { return r.split(f, s, 0) })
+	rows = append(rows,
+		R("string Replace(string input, string replacement, int count)", func(f F, a []V) V {
+			by := text(a[2], "replacement")
+			return re(a[0]).replace(f, text(a[1], "input"), a[3].Int(), func(m *match1) string { return m.expand(f, by) })
+		}),
+		R("string[] Split(string input, int count)", func(f F, a []V) V { return re(a[0]).split(f, text(a[1], "input"), a[2].Int()) }),
+	)
+	item := func(_ F, a []V) V {
+		r := a[0].Ref().(*results)
+		if a[1].IsString() {
+			if r.m != nil && r.m.m != nil {
+				if g := r.m.m.GroupByName(a[1].Str()); g != nil {
+					return clr.Object(&group1{g: g, s: r.m.s})
+				}
+			}
+			return clr.Object(&group1{})
+		}
+		i := a[1].Int()
+		if i < 0 || i >= int64(len(r.V)) {
+			if r.m != nil {
+				return clr.Object(&group1{})
+			}
+			clr.ThrowRange("i", "Specified argument was out of the range of valid values.")
+		}
+		return r.V[i]
+	}
+	return []clr.Decl{
+		D("flags enum " + ns + "RegexOptions { None = 0, IgnoreCase = 1, Multiline = 2, ExplicitCapture = 4, Compiled = 8, Singleline = 16, IgnorePatternWhitespace = 32, RightToLeft = 64, ECMAScript = 256, CultureInvariant = 512 }"),
+		{Sig: "delegate string " + ns + "MatchEvaluator(Match match)"},
+		{Sig: "class " + ns + "Capture", Access: clr.AccessListed, Rows: []clr.Row{
+			R("int Index", func(_ F, a []V) V { return clr.Int(runeIndex(captureOf(a[0]), sourceOf(a[0]))) }),
+			R("int Length", func(_ F, a []V) V { return clr.Int(length(captureOf(a[0]).String())) }),
+			R("string Value", func(f F, a []V) V { return clr.String(captureOf(a[0]).String()) }),
+			R("string ToString()", toStringRow),
+		}},
+		{Sig: "class " + ns + "Group : Capture", Access: clr.AccessListed, Refused: "Name Synchronized", Rows: []clr.Row{
+			R("bool Success", func(_ F, a []V) V {
+				switch o := a[0].Ref().(type) {
+				case *match1:
+					return clr.Bool(o.m != nil)
+				case *group1:
+					return clr.Bool(o.g != nil && len(o.g.Captures) > 0)
+				}
+				return clr.Bool(false)
+			}),
+			R("CaptureCollection Captures", func(_ F, a []V) V {
+				var out []V
+				var g *regexp2.Group
+				switch o := a[0].Ref().(type) {
+				case *match1:
+					if o.m != nil {
+						g = &o.m.Group
+					}
+				case *group1:
+					g = o.g
+				}
+				if g != nil {
+					for i := range g.Captures {
+						out = append(out, clr.Object(&group1{c: &g.Captures[i], s: sourceOf(a[0])}))
+					}
+				}
+				return clr.Object(newResults("CaptureCollection", out))
+			}),
+		}},
+		{Sig: "class " + ns + "Match : Group", Access: clr.AccessListed, Refused: "NextMatch Synchronized", Rows: []clr.Row{
+			R("static Match Empty", func(F, []V) V { return clr.Object(&match1{}) }),
+			R("GroupCollection Groups", func(_ F, a []V) V { return a[0].Ref().(*match1).groups() }),
+			R("string Result(string replacement)", func(f F, a []V) V {
+				m := a[0].Ref().(*match1)
+				if m.m == nil {
+					clr.Throw(clr.ExNotSupported, "Result cannot be called on a failed Match.")
+				}
+				return f.Str(m.expand(f, text(a[1], "replacement")))
+			}),
+		}},
+		{Sig: "class " + ns + "MatchCollection : IEnumerable<Match>", Rows: []clr.Row{R("int Count", countRow), R("Match this[int i]", item)}},
+		{Sig: "class " + ns + "GroupCollection : IEnumerable<Group>", Access: clr.AccessListed, Rows: []clr.Row{R("int Count", countRow), R("Group this[int groupnum]", item), R("Group this[string groupname]", item)}},
+		{Sig: "class " + ns + "CaptureCollection : IEnumerable<Capture>", Access: clr.AccessListed, Rows: []clr.Row{R("int Count", countRow), R("Capture this[int i]", item)}},
+		{Sig: "class " + ns + "Regex", Access: clr.AccessListed, Refused: "Escape CompileToAssembly GetGroupNames GetGroupNumbers GroupNameFromNumber GroupNumberFromName Options MatchTimeout CacheSize RightToLeft", Rows: rows},
+	}
+}

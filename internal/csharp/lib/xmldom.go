@@ -1,0 +1,400 @@
+package lib
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/csharp/clr"
+)
+
+// xmlSource is an XmlReader over a document that was read whole.
+type xmlSource struct{ n *Node }
+
+// RuntimeType is XmlReader.
+func (*xmlSource) RuntimeType() *clr.Type { return named("System.Xml.XmlReader") }
+
+func (x *xmlSource) take() *Node {
+	n := x.n
+	if n == nil {
+		clr.Throw(clr.ExInvalidOp, "The XmlReader state should be Interactive.")
+	}
+	x.n = nil
+	n.parent = nil
+	return n
+}
+
+// domDecls is the part of System.Xml that policies use: XmlDocument, its nodes,
+// and readers over strings.
+func domDecls() []clr.Decl {
+	const ns = "System.Xml."
+	name := func(n *Node) string {
+		switch n.kind {
+		case xText:
+			return "#text"
+		case xCData:
+			return "#cdata-section"
+		case xComment:
+			return "#comment"
+		case xDocument:
+			return "#document"
+		}
+		return n.qname(nil)
+	}
+	str := func(fn func(n *Node) string) func(F, []V) V {
+		return func(f F, a []V) V { return f.Str(fn(node(a[0]))) }
+	}
+	outer := func(f F, n *Node) string {
+		if n.kind == xDocument {
+			var b strings.Builder
+			if n.decl != "" {
+				b.WriteString("<?" + n.decl + "?>")
+			}
+			for _, k := range n.kids {
+				b.WriteString(writeXML(f, k, false))
+			}
+			return b.String()
+		}
+		return writeXML(f, n, false)
+	}
+	inner := func(f F, n *Node) string {
+		var b strings.Builder
+		for _, k := range n.kids {
+			b.WriteString(outer(f, k))
+		}
+		return b.String()
+	}
+	list := func(ns []*Node) V {
+		l := &results{t: named("System.Xml.XmlNodeList")}
+		for _, n := range ns {
+			l.V = append(l.V, clr.Object(n))
+		}
+		return clr.Object(l)
+	}
+	at := func(_ F, a []V) V {
+		l := a[0].Ref().(*results)
+		if i := a[1].Int(); i >= 0 && i < int64(len(l.V)) {
+			return l.V[i]
+		}
+		return clr.Null
+	}
+	tags := func(f F, a []V) V {
+		var out []*Node
+		node(a[0]).walk(f, func(n *Node) {
+			if n.kind == xElement && (a[1].Str() == "*" || n.qname(nil) == a[1].Str()) {
+				out = append(out, n)
+			}
+		})
+		return list(out)
+	}
+	var spaces func(v V) map[string]string
+	spaces = func(v V) map[string]string {
+		if m, ok := v.Ref().(*nsManager); ok {
+			return m.m
+		}
+		return nil
+	}
+	sel := func(f F, a []V) []*Node {
+		var m map[string]string
+		if len(a) > 2 {
+			m = spaces(a[2])
+		}
+		return selectXPath(f, node(a[0]), text(a[1], "xpath"), m)
+	}
+	one := func(f F, a []V) V {
+		if l := sel(f, a); len(l) > 0 {
+			return clr.Object(l[0])
+		}
+		return clr.Null
+	}
+	many := func(f F, a []V) V { return list(sel(f, a)) }
+	attrOf := func(n *Node, qn string) *Node {
+		for _, a := range n.attrs {
+			if a.qname(nil) == qn || a.prefix == "" && a.local == qn {
+				return a
+			}
+		}
+		return nil
+	}
+	out := []clr.Decl{
+		D("class "+ns+"XmlNode : IEnumerable<"+ns+"XmlNode>",
+			R("string Name", str(name)), R("string LocalName", str(func(n *Node) string {
+				if n.local != "" {
+					return n.local
+				}
+				return name(n)
+			})), R("string NamespaceURI", str(func(n *Node) string { return n.space })), R("string Prefix", str(func(n *Node) string { return n.prefix })),
+			RW("string InnerText", str((*Node).text), func(f F, a []V) V { node(a[0]).setText(f, a[1].Str()); return clr.Null }),
+			RW("string Value", func(_ F, a []V) V {
+				if n := node(a[0]); n.kind != xElement && n.kind != xDocument {
+					return clr.String(n.value)
+				}
+				return clr.Null
+			}, func(_ F, a []V) V { node(a[0]).value = a[1].Str(); return clr.Null }),
+			R("string OuterXml", func(f F, a []V) V { return f.Str(outer(f, node(a[0]))) }), R("string InnerXml", func(f F, a []V) V { return f.Str(inner(f, node(a[0]))) }),
+			R("XmlNodeType NodeType", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(node(a[0]).kind)) }),
+			R("bool HasChildNodes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).kids) > 0) }), R("XmlNodeList ChildNodes", func(_ F, a []V) V { return list(node(a[0]).kids) }),
+			R("XmlNode FirstChild", func(_ F, a []V) V {
+				if k := node(a[0]).kids; len(k) > 0 {
+					return clr.Object(k[0])
+				}
+				return clr.Null
+			}), R("XmlNode LastChild", func(_ F, a []V) V {
+				if k := node(a[0]).kids; len(k) > 0 {
+					return clr.Object(k[len(k)-1])
+				}
+				return clr.Null
+			}), R("XmlNode ParentNode", func(_ F, a []V) V { return nodeValue(node(a[0]).parent) }),
+			R("XmlAttributeCollection Attributes", func(_ F, a []V) V {
+				l := &results{t: named("System.Xml.XmlAttributeCollection")}
+				for _, x := range node(a[0]).attrs {
+					l.V = append(l.V, clr.Object(x))
+				}
+				return clr.Object(l)
+			}),
+			R("XmlElement this[string name]", func(_ F, a []V) V {
+				for _, k := range node(a[0]).kids {
+					if k.kind == xElement && k.qname(nil) == a[1].Str() {
+						return clr.Object(k)
+					}
+				}
+				return clr.Null
+			}),
+			R("XmlNode SelectSingleNode(string xpath)", one), R("XmlNode SelectSingleNode(string xpath, XmlNamespaceManager nsmgr)", one),
+			R("XmlNodeList SelectNodes(string xpath)", many), R("XmlNodeList SelectNodes(string xpath, XmlNamespaceManager nsmgr)", many),
+			R("XmlNode AppendChild(XmlNode newChild)", func(f F, a []V) V {
+				k := node(a[1])
+				if k.parent != nil {
+					k.detach()
+				}
+				node(a[0]).add(f, k)
+				return a[1]
+			}), R("XmlNode RemoveChild(XmlNode oldChild)", func(_ F, a []V) V { node(a[1]).detach(); return a[1] })),
+		D("class "+ns+"XmlElement : XmlNode", R("string GetAttribute(string name)", func(_ F, a []V) V {
+			if x := attrOf(node(a[0]), a[1].Str()); x != nil {
+				return clr.String(x.value)
+			}
+			return clr.String("")
+		}), R("bool HasAttribute(string name)", func(_ F, a []V) V { return clr.Bool(attrOf(node(a[0]), a[1].Str()) != nil) }), R("bool HasAttributes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).attrs) > 0) }),
+			R("void SetAttribute(string name, string value)", func(f F, a []V) V {
+				if x := attrOf(node(a[0]), a[1].Str()); x != nil {
+					x.value = a[2].Str()
+				} else {
+					node(a[0]).add(f, &Node{kind: xAttribute, dom: true, local: a[1].Str(), value: a[2].Str()})
+				}
+				return clr.Null
+			}), R("XmlNodeList GetElementsByTagName(string name)", tags)),
+		D("class " + ns + "XmlAttribute : XmlNode"), D("class " + ns + "XmlText : XmlNode"), D("class " + ns + "XmlCDataSection : XmlNode"), D("class " + ns + "XmlComment : XmlNode"),
+		D("class " + ns + "XmlProcessingInstruction : XmlNode"), D("class " + ns + "XmlDocumentType : XmlNode"),
+		D("class "+ns+"XmlNodeList : System.Collections.IEnumerable", R("int Count", countRow), R("XmlNode this[int i]", at), R("XmlNode Item(int index)", at), R("IEnumerator<XmlNode> GetEnumerator()", enumerateRow)),
+		D("class "+ns+"XmlAttributeCollection : IEnumerable<XmlAttribute>", R("int Count", countRow), R("XmlAttribute this[int i]", at), R("XmlAttribute this[string name]", func(_ F, a []V) V {
+			for _, v := range a[0].Ref().(*results).V {
+				if node(v).qname(nil) == a[1].Str() {
+					return v
+				}
+			}
+			return clr.Null
+		})),
+		D("class " + ns + "XmlNameTable"), D("class "+ns+"XmlNamespaceManager",
+			R("new(XmlNameTable nameTable)", func(F, []V) V { return clr.Object(&nsManager{map[string]string{}}) }),
+			R("void AddNamespace(string prefix, string uri)", func(_ F, a []V) V { a[0].Ref().(*nsManager).m[a[1].Str()] = a[2].Str(); return clr.Null })),
+		D("class "+ns+"XmlDocument : XmlNode", R("new()", func(F, []V) V { return clr.Object(&Node{kind: xDocument, dom: true}) }),
+			R("void LoadXml(string xml)", func(f F, a []V) V {
+				d, n := parseXML(f, text(a[1], "xml"), true, node(a[0]).value == "ws"), node(a[0])
+				n.kids, n.decl = d.kids, d.decl
+				for _, k := range n.kids {
+					k.parent = n
+				}
+				return clr.Null
+			}),
+			RW("bool PreserveWhitespace", func(_ F, a []V) V { return clr.Bool(node(a[0]).value == "ws") }, func(_ F, a []V) V {
+				node(a[0]).value = map[bool]string{true: "ws"}[a[1].Bool()]
+				return clr.Null
+			}),
+			R("XmlElement DocumentElement", func(_ F, a []V) V { return nodeValue(node(a[0]).root()) }), R("XmlNodeList GetElementsByTagName(string name)", tags), R("XmlNameTable NameTable", func(F, []V) V { return clr.Object(&plain{}) }),
+			R("XmlElement CreateElement(string name)", func(_ F, a []V) V { return clr.Object(&Node{kind: xElement, dom: true, local: text(a[1], "name")}) }),
+			R("XmlElement CreateElement(string qualifiedName, string namespaceURI)", func(_ F, a []V) V {
+				return clr.Object(&Node{kind: xElement, dom: true, local: text(a[1], "name"), space: a[2].Str()})
+			}),
+			R("XmlText CreateTextNode(string text)", func(_ F, a []V) V { return clr.Object(&Node{kind: xText, dom: true, value: a[1].Str()}) })),
+		D("class "+ns+"XmlReader : IDisposable", R("static XmlReader Create(System.IO.TextReader input)", func(f F, a []V) V {
+			r, ok := a[0].Ref().(*reader)
+			if !ok {
+				clr.ThrowArgNull("input")
+			}
+			return clr.Object(&xmlSource{parseXML(f, r.s, false, true).root()})
+		}), R("XmlNodeType MoveToContent()", func(F, []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), xElement) }),
+			R("bool Read()", func(_ F, a []V) V { return clr.Bool(a[0].Ref().(*xmlSource).n != nil) }),
+			R("string LocalName", func(_ F, a []V) V { return clr.String(a[0].Ref().(*xmlSource).n.local) }), R("string Name", func(_ F, a []V) V { return clr.String(a[0].Ref().(*xmlSource).n.qname(nil)) }),
+			R("string ReadOuterXml()", func(f F, a []V) V { return f.Str(writeXML(f, a[0].Ref().(*xmlSource).take(), false)) }), R("string ReadInnerXml()", func(f F, a []V) V { return f.Str(inner(f, a[0].Ref().(*xmlSource).take())) })),
+	}
+	return out
+}
+
+type nsManager struct{ m map[string]string }
+
+// selectXPath evaluates location paths: steps with /, //, ., .., @, *, text(),
+// and predicates by position or by comparison with a literal.
+func selectXPath(f F, n *Node, path string, spaces map[string]string) []*Node {
+	var out []*Node
+	for _, alt := range strings.Split(path, "|") {
+		out = append(out, xpathSteps(f, n, strings.TrimSpace(alt), spaces)...)
+	}
+	return out
+}
+
+func xpathSteps(f F, n *Node, path string, spaces map[string]string) []*Node {
+	cur := []*Node{n}
+	if strings.HasPrefix(path, "/") {
+		for n.parent != nil {
+			n = n.parent
+		}
+		cur = []*Node{n}
+		if !strings.HasPrefix(path, "//") {
+			path = path[1:]
+		}
+	}
+	for path != "" {
+		deep := strings.HasPrefix(path, "//")
+		path = strings.TrimLeft(path, "/")
+		step, rest := cutStep(path)
+		path = rest
+		test, preds := cutPredicates(step)
+		var next []*Node
+		for _, c := range cur {
+			from := []*Node{c}
+			if deep {
+				c.walk(f, func(k *Node) { from = append(from, k) })
+			}
+			for _, x := range from {
+				found := xpathTest(x, test, spaces)
+				for _, p := range preds {
+					found = xpathFilter(f, found, p, spaces)
+				}
+				next = append(next, found...)
+			}
+		}
+		f.Alloc(8 * len(next))
+		cur = next
+	}
+	return cur
+}
+
+// cutStep splits a path at the first slash outside of brackets.
+func cutStep(path string) (step, rest string) {
+	depth := 0
+	quote := byte(0)
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case c == '/' && depth == 0:
+			if strings.HasPrefix(path[i:], "//") {
+				return path[:i], path[i:]
+			}
+			return path[:i], path[i+1:]
+		}
+	}
+	return path, ""
+}
+
+func cutPredicates(step string) (test string, preds []string) {
+	i := strings.IndexByte(step, '[')
+	if i < 0 {
+		return step, nil
+	}
+	test = step[:i]
+	for rest := step[i:]; strings.HasPrefix(rest, "["); {
+		end := strings.IndexByte(rest, ']')
+		if end < 0 {
+			clr.Throw(clr.ExXPath, "'"+step+"' has an invalid token.")
+		}
+		preds = append(preds, strings.TrimSpace(rest[1:end]))
+		rest = rest[end+1:]
+	}
+	return test, preds
+}
+
+func xpathTest(n *Node, test string, spaces map[string]string) []*Node {
+	test = strings.TrimPrefix(test, "child::")
+	switch test {
+	case ".":
+		return []*Node{n}
+	case "..":
+		if n.parent != nil {
+			return []*Node{n.parent}
+		}
+		return nil
+	}
+	from, kind := n.kids, xElement
+	if t, ok := strings.CutPrefix(test, "@"); ok {
+		from, kind, test = n.attrs, xAttribute, t
+	}
+	prefix, local, found := strings.Cut(test, ":")
+	if !found {
+		prefix, local = "", test
+	}
+	space := ""
+	if prefix != "" {
+		uri, ok := spaces[prefix]
+		if !ok {
+			clr.Throw(clr.ExXPath, "Namespace Manager or XsltContext needed. This query has a prefix, variable, or user-defined function.")
+		}
+		space = uri
+	}
+	if strings.ContainsAny(local, "()= ") && local != "text()" && local != "node()" && local != "comment()" {
+		clr.Throw(clr.ExXPath, "'"+test+"' has an invalid token.")
+	}
+	var out []*Node
+	for _, k := range from {
+		switch {
+		case local == "text()":
+			if k.kind == xText || k.kind == xCData {
+				out = append(out, k)
+			}
+		case local == "node()", local == "comment()" && k.kind == xComment:
+			out = append(out, k)
+		case k.kind == kind && (local == "*" || k.local == local && k.space == space):
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func xpathFilter(f F, list []*Node, p string, spaces map[string]string) []*Node {
+	if i, err := strconv.Atoi(p); err == nil {
+		if i >= 1 && i <= len(list) {
+			return list[i-1 : i]
+		}
+		return nil
+	}
+	if p == "last()" {
+		return list[max(0, len(list)-1):]
+	}
+	left, right, eq := strings.Cut(p, "=")
+	not := eq && strings.HasSuffix(left, "!")
+	left, right = strings.TrimSpace(strings.TrimSuffix(left, "!")), strings.Trim(strings.TrimSpace(right), `'"`)
+	var out []*Node
+	for _, n := range list {
+		f.Step(1)
+		ok := false
+		if left == "local-name()" || left == "name()" {
+			ok = (n.local == right) != not
+		} else {
+			for _, x := range selectXPath(f, n, left, spaces) {
+				ok = ok || !eq || (x.text() == right) != not
+			}
+		}
+		if ok {
+			out = append(out, n)
+		}
+	}
+	return out
+}
