@@ -29,6 +29,10 @@ type crashHost struct {
 	rounds    int
 	bystander *poller
 	address   string // of the subject before the round
+	again     point  // where the next start is to die, once
+	relapsing bool   // the last start was aimed at
+	relapses  int    // starts after a crash that died too
+	burst     burst
 }
 
 // The services of a crashHost. They live in resource groups of their own.
@@ -160,7 +164,10 @@ func (h *crashHost) round(s shot) (r result) {
 			h.t.Logf("in round %d: %s killed at %s: %+v", h.rounds, s.kind.name, s.point, r)
 		}
 	}()
-	return h.attempt(s.kind, func() { h.aim(s.point) })
+	return h.attempt(s.kind, func() {
+		h.aim(s.point)
+		h.again = s.again
+	})
 }
 
 // attempt prepares an operation, takes aim, sends the request and follows it to its end, starting the control plane
@@ -169,6 +176,7 @@ func (h *crashHost) round(s shot) (r result) {
 func (h *crashHost) attempt(k *crashKind, takeAim func()) (r result) {
 	h.t.Helper()
 	h.rounds++
+	h.relapsing = false
 	k.prepare(h)
 	h.settle()
 	h.acknowledge()
@@ -183,14 +191,14 @@ func (h *crashHost) attempt(k *crashKind, takeAim func()) (r result) {
 	res, err := k.send(h)
 	r.answered = err == nil
 	r.killed = h.revive(err)
-	if err := h.follow(res); err != nil {
-		r.killed = h.revive(err) || r.killed
-		if err := h.follow(res); err != nil {
-			h.t.Fatalf("%s: after the restart: %v", k.name, err)
+	for {
+		if err = h.follow(res); err == nil {
+			h.aim(point{})
+			err = h.get(h.calm(), &view{}) // it may have died after the operation had ended
 		}
-	}
-	h.aim(point{})
-	if h.revive(h.get(h.calm(), &view{})) { // it died after the operation had ended
+		if !h.revive(err) {
+			break
+		}
 		r.killed = true
 	}
 	h.settle()
@@ -211,24 +219,25 @@ func (h *crashHost) attempt(k *crashKind, takeAim func()) (r result) {
 	return r
 }
 
-// revive starts the control plane again if err says that it died, and tells whether it did.
+// revive starts the control plane again if err says that it died, and tells whether it did. The start may be one that
+// is to die too.
 func (h *crashHost) revive(err error) (died bool) {
 	h.t.Helper()
-	if err == nil {
-		return false
+	for ; err != nil; err = h.boot() {
+		if refusal, ok := errors.AsType[*arm.Error](err); ok {
+			h.t.Fatalf("refused: %v", refusal)
+		}
+		if end := h.exited(20 * time.Second); end == nil || end.Error() != "signal: killed" {
+			h.t.Fatalf("%v, and the control plane ended with: %v\n%s", err, end, h.log())
+		}
+		if h.relapsing {
+			h.relapses++
+		}
+		h.relapsing = h.again != point{}
+		h.aim(h.again)
+		h.again, died = point{}, true
 	}
-	if refusal, ok := errors.AsType[*arm.Error](err); ok {
-		h.t.Fatalf("refused: %v", refusal)
-	}
-	end := h.exited(20 * time.Second)
-	if end == nil || end.Error() != "signal: killed" {
-		h.t.Fatalf("%v, and the control plane ended with: %v\n%s", err, end, h.log())
-	}
-	h.aim(point{})
-	if err := h.boot(); err != nil {
-		h.t.Fatalf("starting again: %v", err)
-	}
-	return true
+	return died
 }
 
 // follow waits for the end of the operation that an answer names, which must be a good one, and then until nothing
@@ -339,13 +348,34 @@ func (h *crashHost) answered(p *poller) {
 	}
 }
 
-// finish checks what rounds could not see, and stops everything.
-func (h *crashHost) finish() {
+// finish checks what rounds could not see: `portico down` after a crash in the middle of an operation leaves nothing,
+// and the next start goes on with it.
+func (h *crashHost) finish(k *crashKind) {
 	h.t.Helper()
-	h.settle()
 	h.answered(h.bystander)
-	h.t.Logf("%d rounds; the bystander answered %d requests, all well", h.rounds, h.bystander.count)
+	h.t.Logf("%d rounds, %d crashes of starts after a crash; the bystander answered %d requests, all well", h.rounds, h.relapses, h.bystander.count)
+	h.rounds++
+	k.prepare(h)
+	h.settle()
+	h.aim(point{"store.commit.after", 1})
+	if _, err := k.send(h); err == nil {
+		h.t.Errorf("%s was answered by a control plane that should have died", k.name)
+	}
+	if end := h.exited(20 * time.Second); end == nil || end.Error() != "signal: killed" {
+		h.t.Errorf("the control plane ended with: %v", end)
+	}
+	h.aim(point{})
+	h.downed()
+	if err := h.boot(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.settle()
 	h.allSucceeded()
+	h.downed()
+}
+
+func (h *crashHost) downed() {
+	h.t.Helper()
 	h.portico("down")
 	if left := processes(h.t, h.dir); len(left) > 0 {
 		h.t.Errorf("still running after portico down: %v", left)

@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/portico-dev/portico/internal/armclient"
@@ -38,8 +40,9 @@ var lanes = []lane{
 	{"life", nil, []*crashKind{createDeveloper, patchTags, deleteSoft, restoreDeleted, purgeDeleted}, 15},
 	{"migrate", []string{"--coexistence", keep}, []*crashKind{migratePreserveIP, migrateNewIP, deleteGroup}, 15},
 	{"scale", nil, []*crashKind{scaleOut, scaleIn, startAgain}, 18},
+	{"classic", nil, []*crashKind{classicOut, classicIn}, 8},
 	{"pool", nil, []*crashKind{createConsumption, deleteConsumption}, 12},
-	{"children", nil, []*crashKind{importAPI, putPolicy, putSubscription, linkProduct, putNamedValue}, 15},
+	{"children", nil, []*crashKind{importAPI, putPolicy, putSubscription, linkProduct, putNamedValue, putMany}, 18},
 	{"expiry", []string{"--soft-delete", "500ms"}, []*crashKind{deleteAndExpire}, 5},
 }
 
@@ -159,15 +162,15 @@ func present(tier string, units, machines int, platform string) func(h *crashHos
 		if f.There && f.Platform == platform && f.Machines == machines && f.Units == units {
 			return
 		}
-		if f.There && f.Platform == platform && tier == "Premium" {
-			h.run(http.MethodPatch, h.service(subject), recent, object{"sku": object{"name": tier, "capacity": units}})
-			return
-		}
-		absent(h)
 		version := recent
 		if platform == "stv1" {
 			version = old
 		}
+		if f.There && f.Platform == platform && tier == "Premium" {
+			h.run(http.MethodPatch, h.service(subject), version, object{"sku": object{"name": tier, "capacity": units}})
+			return
+		}
+		absent(h)
 		h.run(http.MethodPut, h.service(subject), version, serviceBody(tier, units))
 	}
 }
@@ -252,6 +255,16 @@ var (
 	scaleIn = &crashKind{
 		name: "scale 2 to 1", prepare: present("Premium", 2, 4, "stv2"), look: lookAtService, serves: true,
 		send: request(http.MethodPatch, "", recent, always(object{"sku": object{"name": "Premium", "capacity": 1}})),
+		want: changed(func(_ *crashHost, f *facts) { f.Units, f.Machines = 1, 2 }),
+	}
+	classicOut = &crashKind{
+		name: "scale 1 to 2 (stv1)", prepare: present("Premium", 1, 2, "stv1"), look: lookAtService, serves: true,
+		send: request(http.MethodPatch, "", old, always(object{"sku": object{"name": "Premium", "capacity": 2}})),
+		want: changed(func(_ *crashHost, f *facts) { f.Units, f.Machines = 2, 4 }),
+	}
+	classicIn = &crashKind{
+		name: "scale 2 to 1 (stv1)", prepare: present("Premium", 2, 4, "stv1"), look: lookAtService, serves: true,
+		send: request(http.MethodPatch, "", old, always(object{"sku": object{"name": "Premium", "capacity": 1}})),
 		want: changed(func(_ *crashHost, f *facts) { f.Units, f.Machines = 1, 2 }),
 	}
 	startAgain = &crashKind{
@@ -443,4 +456,44 @@ func marked(addr string) string {
 	}
 	res.Body.Close()
 	return res.Header.Get("X-Mark")
+}
+
+// A burst is many writes at once, which share commits.
+type burst struct {
+	mu           sync.Mutex // guards below
+	acknowledged map[string]string
+}
+
+const burstSize = 16
+
+var putMany = &crashKind{
+	name: "put named values at once", prepare: anyDeveloper, serves: true,
+	send: func(h *crashHost) (*armclient.Response, error) {
+		h.burst.acknowledged = map[string]string{}
+		errs := make([]error, burstSize)
+		var all sync.WaitGroup
+		for i := range burstSize {
+			name, mark := fmt.Sprint("burst", i), h.mark()
+			all.Go(func() {
+				put := request(http.MethodPut, "/namedValues/"+name, recent, always(object{"properties": object{"displayName": name, "value": mark}}))
+				if _, errs[i] = put(h); errs[i] == nil {
+					h.burst.mu.Lock()
+					defer h.burst.mu.Unlock()
+					h.burst.acknowledged[name] = mark
+				}
+			})
+		}
+		all.Wait()
+		return nil, errors.Join(errs...)
+	},
+	// Those that were acknowledged are there; each of the others is there or not.
+	look: func(h *crashHost) any {
+		for name, mark := range h.burst.acknowledged {
+			if got := child("/namedValues/"+name, "value")(h); got != mark {
+				h.t.Errorf("an acknowledged write is gone: %s is %q, want %q", name, got, mark)
+			}
+		}
+		return "as acknowledged"
+	},
+	want: func(_ *crashHost, before any) any { return before },
 }
