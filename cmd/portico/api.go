@@ -12,7 +12,7 @@ import (
 )
 
 func apiCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "api", Short: "work with the APIs of a service"}
+	cmd := group(&cobra.Command{Use: "api", Short: "work with the APIs of a service"})
 	cmd.AddCommand(apiImportCommand())
 	return cmd
 }
@@ -22,7 +22,7 @@ func apiImportCommand() *cobra.Command {
 		Use:     "import FILE --service NAME --path PATH",
 		Short:   "import an OpenAPI document, 2.0 or 3.x, JSON or YAML",
 		Example: "  portico api import openapi.yaml --service shop --path books",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("FILE"),
 	}
 	t := targetFlags(cmd)
 	service := cmd.Flags().String("service", "", "service to import into")
@@ -59,7 +59,7 @@ func apiImportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d API operations at %s/%s\n", *id, len(ops), s.Properties.GatewayURL, strings.Trim(*path, "/"))
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s at %s/%s\n", *id, count(len(ops), "API operation"), s.Properties.GatewayURL, strings.Trim(*path, "/"))
 		return err
 	}
 	return cmd

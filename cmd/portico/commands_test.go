@@ -30,6 +30,8 @@ var proofs = map[string]string{
 	"portico version":                      "TestCLI_Version",
 	"portico config":                       "TestCLI_Config",
 	"portico config --config":              "TestCLI_Config",
+	"portico bookshop":                     "TestCLI_Bookshop",
+	"portico bookshop --listen":            "TestCLI_Bookshop",
 	"portico demo":                         "TestDemo",
 	"portico demo --keep":                  "TestDemo",
 	"portico demo --rate":                  "TestDemo",

@@ -16,7 +16,7 @@ func settingFlags(cmd *cobra.Command) {
 	for _, s := range config.Settings() {
 		cmd.Flags().String(s.Key, s.Default, s.Help)
 	}
-	cmd.Flags().String("config", "", "file with settings, one `key: value` a line")
+	cmd.Flags().String("config", "", "`file` with settings, one a line, as in \"edge: 127.0.0.1:8080\"")
 }
 
 // settings decides every setting of a command that has settingFlags.
@@ -32,7 +32,7 @@ func configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "print every setting of `portico up` and where it comes from",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, values, err := settings(cmd)
 			if err != nil {

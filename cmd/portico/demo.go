@@ -18,13 +18,13 @@ going through the gateways, and meanwhile edits a policy, migrates two services
 from stv1 to stv2 (one keeps its address, one gets a new one), scales a third,
 kills a machine and restarts the control plane. Prints one table and exits 0 only
 if no request failed. Takes about a minute.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			exe, err := os.Executable()
 			if err != nil {
 				return err
 			}
-			opt.Exe, opt.Out, opt.Talk = exe, cmd.OutOrStdout(), cmd.ErrOrStderr()
+			opt.Exe, opt.Name, opt.Out, opt.Talk = exe, self(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return demo.Run(cmd.Context(), opt)
 		},
 	}

@@ -24,7 +24,7 @@ func main() {
 	stop()
 	if err != nil {
 		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(os.Stderr, "portico:", err)
+			complain(os.Stderr, err)
 		}
 		os.Exit(1)
 	}
@@ -49,9 +49,10 @@ Try:
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetFlagErrorFunc(flagHint)
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.AddCommand(upCommand(), downCommand(), restartCommand(), tokenCommand(), versionCommand(), configCommand(),
-		serviceCommand(), apiCommand(), unitsCommand(), demoCommand(),
+		serviceCommand(), apiCommand(), unitsCommand(), demoCommand(), bookshopCommand(),
 		hostCommand(), edgeCommand(), machineCommand())
 	return cmd
 }
@@ -69,7 +70,7 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), buildVersion())
 			return err

@@ -37,7 +37,7 @@ func logger(level string) *slog.Logger {
 
 func hostCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "host", Short: "run the agent of a data folder (started by portico up)", Hidden: true, Args: cobra.NoArgs,
+		Use: "host", Short: "run the agent of a data folder (started by portico up)", Hidden: true, Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := settings(cmd)
 			if err != nil {
@@ -79,7 +79,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 
 func edgeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "edge", Short: "run the edge (started by the agent)", Hidden: true, Args: cobra.NoArgs,
+		Use: "edge", Short: "run the edge (started by the agent)", Hidden: true, Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := settings(cmd)
 			if err != nil {
@@ -95,7 +95,7 @@ func edgeCommand() *cobra.Command {
 
 func machineCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "machine", Short: "run a gateway (started by the agent)", Hidden: true, Args: cobra.NoArgs,
+		Use: "machine", Short: "run a gateway (started by the agent)", Hidden: true, Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := settings(cmd)
 			if err != nil {

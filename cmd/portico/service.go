@@ -31,7 +31,7 @@ type serviceView struct {
 		Name     string `json:"name"`
 		Capacity int    `json:"capacity"`
 	} `json:"sku"`
-	Zones      []string `json:"zones"`
+	Zones      []string `json:"zones,omitempty"`
 	Properties struct {
 		ProvisioningState string   `json:"provisioningState"`
 		PlatformVersion   string   `json:"platformVersion"`
@@ -42,14 +42,17 @@ type serviceView struct {
 
 // serviceTarget holds the flags with which a command finds its service.
 type serviceTarget struct {
-	dir, group, output *string
+	dir, group *string
+	output     *format
 }
 
 func targetFlags(cmd *cobra.Command) serviceTarget {
+	output := format("table")
+	cmd.Flags().VarP(&output, "output", "o", "table or json")
 	return serviceTarget{
 		dir:    dataFlag(cmd),
 		group:  cmd.Flags().StringP("resource-group", "g", "", "resource group; may be left out when the name is unique"),
-		output: cmd.Flags().StringP("output", "o", "table", "table or json"),
+		output: &output,
 	}
 }
 
@@ -85,12 +88,21 @@ func (t serviceTarget) list(ctx context.Context, c *armclient.Client) ([]service
 	return all, nil
 }
 
-func (t serviceTarget) print(w io.Writer, services ...serviceView) error {
+// print shows one service.
+func (t serviceTarget) print(w io.Writer, s serviceView) error {
 	if *t.output == "json" {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(services)
+		return printJSON(w, s)
 	}
+	return printServices(w, s)
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func printServices(w io.Writer, services ...serviceView) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "NAME\tSTATE\tPLATFORM\tTIER\tUNITS\tZONES\tVIP\tGATEWAY")
 	for _, s := range services {
@@ -129,14 +141,14 @@ func progress(w io.Writer, what string) func(percent int) {
 }
 
 func serviceCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "service", Short: "create, show, scale, migrate and delete services"}
+	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate and delete services"})
 	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
 		serviceMigrateCommand(), serviceDeleteCommand())
 	return cmd
 }
 
 func serviceListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "list services", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "list services", Args: takes()}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := armclient.Open(*t.dir)
@@ -147,13 +159,20 @@ func serviceListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return t.print(cmd.OutOrStdout(), all...)
+		if *t.output == "json" {
+			return printJSON(cmd.OutOrStdout(), append([]serviceView{}, all...))
+		}
+		if len(all) == 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "no services yet: make one with `%s service create NAME`\n", self())
+			return nil
+		}
+		return printServices(cmd.OutOrStdout(), all...)
 	}
 	return cmd
 }
 
 func serviceShowCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "show a service", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show NAME", Short: "show a service", Args: takes("NAME")}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := armclient.Open(*t.dir)
@@ -174,7 +193,7 @@ func serviceCreateCommand() *cobra.Command {
 		Use:     "create NAME",
 		Short:   "create a service, and its resource group where there is none",
 		Example: "  portico service create shop --tier Premium --units 3 --zones 1,2,3",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	tier := cmd.Flags().String("tier", "Developer", "Consumption, Developer, Basic, Standard or Premium")
@@ -254,7 +273,7 @@ func serviceScaleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale NAME --units N [--tier TIER]",
 		Short: "change the units or the tier; no request is lost (Developer: callers wait)",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	tier := cmd.Flags().String("tier", "", "new tier; empty keeps it")
@@ -284,7 +303,7 @@ func serviceMigrateCommand() *cobra.Command {
 		Long: `Moves a service from stv1 to stv2. With --mode PreserveIp it keeps its address;
 with NewIP it gets a new one and answers on both until the coexistence window
 (portico up --coexistence) ends.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	mode := cmd.Flags().String("mode", "PreserveIp", "PreserveIp or NewIP")
@@ -295,7 +314,7 @@ with NewIP it gets a new one and answers on both until the coexistence window
 }
 
 func serviceDeleteCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "delete NAME", Short: "delete a service; it can be restored for a while", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "delete NAME", Short: "delete a service; it can be restored for a while", Args: takes("NAME")}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return change(cmd, t, args[0], "delete", http.MethodDelete, "", nil)

@@ -112,7 +112,10 @@ func current(layout config.Layout) (tenant, bool, error) {
 // existing opens the layout of a folder that must be there already.
 func existing(dir string) (config.Layout, error) {
 	if _, err := os.Stat(dir); err != nil {
-		return config.Layout{}, fmt.Errorf("there is no Portico in %s: %w", dir, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			return config.Layout{}, fmt.Errorf("no Portico has run in %s yet (--data names another folder)", dir)
+		}
+		return config.Layout{}, err
 	}
 	return config.OpenLayout(dir)
 }
@@ -121,7 +124,7 @@ func restartCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restart",
 		Short: "replace the control plane by a new process; gateways do not notice",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 	}
 	dir := dataFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -134,7 +137,7 @@ func restartCommand() *cobra.Command {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("no control plane runs on %s: start one with `portico up`", layout.Dir)
+			return fmt.Errorf("no control plane runs on %s: start one with `portico up --data %s`", layout.Dir, layout.Dir)
 		}
 		if err := syscall.Kill(before.PID, syscall.SIGHUP); err != nil {
 			return err
@@ -156,7 +159,7 @@ func downCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "drain and stop everything that runs on a data folder",
-		Args:  cobra.NoArgs,
+		Args:  takes(),
 	}
 	dir := dataFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

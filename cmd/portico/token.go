@@ -14,7 +14,7 @@ func tokenCommand() *cobra.Command {
 		Short: "print a bearer token of the administrator",
 		Example: `  curl -H "Authorization: Bearer $(portico token)" \
     "http://127.0.0.1:8480/subscriptions?api-version=2022-12-01"`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 	}
 	dir := dataFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +17,7 @@ func unitsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "units NAME",
 		Short: "show the machines of a service: sets, zones, domains, state, addresses",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -39,9 +38,7 @@ func unitsCommand() *cobra.Command {
 			return err
 		}
 		if *t.output == "json" {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			return enc.Encode(u)
+			return printJSON(cmd.OutOrStdout(), u)
 		}
 		return printUnits(cmd.OutOrStdout(), s.Name, u)
 	}
@@ -50,7 +47,7 @@ func unitsCommand() *cobra.Command {
 
 func printUnits(out io.Writer, name string, u hosting.Units) error {
 	for _, l := range u.Locations {
-		fmt.Fprintf(out, "%s in %s: %s, %s with %d units, %s\n", name, l.Location, l.PlatformVersion, l.Tier, l.Units, u.ProvisioningState)
+		fmt.Fprintf(out, "%s in %s: %s, %s with %s, %s\n", name, l.Location, l.PlatformVersion, l.Tier, count(l.Units, "unit"), u.ProvisioningState)
 		for _, v := range l.VIPs {
 			fmt.Fprintf(out, "  VIP %s is answered by %s\n", v.Address, dash(strings.Join(v.Accepting, " and ")))
 		}

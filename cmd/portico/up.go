@@ -38,7 +38,7 @@ func upCommand() *cobra.Command {
 		Long: `Runs the control plane, and starts the agent that runs the gateways if none does.
 Killed with -9, agent, edge and gateways go on serving, and the next ` + "`portico up`" + `
 on the same folder finds them again.`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := settings(cmd)
 			if err != nil {
@@ -81,7 +81,7 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 		return errors.Join(err, c.close())
 	}
 	fmt.Fprintf(out, "portico ready in %d ms\n", time.Since(begin).Milliseconds())
-	greet(out, cfg, c.endpoints)
+	greet(out, cfg, c.endpoints, !c.agent.started)
 	c.log.InfoContext(ctx, "control plane ready", slog.String("arm", c.endpoints.ARM), slog.String("data", layout.Dir), slog.String("version", buildVersion()))
 
 	restart := false
@@ -105,18 +105,25 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 const stopTimeout = 90 * time.Second
 
 // greet says what to try next, to a person who sees it.
-func greet(out io.Writer, cfg config.Up, e armclient.Endpoints) {
+func greet(out io.Writer, cfg config.Up, e armclient.Endpoints, adopted bool) {
+	found := ""
+	if adopted {
+		found = "\nThe gateways that ran on this folder go on serving.\n"
+	}
 	data := ""
 	if cfg.Data != "./portico-data" {
 		data = " --data " + cfg.Data
 	}
 	fmt.Fprintf(out, `
-ARM  %s   edge  %s   data  %s
+ARM   %s
+edge  %s
+data  %s
+%s
 Try, in another terminal:
-  portico service create shop%s
-  portico api import openapi.yaml --service shop --path books%s
-  portico service list%s
-`, e.ARM, e.Edge, cfg.Data, data, data, data)
+  %[5]s service create shop%[6]s
+  %[5]s api import openapi.yaml --service shop --path books%[6]s
+  %[5]s service list%[6]s
+`, e.ARM, e.Edge, cfg.Data, found, self(), data)
 }
 
 // A controlPlane is everything of this process.

@@ -27,7 +27,30 @@ func OpenLayout(dir string) (Layout, error) {
 		return Layout{}, fmt.Errorf("data folder %s: %w", dir, err)
 	}
 	l := Layout{Dir: abs}
+	if err := l.mayTake(); err != nil {
+		return Layout{}, err
+	}
 	return l, l.Make()
+}
+
+// mayTake refuses a folder that others can read and that holds other things: closing it would lock somebody out of
+// their own.
+func (l Layout) mayTake() error {
+	info, err := os.Stat(l.Dir)
+	if err != nil || !info.IsDir() || info.Mode().Perm() == 0o700 {
+		return nil //nolint:nilerr // Make says what is wrong
+	}
+	if _, err := os.Stat(l.Run()); err == nil {
+		return nil // was taken before
+	}
+	there, err := os.ReadDir(l.Dir)
+	if err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	if len(there) > 0 {
+		return fmt.Errorf("%s holds other things and is open to others (mode %04o): choose a new or an empty folder", l.Dir, info.Mode().Perm())
+	}
+	return nil
 }
 
 // Make creates the folders that are missing and closes them to others.

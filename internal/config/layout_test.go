@@ -128,3 +128,23 @@ func TestFileName(t *testing.T) {
 		t.Error("two IDs have one file name")
 	}
 }
+
+func TestOpenLayout_RefusesAFolderOfOtherThings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // what is tested
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "letter.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLayout(dir); err == nil || !strings.Contains(err.Error(), "holds other things") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	if got := mode(t, dir).Perm(); got != 0o755 {
+		t.Errorf("the folder's mode is %04o now", got)
+	}
+	if there, err := os.ReadDir(dir); err != nil || len(there) != 1 {
+		t.Errorf("the folder holds %v now, %v", there, err)
+	}
+}

@@ -27,6 +27,7 @@ import (
 // Options of the demo.
 type Options struct {
 	Exe  string    // the portico program
+	Name string    // how the user calls it
 	Keep bool      // leave everything running and say where
 	Out  io.Writer // the table
 	Talk io.Writer // progress, one line a step

@@ -28,15 +28,15 @@ func (d *demo) print() {
 	_ = w.Flush() // whoever reads the table sees whether it is there
 	if d.opt.Keep {
 		fmt.Fprintf(d.opt.Out, "\nEverything still runs in %[1]s. Try:\n"+
-			"  portico service list --data %[1]s\n"+
-			"  portico units bookshop-premium --data %[1]s\n"+
-			"  portico down --data %[1]s\n", d.dir)
+			"  %[2]s service list --data %[1]s\n"+
+			"  %[2]s units bookshop-premium --data %[1]s\n"+
+			"  %[2]s down --data %[1]s\n", d.dir, d.opt.Name)
 		return
 	}
-	fmt.Fprint(d.opt.Out, "\nTry next:\n"+
-		"  portico up                              run it here\n"+
-		"  portico service create shop             a service of your own\n"+
-		"  portico demo --keep                     the same again, left running to look at\n")
+	fmt.Fprintf(d.opt.Out, "\nTry next:\n"+
+		"  %[1]s up                              run it here\n"+
+		"  %[1]s service create shop             in another terminal: a service of your own\n"+
+		"  %[1]s demo --keep                     the same again, left running to look at\n", d.opt.Name)
 }
 
 func round(d time.Duration) string {
