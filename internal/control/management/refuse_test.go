@@ -54,6 +54,12 @@ func TestRefusals(t *testing.T) {
 		{"method", "PATCH", servicePath + "/policies/policy", "{}", 405, "MethodNotAllowed", "The HTTP method 'PATCH' is not supported for", "", nil},
 		{"method on a collection", "DELETE", servicePath + "/apis", "", 405, "MethodNotAllowed", "The HTTP method 'DELETE' is not supported for", "", nil},
 
+		{"export", "GET", servicePath + "/apis/a?export=true&format=openapi-link", "", 400, invalid, fields, "export", nil},
+		{"APIs by tag", "GET", servicePath + "/apis?tags=red", "", 400, invalid, fields, "tags", nil},
+		{"API operations by tag", "GET", servicePath + "/apis/a/operations?tags=red", "", 400, invalid, fields, "tags", nil},
+		{"products with groups", "GET", servicePath + "/products?expandGroups=true", "", 400, invalid, fields, "expandGroups", nil},
+		{"named values that failed", "GET", servicePath + "/namedValues?isKeyVaultRefreshFailed=true", "", 400, invalid, fields, "isKeyVaultRefreshFailed", nil},
+
 		{"no JSON", "PUT", servicePath + "/apis/x", `{"properties":`, 400, shape, "The request content was invalid and could not be deserialized: 'unexpected EOF'.", "", nil},
 		{"empty body", "PUT", servicePath + "/apis/x", "", 400, shape, "The request content was invalid and could not be deserialized: 'unexpected end of content'.", "", nil},
 		{"an array", "PUT", servicePath + "/apis/x", "[]", 400, shape, "The request content was invalid and could not be deserialized: 'a JSON object is expected, got an array'.", "", nil},

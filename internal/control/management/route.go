@@ -156,6 +156,9 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 	if err := q.checkVersion(); err != nil {
 		return nil, err
 	}
+	if err := q.checkParameters(); err != nil {
+		return nil, err
+	}
 	if q.id.IsCollection() {
 		return q.collection()
 	}
