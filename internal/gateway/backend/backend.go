@@ -57,6 +57,9 @@ func (p *Pool) Forward(ctx context.Context, x *pipeline.Exchange, opt Options) e
 	if !timer.Stop() && err == nil { // the time ran out as the answer came
 		err = errors.Join(errTimeout, res.Body.Close())
 	}
+	if err == nil && res.StatusCode < http.StatusOK {
+		err = errors.Join(fmt.Errorf("the backend answered with status code %d, which ends no request", res.StatusCode), res.Body.Close())
+	}
 	if err != nil {
 		if cause := context.Cause(limited); cause != nil {
 			err = fmt.Errorf("%w (%w)", cause, err)
@@ -64,7 +67,8 @@ func (p *Pool) Forward(ctx context.Context, x *pipeline.Exchange, opt Options) e
 		cancel(nil)
 		return failure(ctx, err)
 	}
-	return x.SetResponse(message(res, func() { cancel(nil) }))
+	m := message(res, &body{ReadCloser: res.Body, timer: timer, timeout: p.opt.BodyTimeout, release: func() { cancel(nil) }})
+	return x.SetResponse(m)
 }
 
 // roundTrip sends the request and follows redirects when asked to.
@@ -81,7 +85,7 @@ func (p *Pool) roundTrip(ctx context.Context, x *pipeline.Exchange, address pipe
 		if err != nil || !opt.FollowRedirects || hop == maxRedirects {
 			return res, err
 		}
-		next, err := redirected(req, res)
+		next, err := redirected(req, res, x.Target)
 		if err != nil || next == nil {
 			return res, err
 		}
@@ -92,8 +96,9 @@ func (p *Pool) roundTrip(ctx context.Context, x *pipeline.Exchange, address pipe
 	}
 }
 
-// redirected makes the request that a redirection asks for; nil when res is none.
-func redirected(req *http.Request, res *http.Response) (*http.Request, error) {
+// redirected makes the request that a redirection asks for; nil when res is none, or leads from https to http.
+// Credentials, those of the backend entity too, stay with the host they were meant for.
+func redirected(req *http.Request, res *http.Response, t *pipeline.Target) (*http.Request, error) {
 	method, keep := req.Method, true
 	switch res.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound:
@@ -111,7 +116,7 @@ func redirected(req *http.Request, res *http.Response) (*http.Request, error) {
 		return nil, nil
 	}
 	to, err := from.Parse(location)
-	if err != nil || (to.Scheme != "http" && to.Scheme != "https") {
+	if err != nil || to.Scheme != "https" && (to.Scheme != "http" || from.Scheme != "http") {
 		return nil, nil //nolint:nilerr // the answer goes on to the client as it is
 	}
 	next := req.Clone(req.Context())
@@ -119,6 +124,9 @@ func redirected(req *http.Request, res *http.Response) (*http.Request, error) {
 	if !strings.EqualFold(to.Host, from.Host) || to.Scheme != from.Scheme {
 		next.Header.Del("Authorization")
 		next.Header.Del("Cookie")
+		for _, f := range t.Header {
+			next.Header.Del(f.Name)
+		}
 	}
 	if !keep {
 		next.Method, next.Body, next.GetBody, next.ContentLength = http.MethodGet, nil, nil, 0

@@ -282,3 +282,72 @@ func answerOnce(c net.Conn) {
 	n, _ := io.Copy(io.Discard, req.Body)
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%5d", n)
 }
+
+// TestForward_RedirectKeepsCredentials: what a backend entity sends to its host goes to no other.
+func TestForward_RedirectKeepsCredentials(t *testing.T) {
+	t.Parallel()
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	show := func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "key %q auth %q", r.Header.Get("X-Key"), r.Header.Get("Authorization"))
+	}
+	other := serve(t, show)
+	home := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Query().Get("to") {
+		case "other":
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		case "home":
+			http.Redirect(w, r, "/", http.StatusFound)
+		default:
+			show(w, r)
+		}
+	})
+	for to, want := range map[string]string{"home": `200 key "k" auth "Basic x"`, "other": `200 key "" auth ""`} {
+		x := exchange(t, t.Context(), target(t, home.URL), "GET", "")
+		x.Target.Header, x.Target.Authorization = []pipeline.Field{{Name: "x-key", Value: "k"}}, "Basic x"
+		x.Request.URL.RawQuery = "to=" + to
+		if got := forward(t, p, x, backend.Options{FollowRedirects: true}); got != want {
+			t.Errorf("%s: got %s, want %s", to, got, want)
+		}
+	}
+}
+
+func TestForward_QueryCredentialsWithSeveralValues(t *testing.T) {
+	t.Parallel()
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.RawQuery) })
+	x := exchange(t, t.Context(), target(t, s.URL), "GET", "")
+	x.Request.URL.RawQuery = "Code=client&q=1"
+	x.Target.Query = []pipeline.Field{{Name: "code", Value: "a"}, {Name: "code", Value: "b"}}
+	if diff := cmp.Diff("200 q=1&code=a&code=b", forward(t, p, x, backend.Options{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestForward_BodyThatStops: a response whose body stands still ends with an error; time that the reader takes for
+// itself does not count.
+func TestForward_BodyThatStops(t *testing.T) {
+	t.Parallel()
+	const soon = 50 * time.Millisecond
+	p := backend.NewPool(backend.PoolOptions{BodyTimeout: soon})
+	t.Cleanup(p.Close)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "begun")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	x := exchange(t, t.Context(), target(t, s.URL), "GET", "")
+	if err := p.Forward(x, x, backend.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.NewTimer(3 * soon)
+	defer timer.Stop()
+	<-timer.C
+	r := x.Response.Body.Reader()
+	defer r.Close()
+	got, err := io.ReadAll(r)
+	if string(got) != "begun" || err == nil {
+		t.Fatalf("%q, %v", got, err)
+	}
+}

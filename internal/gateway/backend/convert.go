@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
@@ -49,7 +50,10 @@ func Listed(connection []string, name string) bool {
 func request(ctx context.Context, x *pipeline.Exchange, address pipeline.URL) *http.Request {
 	m, t := x.Request, x.Target
 	for _, q := range t.Query {
-		address.SetQuery(q.Name, q.Value)
+		address.WithoutQuery(q.Name)
+	}
+	for _, q := range t.Query {
+		address.AddQuery(q.Name, q.Value)
 	}
 	req := &http.Request{
 		Method: m.Method, URL: target(address, t.Proxy != nil), Host: address.Host,
@@ -157,14 +161,13 @@ func (t *trailing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// message makes the pipeline's response. release is called when its body is closed.
-func message(res *http.Response, release func()) *pipeline.Message {
+// message makes the pipeline's response with a body that reads from res.
+func message(res *http.Response, b *body) *pipeline.Message {
 	m := pipeline.NewResponse(res.StatusCode)
 	if _, phrase, ok := strings.Cut(res.Status, " "); ok && phrase != http.StatusText(res.StatusCode) {
 		m.Reason = phrase
 	}
 	m.Header = Header(res.Header)
-	b := &body{ReadCloser: res.Body, release: release}
 	if len(res.Trailer) > 0 {
 		for n := range res.Trailer {
 			m.TrailerNames = append(m.TrailerNames, n)
@@ -180,15 +183,19 @@ func message(res *http.Response, release func()) *pipeline.Message {
 	return m
 }
 
-// body is a response's content; it notes trailers at the end and lets go of the request when closed.
+// body is a response's content. It notes trailers at the end and lets go of the request when closed.
 type body struct {
 	io.ReadCloser
+	timer   *time.Timer   // ends the request; runs only while a read waits
+	timeout time.Duration // for the next bytes
 	release func()
 	done    func()
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	b.timer.Reset(b.timeout)
 	n, err := b.ReadCloser.Read(p)
+	b.timer.Stop()
 	if err == io.EOF && b.done != nil {
 		b.done()
 		b.done = nil

@@ -23,6 +23,7 @@ type PoolOptions struct {
 	IdlePerHost  int
 	ConnsPerHost int
 	DialTimeout  time.Duration // default 20 s
+	BodyTimeout  time.Duration // for the next bytes of a response body that is being read; default 4 min
 	// Transports bounds how many distinct TLS and proxy settings keep connections. Default 64.
 	Transports int
 }
@@ -69,6 +70,9 @@ func NewPool(opt PoolOptions) *Pool {
 	}
 	if opt.DialTimeout == 0 {
 		opt.DialTimeout = 20 * time.Second
+	}
+	if opt.BodyTimeout == 0 {
+		opt.BodyTimeout = 4 * time.Minute
 	}
 	return &Pool{opt: opt, by: make(map[setting]*http.Transport)}
 }

@@ -28,9 +28,14 @@ type wire struct {
 	lastRead atomic.Int64 // unix nano of the last read (HTTP/2 only)
 	idle     atomic.Int64 // unix nano since when no request is in progress; 0 while one is
 
-	mu       sync.Mutex // guards below
-	deadline time.Time
-	nudged   bool
+	reason string // phrase for the next status line; of the goroutine that answers
+
+	mu         sync.Mutex // guards below
+	deadline   time.Time
+	nudged     bool
+	awaited    time.Time // when await last set the deadline; zero while somebody else's is in force
+	allowed    time.Time // the same of allow
+	fixedWrite bool      // the deadline for writing is somebody else's
 
 	linger atomic.Bool // end by half-closing and waiting for the client
 	closed atomic.Bool
@@ -76,11 +81,19 @@ func (w *wire) setDeadline(t time.Time) { _ = w.Conn.SetReadDeadline(t) }
 func (w *wire) SetReadDeadline(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.deadline = t
+	w.deadline, w.awaited = t, time.Time{}
 	if w.nudged {
 		return nil
 	}
 	return w.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline puts a deadline in the place of the one that each Write gets; zero takes it back.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.allowed, w.fixedWrite = time.Time{}, !t.IsZero()
+	return w.Conn.SetWriteDeadline(t)
 }
 
 // SetDeadline sets both deadlines.
@@ -186,11 +199,17 @@ func (g *guard) Read(p []byte) (int, error) {
 		return 0, g.broken
 	}
 	for {
+		if g.frame.inContent() {
+			g.wire.await(g.wire.srv.opt.BodyTimeout)
+		}
 		n, err := g.Conn.Read(p)
 		if n > 0 {
 			g.mark = g.wire.received
 			g.wire.calm()
 			ok, bad := g.frame.feed(p[:n])
+			if !g.frame.inContent() {
+				g.wire.arrived()
+			}
 			if bad != nil {
 				g.broken = bad
 				g.wire.linger.Store(true)
@@ -206,6 +225,9 @@ func (g *guard) Read(p []byte) (int, error) {
 		}
 		again, err := g.expired(err)
 		if !again {
+			if g.frame.inContent() {
+				g.broken = err // whoever reads on does not wait once more
+			}
 			return 0, err
 		}
 	}

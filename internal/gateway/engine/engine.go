@@ -40,6 +40,8 @@ type Options struct {
 	HeaderTimeout    time.Duration // for a head to come; default 30 s
 	HandshakeTimeout time.Duration // for a TLS greeting; default 10 s
 	IdleTimeout      time.Duration // for the next request on a connection; default 4 min
+	BodyTimeout      time.Duration // for the next bytes of a request body that is being read; default 1 min
+	SendTimeout      time.Duration // for a client to take more of an answer; default 1 min
 	DrainIdle        time.Duration // the same while draining; default 2 s
 	Linger           time.Duration // for a client to close its side after the last answer; default 1 s
 	MaxConns         int           // open client connections, further ones wait in the kernel; default 16,384
@@ -128,6 +130,8 @@ func (o *Options) defaults() {
 	span(&o.HeaderTimeout, 30*time.Second)
 	span(&o.HandshakeTimeout, 10*time.Second)
 	span(&o.IdleTimeout, 4*time.Minute)
+	span(&o.BodyTimeout, time.Minute)
+	span(&o.SendTimeout, time.Minute)
 	span(&o.DrainIdle, 2*time.Second)
 	span(&o.Linger, time.Second)
 	if o.MaxBuffer == 0 {

@@ -41,6 +41,9 @@ const (
 // between reports that no byte of a next request has been seen.
 func (f *framing) between() bool { return f.state == inHead && f.lines == 0 && len(f.carry) == 0 }
 
+// inContent reports that more of a request's body has to come.
+func (f *framing) inContent() bool { return f.state != inHead }
+
 // feed takes the next bytes and returns how many of them may be passed on. After an error nothing more may be.
 func (f *framing) feed(p []byte) (int, error) {
 	for at := 0; at < len(p); {

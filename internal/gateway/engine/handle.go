@@ -3,13 +3,11 @@ package engine
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/portico-dev/portico/internal/gateway/backend"
@@ -23,12 +21,12 @@ const StatusPath = "/status-0123456789abcdef"
 // ServeHTTP takes one request from net/http to its answer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.active.Add(1)
-	defer s.finish(w, r)
+	defer s.finish(r)
 	conn, _ := r.Context().Value(wireKey{}).(*wire)
 	switch {
 	case r.URL.Path == StatusPath:
 		s.status(w, conn)
-	case r.Method == http.MethodConnect || r.Header.Get("Upgrade") != "":
+	case r.Method == http.MethodConnect || backend.Listed(r.Header["Upgrade"], "websocket"):
 		s.refuse(w, conn, http.StatusNotImplemented, "Protocol upgrades are not built yet.")
 	default:
 		s.forward(w, r, conn)
@@ -36,7 +34,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish counts the request and turns a panic into the end of its connection; that is a bug and logged as one.
-func (s *Server) finish(_ http.ResponseWriter, r *http.Request) {
+func (s *Server) finish(r *http.Request) {
 	s.active.Add(-1)
 	s.total.Add(1)
 	p := recover()
@@ -65,9 +63,13 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	svc.Handle(x)
 	s.logFailure(x, svc)
 	switch {
-	case body.malformed():
+	case body.broken.Load():
 		_ = x.Response.Body.Close()
 		s.refuse(w, conn, http.StatusBadRequest, "Bad Request")
+		return
+	case body.late.Load() && x.LastError != nil:
+		_ = x.Response.Body.Close()
+		s.refuse(w, conn, http.StatusRequestTimeout, "The request body did not come in time.")
 		return
 	case r.Context().Err() != nil: // nobody is left to answer
 		_ = x.Response.Body.Close()
@@ -86,9 +88,12 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.S
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	m := &pipeline.Message{Method: r.Method, URL: pipeline.URL{Path: path, RawQuery: query}, Header: backend.Header(r.Header)}
+	m := &pipeline.Message{Method: r.Method, URL: pipeline.URL{Path: pipeline.WithoutDots(path), RawQuery: query}, Header: backend.Header(r.Header)}
 	m.Header.Add("Host", r.Host)
 	body := &clientBody{ReadCloser: r.Body}
+	if r.ProtoMajor == 2 { // a stream among others: the connection's deadline says nothing about it
+		body.timeout = s.opt.BodyTimeout
+	}
 	if r.ContentLength != 0 {
 		m.Body = pipeline.Stream(body, r.ContentLength)
 		// Without this net/http reads the rest of the request before the answer begins, and two streams that wait
@@ -112,13 +117,6 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.S
 		x.Early = func(status int, h pipeline.Header) { early(w, status, h) }
 	}
 	return x, body
-}
-
-// clientBody is the content of a request; it notes when the client breaks the protocol in the middle of it.
-type clientBody struct {
-	io.ReadCloser
-	broken atomic.Bool // the transport may still be reading when the answer is there
-	done   func()
 }
 
 func (s *Server) status(w http.ResponseWriter, conn *wire) {

@@ -14,24 +14,6 @@ import (
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
 
-// Read notes the end of the content, and a breach of the protocol.
-func (b *clientBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	switch {
-	case err == nil:
-	case errors.Is(err, io.EOF):
-		if b.done != nil {
-			b.done()
-			b.done = nil
-		}
-	case errors.Is(err, errMalformed):
-		b.broken.Store(true)
-	}
-	return n, err
-}
-
-func (b *clientBody) malformed() bool { return b.broken.Load() }
-
 // early sends an informational answer.
 func early(w http.ResponseWriter, status int, h pipeline.Header) {
 	for _, f := range h.Fields() {
@@ -53,6 +35,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, x *pipeline.Exchan
 	}()
 	h := w.Header()
 	s.closeWhenEnding(w, conn)
+	if conn != nil && r.ProtoMajor == 1 {
+		conn.reason = phrase(m.Reason)
+	}
 	setHeader(h, x)
 	bodyAllowed := r.Method != http.MethodHead && m.Status != http.StatusNoContent && m.Status != http.StatusNotModified
 	size := m.Body.Size()
@@ -73,7 +58,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, x *pipeline.Exchan
 	if !bodyAllowed {
 		return
 	}
-	if err := s.copyBody(w, x, m); err != nil {
+	if r.ProtoMajor == 2 {
+		w = &streamWriter{ResponseWriter: w, timeout: s.opt.SendTimeout}
+	}
+	if err := copyBody(w, x, m); err != nil {
 		level := slog.LevelInfo
 		if x.Err() != nil {
 			level = slog.LevelDebug // the client went away
@@ -117,7 +105,7 @@ func setHeader(h http.Header, x *pipeline.Exchange) {
 var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 // copyBody streams the body. Pieces are gathered by net/http's buffer unless the response asks for each at once.
-func (s *Server) copyBody(w http.ResponseWriter, x *pipeline.Exchange, m *pipeline.Message) error {
+func copyBody(w http.ResponseWriter, x *pipeline.Exchange, m *pipeline.Message) error {
 	if data, held := m.Body.Held(); held {
 		_, err := w.Write(data)
 		return err
@@ -133,10 +121,11 @@ func (s *Server) copyBody(w http.ResponseWriter, x *pipeline.Exchange, m *pipeli
 func copyStream(w http.ResponseWriter, r io.Reader, flush bool) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	flusher, _ := w.(http.Flusher)
-	flush = flush && flusher != nil
+	control := http.NewResponseController(w)
 	if flush {
-		flusher.Flush()
+		if err := control.Flush(); err != nil {
+			return err
+		}
 	}
 	for {
 		n, err := r.Read(*buf)
@@ -145,7 +134,9 @@ func copyStream(w http.ResponseWriter, r io.Reader, flush bool) error {
 				return werr
 			}
 			if flush {
-				flusher.Flush()
+				if err := control.Flush(); err != nil {
+					return err
+				}
 			}
 		}
 		switch {

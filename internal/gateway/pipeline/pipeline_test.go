@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -183,6 +184,39 @@ func FuzzQuery(f *testing.F) {
 		u.WithoutQuery(name)
 		if u.HasQuery(name) {
 			t.Fatalf("%q still has %q", u.RawQuery, name)
+		}
+	})
+}
+
+func TestWithoutDots(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"": "", "*": "*", "/": "/", "/a/b": "/a/b", "/.": "/", "/..": "/", "/a/.": "/a/", "/a/..": "/", "/a/../": "/",
+		"/a/./b": "/a/b", "/a/../../b": "/b", "/a//../b": "/a/b", "/%2E%2e/a": "/a", "/a/.%2e/b": "/b",
+		"/.a/..b/...": "/.a/..b/...", "/%2f../a": "/%2f../a", "/a/%20": "/a/%20",
+	} {
+		if got := pipeline.WithoutDots(path); got != want {
+			t.Errorf("%q: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+// FuzzWithoutDots: nothing is left to resolve, for this reader nor for one that decodes first.
+func FuzzWithoutDots(f *testing.F) {
+	f.Add("/a/../%2e/b")
+	f.Add("/%2E.")
+	f.Fuzz(func(t *testing.T, path string) {
+		if !strings.HasPrefix(path, "/") {
+			return
+		}
+		got := pipeline.WithoutDots(path)
+		if again := pipeline.WithoutDots(got); again != got {
+			t.Fatalf("%q: %q, then %q", path, got, again)
+		}
+		for s := range strings.SplitSeq(got, "/") {
+			if plain, err := url.PathUnescape(s); err == nil && (plain == "." || plain == "..") {
+				t.Fatalf("%q: %q holds %q", path, got, s)
+			}
 		}
 	})
 }

@@ -127,3 +127,47 @@ func sameKey(encoded, name string) bool {
 	}
 	return strings.EqualFold(encoded, name)
 }
+
+// WithoutDots resolves the segments "." and ".." of a path, also where their dots are percent-encoded. They would let
+// a request reach around the API operation that it is matched with, or out of the path of the backend. What leads
+// above the root is dropped.
+func WithoutDots(path string) string {
+	if !strings.Contains(path, "/.") && !strings.Contains(path, "/%2") {
+		return path
+	}
+	segments := strings.Split(path[1:], "/")
+	kept := segments[:0]
+	for i, s := range segments {
+		n := dots(s)
+		if n == 0 {
+			kept = append(kept, s)
+			continue
+		}
+		if n == 2 && len(kept) > 0 {
+			kept = kept[:len(kept)-1]
+		}
+		if i == len(segments)-1 {
+			kept = append(kept, "") // the slash before it stays
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// dots counts the dots of a segment "." or ".."; any other gives 0.
+func dots(segment string) int {
+	n := 0
+	for ; segment != "" && n < 3; n++ {
+		rest, ok := strings.CutPrefix(segment, ".")
+		if !ok && len(segment) >= 3 && strings.EqualFold(segment[:3], "%2e") {
+			rest, ok = segment[3:], true
+		}
+		if !ok {
+			return 0
+		}
+		segment = rest
+	}
+	if n > 2 {
+		return 0
+	}
+	return n
+}
