@@ -39,7 +39,8 @@ func Options(t *testing.T, h *host.Host) (azcore.TokenCredential, *arm.ClientOpt
 	if !pool.AppendCertsFromPEM(pem) {
 		t.Fatalf("%s holds no certificate", h.Endpoints.CAFile)
 	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	// HTTP/2, as with the SDK's own transport.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	base := h.Endpoints.ARMTLS
 	options := policy.ClientOptions{

@@ -3,6 +3,7 @@
 package clients
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -120,6 +121,9 @@ func (w *world) apis(t *testing.T, url string) {
 	if *updated.ETag == *head.ETag {
 		t.Errorf("ETag is still %s", *head.ETag)
 	}
+	sdk.Equal(t, w.id(shop)+"/apis/api1;rev=1", *sdk.Of(c.Get(w.ctx, group, shop, "api1;rev=1", nil)).Must(t).ID)
+	sdk.Of(c.Get(w.ctx, group, shop, "api1;rev=2", nil)).Fails(t, 404, "ResourceNotFound")
+	sdk.Of(w.NewAPIExportClient().Get(w.ctx, group, shop, "api1", armapimanagement.ExportFormatOpenapi, armapimanagement.ExportAPITrue, nil)).Fails(t, 400, "ValidationError")
 	names := func(p armapimanagement.APIClientListByServiceResponse) []string {
 		sdk.Equal(t, 3, *p.Count)
 		return sdk.Names(p.Value, func(a *armapimanagement.APIContract) *string { return a.Name })
@@ -167,7 +171,15 @@ func (w *world) operations(t *testing.T) {
 	got := sdk.Of(c.Get(w.ctx, group, shop, "api1", "look", nil)).Must(t)
 	sdk.EqualJSON(t, want, got.OperationContract)
 	sdk.Equal(t, *got.ETag, *sdk.Of(c.GetEntityTag(w.ctx, group, shop, "api1", "look", nil)).Must(t).ETag)
-	sdk.Equal(t, [][]string{{"look"}}, sdk.Pages(t, c.NewListByAPIPager(group, shop, "api1", nil), func(p armapimanagement.APIOperationClientListByAPIResponse) []string {
+	names := [][]string{{"a+b", "look", "with space", "ünï"}}
+	for _, name := range []string{"with space", "ünï", "a+b"} {
+		made := sdk.Of(c.CreateOrUpdate(w.ctx, group, shop, "api1", name, armapimanagement.OperationContract{Properties: &armapimanagement.OperationContractProperties{
+			DisplayName: to.Ptr(name), Method: to.Ptr("GET"), URLTemplate: to.Ptr("/" + strconv.Itoa(len(name))),
+		}}, nil)).Must(t)
+		sdk.Equal(t, w.id(shop)+"/apis/api1/operations/"+name, *made.ID)
+		sdk.Equal(t, name, *sdk.Of(c.Get(w.ctx, group, shop, "api1", name, nil)).Must(t).Name)
+	}
+	sdk.Equal(t, names, sdk.Pages(t, c.NewListByAPIPager(group, shop, "api1", nil), func(p armapimanagement.APIOperationClientListByAPIResponse) []string {
 		return sdk.Names(p.Value, func(o *armapimanagement.OperationContract) *string { return o.Name })
 	}))
 }

@@ -59,7 +59,19 @@ func TestErrors(t *testing.T) {
 		}
 		sdk.Ended(services.BeginCreateOrUpdate(w.ctx, group, "not_a_name", wanted(), nil)).Fails(t, 400, "InvalidResourceName")
 	})
-	w.create(t, "here")
+	t.Run("service that is being made", func(t *testing.T) {
+		poller := sdk.Of(services.BeginCreateOrUpdate(w.ctx, group, "here", wanted(), nil)).Must(t)
+		update := sdk.Ended(services.BeginUpdate(w.ctx, group, "here", armapimanagement.ServiceUpdateParameters{}, nil))
+		child := sdk.Of(w.NewProductClient().Delete(w.ctx, group, "here", "starter", "*", nil))
+		after := sdk.Of(services.Get(w.ctx, group, "here", nil)).Must(t)
+		sdk.Ended(poller, nil).Must(t)
+		if *after.Properties.ProvisioningState == "Succeeded" {
+			t.Skip("it was made before anything else could be asked")
+		}
+		sdk.Equal(t, "Activating", *after.Properties.TargetProvisioningState)
+		update.Fails(t, 409, "ServiceLocked")
+		child.Fails(t, 409, "ServiceLocked")
+	})
 	t.Run("service that is there", func(t *testing.T) {
 		sdk.Of(w.groups.CreateOrUpdate(w.ctx, "other", armresources.ResourceGroup{Location: to.Ptr("westeurope")}, nil)).Must(t)
 		sdk.Ended(services.BeginCreateOrUpdate(w.ctx, "other", "HERE", wanted(), nil)).Fails(t, 409, "ServiceAlreadyExists")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/apimanagement/armapimanagement/v2"
 
@@ -133,11 +134,20 @@ func (w *world) products(t *testing.T) {
 		return sdk.Names(p.Value, func(p *armapimanagement.ProductContract) *string { return p.Name })
 	}))
 
+	cleared := sdk.Of(c.Update(w.ctx, group, shop, "gold", "*", armapimanagement.ProductUpdateParameters{
+		Properties: &armapimanagement.ProductUpdateProperties{Terms: azcore.NullValue[*string]()},
+	}, nil)).Must(t)
+	delete(properties, "terms")
+	sdk.EqualJSON(t, want, cleared.ProductContract)
+
 	sdk.Of(links.CheckEntityExists(w.ctx, group, shop, "gold", "imported", nil)).Fails(t, 404, "ResourceNotFound")
 	linked := sdk.Of(links.CreateOrUpdate(w.ctx, group, shop, "gold", "imported", nil)).Must(t)
 	sdk.Equal(t, w.id(shop)+"/apis/imported", *linked.ID)
 	sdk.Equal(t, true, sdk.Of(links.CheckEntityExists(w.ctx, group, shop, "gold", "imported", nil)).Must(t).Success)
 	sdk.Of(links.CreateOrUpdate(w.ctx, group, shop, "gold", "api1", nil)).Must(t)
+	sdk.Equal(t, [][]string{{"gold"}}, sdk.Pages(t, w.NewAPIProductClient().NewListByApisPager(group, shop, "api1", nil), func(p armapimanagement.APIProductClientListByApisResponse) []string {
+		return sdk.Names(p.Value, func(p *armapimanagement.ProductContract) *string { return p.Name })
+	}))
 	sdk.Equal(t, [][]string{{"api1"}, {"imported"}}, sdk.Pages(t, links.NewListByProductPager(group, shop, "gold", &armapimanagement.ProductAPIClientListByProductOptions{Top: to.Ptr[int32](1)}),
 		func(p armapimanagement.ProductAPIClientListByProductResponse) []string {
 			return sdk.Names(p.Value, func(a *armapimanagement.APIContract) *string { return a.Name })
@@ -170,6 +180,10 @@ func (w *world) subscriptions(t *testing.T, gateway string) {
 			return sdk.Names(p.Value, func(s *armapimanagement.SubscriptionContract) *string { return s.Name })
 		}))
 
+	sdk.Equal(t, [][]string{{"sub1"}}, sdk.Pages(t, w.NewProductSubscriptionsClient().NewListPager(group, shop, "gold", nil), func(p armapimanagement.ProductSubscriptionsClientListResponse) []string {
+		return sdk.Names(p.Value, func(s *armapimanagement.SubscriptionContract) *string { return s.Name })
+	}))
+
 	secrets := func() armapimanagement.SubscriptionKeysContract {
 		t.Helper()
 		return sdk.Of(c.ListSecrets(w.ctx, group, shop, "sub1", nil)).Must(t).SubscriptionKeysContract
@@ -181,10 +195,13 @@ func (w *world) subscriptions(t *testing.T, gateway string) {
 	comesTrue(t, answer{200, "GET /from-backend/things/7?a=b service-blue,api,operation"}, thing, *keys.SecondaryKey)
 	sdk.Equal(t, answer{401, `{ "statusCode": 401, "message": "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API." }`}, call(t, ping, ""))
 
+	sdk.Of(w.NewProductPolicyClient().CreateOrUpdate(w.ctx, group, shop, "gold", armapimanagement.PolicyIDNamePolicy, armapimanagement.PolicyContract{Properties: appends("product")}, nil)).Must(t)
+	comesTrue(t, answer{200, "GET /ping service-blue,product,api"}, ping, *keys.PrimaryKey)
+
 	sdk.Of(c.RegeneratePrimaryKey(w.ctx, group, shop, "sub1", nil)).Must(t)
 	fresh := secrets()
 	sdk.Equal(t, *keys.SecondaryKey, *fresh.SecondaryKey)
-	comesTrue(t, answer{200, "GET /ping service-blue,api"}, ping, *fresh.PrimaryKey)
+	comesTrue(t, answer{200, "GET /ping service-blue,product,api"}, ping, *fresh.PrimaryKey)
 	comesTrue(t, answer{401, `{ "statusCode": 401, "message": "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription." }`}, ping, *keys.PrimaryKey)
 	sdk.Of(c.RegenerateSecondaryKey(w.ctx, group, shop, "sub1", nil)).Must(t)
 	last := secrets()
