@@ -253,4 +253,3 @@ func TestServer_ResolvesDotSegments(t *testing.T) {
 		}
 	}
 }
-
