@@ -50,7 +50,7 @@ func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, e
 			if ping(ctx, f) == nil {
 				return f, nil
 			}
-			return nil, fmt.Errorf("start agent: it ended at once: %w: %s", end, lastLine(l.Log(hostLog)))
+			return nil, fmt.Errorf("the agent ended at once (%w): %s", end, lastLine(l.Log(hostLog)))
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for agent: %w: %w", ctx.Err(), err)
 		}
@@ -107,7 +107,7 @@ func lastLine(path string) string {
 	text, _ := io.ReadAll(io.LimitReader(f, most))
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	if last := lines[len(lines)-1]; last != "" {
-		return last
+		return strings.TrimPrefix(last, "portico: start agent: ")
 	}
 	return "see " + path
 }
