@@ -183,8 +183,18 @@ func (w *flow) switchStmt(s *Switch) {
 	w.breaks = append(w.breaks, e)
 	for _, sec := range s.Sections {
 		w.assigned, w.dead = copyOf(before), false
+		var in map[*Var]bool
 		for _, t := range sec.Tests {
-			w.expr(t)
+			w.assigned = copyOf(before)
+			yes, _ := w.cond(t)
+			if in == nil {
+				in = yes
+			} else {
+				in = both(in, yes)
+			}
+		}
+		if in != nil {
+			w.assigned = in
 		}
 		for _, x := range sec.Body {
 			w.stmt(x)

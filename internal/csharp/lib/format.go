@@ -69,7 +69,7 @@ func floatText(x float64, bits int) string {
 	s := strconv.FormatFloat(x, 'e', -1, bits)
 	i := strings.IndexByte(s, 'e')
 	exp, _ := strconv.Atoi(s[i+1:])
-	if exp >= -5 && exp < 15 {
+	if exp > -5 && exp < 15 {
 		return strconv.FormatFloat(x, 'f', -1, bits)
 	}
 	return s[:i] + "E" + expText(exp, 2)

@@ -7,20 +7,98 @@ import (
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
-// xmlSource is an XmlReader over a document that was read whole.
-type xmlSource struct{ n *Node }
+// xmlSource is an XmlReader over a document that was read whole: a list of the
+// starts and ends of its nodes.
+type xmlSource struct {
+	events []xmlEvent
+	i      int // -1 before the first Read
+}
+
+type xmlEvent struct {
+	n     *Node
+	end   bool
+	depth int
+}
 
 // RuntimeType is XmlReader.
 func (*xmlSource) RuntimeType() *clr.Type { return named("System.Xml.XmlReader") }
 
+func newSource(f F, s string) *xmlSource {
+	x := &xmlSource{i: -1}
+	var walk func(n *Node, depth int)
+	walk = func(n *Node, depth int) {
+		f.Alloc(32)
+		x.events = append(x.events, xmlEvent{n, false, depth})
+		for _, k := range n.kids {
+			walk(k, depth+1)
+		}
+		if len(n.kids) > 0 {
+			x.events = append(x.events, xmlEvent{n, true, depth})
+		}
+	}
+	for _, k := range parseXML(f, s, false, true).kids {
+		walk(k, 0)
+	}
+	return x
+}
+
+func (x *xmlSource) read() bool {
+	x.i = min(x.i+1, len(x.events))
+	return x.i < len(x.events)
+}
+
+func (x *xmlSource) eof() bool { return x.i >= len(x.events) }
+
+func (x *xmlSource) cur() xmlEvent {
+	if x.i < 0 || x.eof() {
+		return xmlEvent{n: &Node{}}
+	}
+	return x.events[x.i]
+}
+
+func (x *xmlSource) kind() int {
+	e := x.cur()
+	if e.end {
+		return 15
+	}
+	return e.n.kind
+}
+
+// content moves to the next element, end of one, or text.
+func (x *xmlSource) content() int {
+	if x.i < 0 {
+		x.i = 0
+	}
+	for !x.eof() {
+		switch k := x.kind(); k {
+		case xElement, xText, xCData, 15:
+			return k
+		}
+		x.i++
+	}
+	return 0
+}
+
+// take gives the current node and moves behind it.
 func (x *xmlSource) take() *Node {
-	n := x.n
-	if n == nil {
+	if x.i < 0 || x.eof() {
 		clr.Throw(clr.ExInvalidOp, "The XmlReader state should be Interactive.")
 	}
-	x.n = nil
-	n.parent = nil
-	return n
+	n := x.cur().n
+	for x.i++; !x.eof() && n.contains(x.cur().n); x.i++ {
+	}
+	c := *n
+	c.parent = nil
+	return &c
+}
+
+func (n *Node) contains(k *Node) bool {
+	for ; k != nil; k = k.parent {
+		if k == n {
+			return true
+		}
+	}
+	return false
 }
 
 // domDecls is the part of System.Xml that policies use: XmlDocument, its nodes,
@@ -115,6 +193,7 @@ func domDecls() []clr.Decl {
 		}
 		return nil
 	}
+	src := func(a []V) *xmlSource { return a[0].Ref().(*xmlSource) }
 	out := []clr.Decl{
 		D("class "+ns+"XmlNode : IEnumerable<"+ns+"XmlNode>",
 			R("string Name", str(name)), R("string LocalName", str(func(n *Node) string {
@@ -221,11 +300,37 @@ func domDecls() []clr.Decl {
 			if !ok {
 				clr.ThrowArgNull("input")
 			}
-			return clr.Object(&xmlSource{parseXML(f, r.s, false, true).root()})
-		}), R("XmlNodeType MoveToContent()", func(F, []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), xElement) }),
-			R("bool Read()", func(_ F, a []V) V { return clr.Bool(a[0].Ref().(*xmlSource).n != nil) }),
-			R("string LocalName", func(_ F, a []V) V { return clr.String(a[0].Ref().(*xmlSource).n.local) }), R("string Name", func(_ F, a []V) V { return clr.String(a[0].Ref().(*xmlSource).n.qname(nil)) }),
-			R("string ReadOuterXml()", func(f F, a []V) V { return f.Str(writeXML(f, a[0].Ref().(*xmlSource).take(), false)) }), R("string ReadInnerXml()", func(f F, a []V) V { return f.Str(inner(f, a[0].Ref().(*xmlSource).take())) })),
+			return clr.Object(newSource(f, r.s))
+		}),
+			R("bool Read()", func(_ F, a []V) V { return clr.Bool(src(a).read()) }), R("bool EOF", func(_ F, a []V) V { return clr.Bool(src(a).eof()) }),
+			R("XmlNodeType MoveToContent()", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(src(a).content())) }),
+			R("XmlNodeType NodeType", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(src(a).kind())) }),
+			R("string LocalName", func(_ F, a []V) V { return clr.String(src(a).cur().n.local) }), R("string Name", func(_ F, a []V) V { return clr.String(src(a).cur().n.qname(nil)) }),
+			R("string NamespaceURI", func(_ F, a []V) V { return clr.String(src(a).cur().n.space) }), R("string Prefix", func(_ F, a []V) V { return clr.String(src(a).cur().n.prefix) }),
+			R("string Value", func(_ F, a []V) V { return clr.String(src(a).cur().n.value) }), R("int Depth", func(_ F, a []V) V { return clr.Int(src(a).cur().depth) }),
+			R("bool IsEmptyElement", func(_ F, a []V) V { n := src(a).cur().n; return clr.Bool(n.kind == xElement && len(n.kids) == 0) }),
+			R("bool IsStartElement()", func(_ F, a []V) V { return clr.Bool(src(a).content() == xElement) }),
+			R("bool HasAttributes", func(_ F, a []V) V { return clr.Bool(len(src(a).cur().n.attrs) > 0) }),
+			R("string GetAttribute(string name)", func(_ F, a []V) V {
+				if x := attrOf(src(a).cur().n, a[1].Str()); x != nil {
+					return clr.String(x.value)
+				}
+				return clr.Null
+			}),
+			R("bool ReadToFollowing(string name)", func(f F, a []V) V {
+				x := src(a)
+				for x.read() {
+					f.Step(1)
+					if x.kind() == xElement && x.cur().n.qname(nil) == a[1].Str() {
+						return clr.Bool(true)
+					}
+				}
+				return clr.Bool(false)
+			}),
+			R("void Skip()", func(_ F, a []V) V { src(a).take(); return clr.Null }),
+			R("string ReadElementContentAsString()", func(f F, a []V) V { return f.Str(src(a).take().text()) }),
+			R("string ReadInnerXml()", func(f F, a []V) V { return f.Str(inner(f, src(a).take())) }),
+			R("string ReadOuterXml()", func(f F, a []V) V { return f.Str(writeXML(f, src(a).take(), false)) })),
 	}
 	return out
 }

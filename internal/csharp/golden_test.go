@@ -1,0 +1,128 @@
+package csharp_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/portico-dev/portico/internal/csharp"
+	"github.com/portico-dev/portico/internal/csharp/apim"
+)
+
+// TestGolden runs testdata/*.txtar. A section "-- name --" holds cases, one a
+// line or several lines ended by the line with the arrow:
+//
+//	source ==> text of the value, as ToString gives it
+//	source =!> Type: message of the exception
+//	source =?> code at line:col, of the first finding of the compiler
+//
+// A section whose name ends in "(derived)" holds values that were derived from
+// the documentation and not known from .NET itself. \n, \r, \t and \\ may stand
+// in expected texts.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden files: ", err)
+	}
+	total := 0
+	for _, file := range files {
+		cases := readGolden(t, file)
+		total += len(cases)
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			for _, c := range cases {
+				if got := c.run(); got != c.want {
+					t.Errorf("%s:%d: %s\n got %q\nwant %q", filepath.Base(file), c.line, c.src, got, c.want)
+				}
+			}
+		})
+	}
+	t.Logf("golden cases: %d", total)
+}
+
+type goldenCase struct {
+	line      int
+	src, want string
+}
+
+func readGolden(t *testing.T, file string) []goldenCase {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []goldenCase
+	var src []string
+	for i, line := range strings.Split(string(data), "\n") {
+		if strings.HasPrefix(line, "-- ") && strings.HasSuffix(line, " --") || strings.HasPrefix(line, "#") && len(src) == 0 || line == "" && len(src) == 0 {
+			continue
+		}
+		arrow := ""
+		at := -1
+		for _, a := range []string{" ==> ", " =!> ", " =?> "} {
+			if j := strings.LastIndex(line+" ", a); j >= 0 && j > at {
+				arrow, at = strings.TrimSpace(a), j
+			}
+		}
+		if at < 0 {
+			src = append(src, line)
+			continue
+		}
+		want := strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\t`, "\t").Replace(line[min(at+5, len(line)):])
+		src = append(src, line[:at])
+		out = append(out, goldenCase{i + 1, strings.Join(src, "\n"), arrow + " " + want})
+		src = nil
+	}
+	if len(src) > 0 {
+		t.Errorf("%s: case without result: %s", file, strings.Join(src, "\n"))
+	}
+	return out
+}
+
+func (c *goldenCase) run() string {
+	src := c.src
+	p, errs := csharp.Compile(src, csharp.Options{Types: apim.Universe(), Context: apim.ContextType()})
+	if errs != nil {
+		e := errs[0]
+		at := " at " + itoa(e.Line) + ":" + itoa(e.Col)
+		if strings.HasSuffix(c.want, at) {
+			return "=?> " + e.Code + at
+		}
+		if !strings.Contains(c.want, " at ") && strings.HasPrefix(c.want, "=?> "+e.Code) {
+			if strings.Contains(c.want, ":") {
+				return "=?> " + e.Code + ": " + e.Message
+			}
+			return "=?> " + e.Code
+		}
+		return "=?> " + e.Code + at + ": " + e.Message
+	}
+	f := csharp.NewFrame(context.Background(), newExchange())
+	defer f.Release()
+	v, err := p.Run(f)
+	var ex *csharp.Exception
+	if errors.As(err, &ex) {
+		return "=!> " + ex.Type.Name + ": " + ex.Message
+	}
+	if err != nil {
+		return "=!> " + err.Error()
+	}
+	if v.IsNull() {
+		return "==> null"
+	}
+	s, err := f.Text(p, v)
+	if err != nil {
+		return "=!> " + err.Error()
+	}
+	return "==> " + s
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + itoa(n%10)
+}

@@ -1,0 +1,179 @@
+package csharp_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/csharp"
+	"github.com/portico-dev/portico/internal/csharp/apim"
+	"github.com/portico-dev/portico/internal/csharp/clr"
+)
+
+func options() csharp.Options {
+	return csharp.Options{Types: apim.Universe(), Context: apim.ContextType()}
+}
+
+// TestHostile runs expressions that would not end or would fill memory: each
+// must stop with an error of the budget.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{
+		"endless while":    `{ while (true) { } }`,
+		"endless for":      `{ for (;;) { } }`,
+		"endless do":       `{ int i = 0; do { i++; } while (i != -1 || true); return i; }`,
+		"doubling":         `{ var s = "x"; while (true) { s += s; } }`,
+		"builder":          `{ var b = new StringBuilder("x"); while (true) { b.Append(b.ToString()); } }`,
+		"list":             `{ var l = new List<string>(); while (true) { l.Add("a"); } }`,
+		"catching":         `{ while (true) { try { int.Parse("x"); } catch { } } }`,
+		"recursion":        `{ int F(int n) { return F(n + 1) + 1; } return F(0); }`,
+		"lambda recursion": `{ Func<int, int> f = null; f = n => f(n + 1); return f(0); }`,
+		"huge repeat":      `new string('x', 2147483647)`,
+		"huge array":       `new byte[2147483647].Length`,
+		"huge matrix":      `{ var m = new int[60000, 60000]; return m.Length; }`,
+		"endless sequence": `Enumerable.Repeat(1, 2147483647).Select(x => x + 1).Count()`,
+		"cartesian":        `(from a in Enumerable.Range(0, 100000) from b in Enumerable.Range(0, 100000) select a + b).Count()`,
+		"pad":              `"a".PadLeft(2147483647)`,
+		"format width":     `string.Format("{0,999999999}", 1)`,
+		"replace growth":   `{ var s = "aaaaaaaa"; while (true) { s = s.Replace("a", "aaaaaaaa"); } }`,
+		"goto loop":        `{ switch (1) { case 1: goto case 1; } return 1; }`,
+		"json growth":      `{ var j = new JArray(); while (true) { j.Add(j); } }`,
+		"finally loop":     `{ while (true) { try { continue; } finally { } } }`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, errs := csharp.Compile(src, options())
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			f := csharp.NewFrame(context.Background(), newExchange())
+			defer f.Release()
+			f.Budget = csharp.Budget{Steps: 200_000, Memory: 16 << 20}
+			_, err := p.Run(f)
+			var stop *csharp.Stop
+			var ex *csharp.Exception
+			if !errors.As(err, &stop) && !errors.As(err, &ex) {
+				t.Fatalf("%s: got %v, want a stop", src, err)
+			}
+		})
+	}
+}
+
+func TestHostileSources_AreRefused(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{
+		"parentheses": strings.Repeat("(", 100000) + "1" + strings.Repeat(")", 100000),
+		"blocks":      strings.Repeat("{", 50000),
+		"unary":       strings.Repeat("!", 100000) + "true",
+		"chain":       strings.Repeat("1+", 100000) + "1",
+		"members":     "context" + strings.Repeat(".a", 100000),
+		"ternary":     strings.Repeat("true ? 1 : ", 50000) + "1",
+		"lambdas":     strings.Repeat("x => ", 50000) + "1",
+		"generics":    strings.Repeat("List<", 50000) + "int",
+		"huge":        strings.Repeat("\"aaaaaaaaa\" + ", 200000) + "1",
+		"interp":      strings.Repeat(`$"{`, 5000) + "1" + strings.Repeat(`}"`, 5000),
+		"number":      strings.Repeat("9", 100000),
+	} {
+		if _, errs := csharp.Compile(src, options()); len(errs) == 0 {
+			t.Errorf("%s: compiled, want a refusal", name)
+		}
+	}
+}
+
+func TestRegexBomb_TimesOut(t *testing.T) {
+	t.Parallel()
+	p, errs := csharp.Compile(`Regex.IsMatch(new string('a', 40) + "b", "^(a+)+$")`, options())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	f := csharp.NewFrame(ctx, newExchange())
+	defer f.Release()
+	_, err := p.Run(f)
+	var ex *csharp.Exception
+	if !errors.As(err, &ex) || ex.Type.Name != "RegexMatchTimeoutException" {
+		t.Fatalf("got %v, want RegexMatchTimeoutException", err)
+	}
+}
+
+func TestRun_StopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	p, errs := csharp.Compile(`{ try { while (true) { } } catch { return 1; } }`, options())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	f := csharp.NewFrame(ctx, newExchange())
+	defer f.Release()
+	if _, err := p.Run(f); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestRun_SharesProgramsBetweenGoroutines(t *testing.T) {
+	t.Parallel()
+	p, errs := csharp.Compile(`{ var s = 0; foreach (var x in Enumerable.Range(0, 100)) { Func<int> g = () => s + x; s = g(); } return s; }`, options())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	done := make(chan error)
+	for range 8 {
+		go func() {
+			var err error
+			for range 50 {
+				f := csharp.NewFrame(context.Background(), newExchange())
+				v, e := p.Run(f)
+				f.Release()
+				if e != nil || v.Int() != 4950 {
+					err = errors.Join(e, errors.New("wrong sum"))
+				}
+			}
+			done <- err
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	runtime.KeepAlive(p)
+}
+
+func TestCompile_ChecksTheWantedResult(t *testing.T) {
+	t.Parallel()
+	opt := options()
+	opt.Result = clr.Boolean
+	if _, errs := csharp.Compile(`"a"`, opt); len(errs) != 1 || errs[0].Code != "CS0029" {
+		t.Errorf("got %v, want CS0029", errs)
+	}
+	if _, errs := csharp.Compile(`context.Request.Method == "GET"`, opt); errs != nil {
+		t.Error(errs)
+	}
+}
+
+func TestCompileMarked_CountsFromTheMark(t *testing.T) {
+	t.Parallel()
+	opt := options()
+	opt.Line, opt.Col = 10, 21
+	_, errs := csharp.CompileMarked(`@(foo)`, opt)
+	if len(errs) != 1 || errs[0].Line != 10 || errs[0].Col != 23 {
+		t.Errorf("got %v, want a finding at 10,23", errs)
+	}
+}
+
+func TestErrors_AreReportedTogether(t *testing.T) {
+	t.Parallel()
+	_, errs := csharp.Compile("{\n  int a = \"x\";\n  foo();\n  return bar;\n}", options())
+	var got []string
+	for _, e := range errs {
+		got = append(got, itoa(e.Line)+" "+e.Code)
+	}
+	if want := "2 CS0029,3 CS0103,4 CS0103"; strings.Join(got, ",") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+}
