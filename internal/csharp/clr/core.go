@@ -75,6 +75,7 @@ var _ = func() bool {
 	ReadCollDef.Ifaces = []*Type{Of(EnumerableDef, p(ReadCollDef))}
 	ReadListDef.Ifaces = []*Type{Of(ReadCollDef, p(ReadListDef))}
 	ListDef.Ifaces = []*Type{Of(ListIfaceDef, p(ListDef)), Of(ReadListDef, p(ListDef))}
+	ArrayBase.Ifaces = []*Type{Enumerable}
 	StringType.Ifaces = []*Type{Of(EnumerableDef, Char)}
 	DateTime.Ifaces = []*Type{FormattableT}
 	for _, t := range []*Type{Byte, SByte, Int16, UInt16, Int32, UInt32, Int64, UInt64, Single, Double, DecimalT, TimeSpan} {

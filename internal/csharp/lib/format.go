@@ -278,7 +278,7 @@ func formatFloat(x float64, single bool, format string) string {
 		if prec <= 0 {
 			return floatText(x, bits)
 		}
-		s := formatNumber(exact(x, bits, prec-1, 'e'), letter, prec)
+		s := formatNumber(exact(x, prec, 'e'), letter, prec)
 		return s
 	case 'f', 'n', 'c', 'p':
 		p := prec
@@ -288,23 +288,23 @@ func formatFloat(x float64, single bool, format string) string {
 		if letter|0x20 == 'p' {
 			b := new(big.Float).SetPrec(200).SetFloat64(x)
 			b.Mul(b, big.NewFloat(100))
-			return formatPercent(numberOf(b.Text('f', p)), p)
+			return formatPercent(numberOf(b.Text('f', p+30)), p)
 		}
-		return formatNumber(exact(x, bits, p, 'f'), letter, p)
+		return formatNumber(exact(x, p, 'f'), letter, p)
 	case 'e':
 		p := prec
 		if p < 0 {
 			p = 6
 		}
-		return formatNumber(exact(x, bits, p, 'e'), letter, p)
+		return formatNumber(exact(x, p, 'e'), letter, p)
 	}
 	return formatNumber(numberOf(strconv.FormatFloat(x, 'e', -1, bits)), letter, prec)
 }
 
-// exact has the digits of x rounded at prec, from its exact value.
-func exact(x float64, bits, prec int, verb byte) number {
-	_ = bits
-	return numberOf(strconv.FormatFloat(x, verb, prec, 64))
+// exact has the digits of x well beyond prec, from its exact value, so that the
+// rounding of formatNumber sees them.
+func exact(x float64, prec int, verb byte) number {
+	return numberOf(strconv.FormatFloat(x, verb, prec+30, 64))
 }
 
 func formatPercent(n number, prec int) string {
