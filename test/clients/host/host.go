@@ -125,6 +125,14 @@ func (h *Host) up() error {
 	return read(filepath.Join(h.Dir, "credentials.json"), &h.Credentials)
 }
 
+// Restart restarts the control plane and returns when it serves again.
+func (h *Host) Restart(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command(h.program, "restart", "--data", h.Dir).CombinedOutput(); err != nil {
+		t.Fatalf("portico restart: %v\n%s", err, out)
+	}
+}
+
 func read(path string, into any) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -3,6 +3,7 @@
 package clients
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -60,6 +61,16 @@ func TestResources(t *testing.T) {
 		for _, name := range []string{"Microsoft.ApiManagement/service/read", "Microsoft.ApiManagement/service/apis/write", "Microsoft.ApiManagement/service/migrateToStv2/action"} {
 			sdk.Equal(t, true, names[name])
 		}
+	})
+	t.Run("through another name of the host", func(t *testing.T) {
+		local := *w.host
+		local.Endpoints.ARMTLS = strings.Replace(local.Endpoints.ARMTLS, "127.0.0.1", "localhost", 1)
+		credential, options := sdk.Options(t, &local)
+		f, err := armapimanagement.NewClientFactory(local.Credentials.SubscriptionID, credential, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sdk.Of(f.NewServiceClient().Get(w.ctx, group, "nobody", nil)).Fails(t, 404, "ResourceNotFound")
 	})
 	t.Run("by ID", func(t *testing.T) {
 		const version = "2022-08-01"

@@ -94,6 +94,15 @@ func TestService(t *testing.T) {
 		sdk.Equal(t, armapimanagement.SKUTypeStandard, *got.SKU.Name)
 		sdk.Equal(t, "Succeeded", *got.Properties.ProvisioningState)
 	})
+	t.Run("update over a restart of the control plane", func(t *testing.T) {
+		poller := sdk.Of(services.BeginUpdate(w.ctx, group, "life", armapimanagement.ServiceUpdateParameters{
+			SKU: &armapimanagement.ServiceSKUProperties{Name: to.Ptr(armapimanagement.SKUTypePremium), Capacity: to.Ptr[int32](1)},
+		}, nil)).Must(t)
+		w.host.Restart(t)
+		got := sdk.Ended(poller, nil).Must(t).ServiceResource
+		sdk.Equal(t, armapimanagement.SKUTypePremium, *got.SKU.Name)
+		sdk.Equal(t, "Succeeded", *got.Properties.ProvisioningState)
+	})
 	t.Run("scale", func(t *testing.T) {
 		got := sdk.Ended(services.BeginUpdate(w.ctx, group, "life", armapimanagement.ServiceUpdateParameters{
 			SKU: &armapimanagement.ServiceSKUProperties{Name: to.Ptr(armapimanagement.SKUTypePremium), Capacity: to.Ptr[int32](2)},
