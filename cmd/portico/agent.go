@@ -58,11 +58,17 @@ func (k *agentKeeper) ensure(ctx context.Context) error {
 		}
 	}
 	spawn := agent.Detached(k.layout, argv...)
-	if k.fabric, err = agent.Ensure(ctx, k.layout, func() (<-chan error, error) {
+	found, err := agent.Ensure(ctx, k.layout, func() (<-chan error, error) {
 		k.started = true
 		return spawn()
-	}); err != nil {
+	})
+	if err != nil {
 		return err
+	}
+	if k.fabric == nil {
+		k.fabric = found // connects when it is called: good for every agent that comes after
+	} else {
+		found.Close()
 	}
 	info, err := k.fabric.Ping(ctx)
 	if err != nil {

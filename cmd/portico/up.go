@@ -76,12 +76,13 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	adopted := !c.agent.started
 	failed := c.run(running)
 	if err := tenure.ready(); err != nil {
 		return errors.Join(err, c.close())
 	}
 	fmt.Fprintf(out, "portico ready in %d ms\n", time.Since(begin).Milliseconds())
-	greet(out, cfg, c.endpoints, !c.agent.started)
+	greet(out, cfg, c.endpoints, adopted)
 	c.log.InfoContext(ctx, "control plane ready", slog.String("arm", c.endpoints.ARM), slog.String("data", layout.Dir), slog.String("version", buildVersion()))
 
 	restart := false

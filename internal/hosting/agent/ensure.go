@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric/local"
 )
@@ -33,10 +34,12 @@ func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, e
 	if err := ping(ctx, f); err == nil {
 		return f, nil
 	}
+	failpoint.Hit("agent.spawn.before")
 	exited, err := spawn()
 	if err != nil {
 		return nil, fmt.Errorf("start agent: %w", err)
 	}
+	failpoint.Hit("agent.spawn.after")
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
