@@ -32,7 +32,7 @@ var (
 
 	NullableDef   = generic(&Type{Space: "System", Name: "Nullable", Kind: Struct, Base: ValueType}, "T")
 	TupleDef      = &Type{Space: "System", Name: "ValueTuple", Kind: Struct, Base: ValueType}
-	Enumerable    = prim("IEnumerable", CodeNone, Interface, nil)
+	Enumerable    = &Type{Space: "System.Collections", Name: "IEnumerable", Kind: Interface}
 	EnumerableDef = generic(collection("IEnumerable", Enumerable), "T")
 	CollectionDef = generic(collection("ICollection"), "T")
 	ListIfaceDef  = generic(collection("IList"), "T")
