@@ -1,5 +1,5 @@
 // Bench measures what a user waits for: start, memory, a new service, a policy's way to the gateways. It runs the real
-// program on folders of its own and prints a table with median and 99th percentile; the micro benchmarks of the hot
+// program on folders of its own, beside other proxies too, and prints a table with median and 99th percentile; the micro benchmarks of the hot
 // paths follow from `go test -bench`. Nothing here is a test: numbers depend on the machine.
 package main
 
@@ -33,7 +33,12 @@ func main() {
 	idle := flag.Duration("idle", 30*time.Second, "how long to idle before memory is read")
 	only := flag.String("only", "", "run measurements whose name contains this")
 	micro := flag.Bool("micro", true, "run the micro benchmarks too")
+	proxy := flag.String("proxy-to", "", "be the reverse proxy that the gateway is compared with, in front of this URL")
 	flag.Parse()
+	if *proxy != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveProxy(*proxy))
+		os.Exit(1)
+	}
 	if err := run(*bin, *n, *idle, *only, *micro); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -61,6 +66,7 @@ func run(bin string, n int, idle time.Duration, only string, micro bool) error {
 		{"memory", func() ([]result, error) { return measureMemory(bin, idle) }},
 		{"service", func() ([]result, error) { return measureService(bin, n) }},
 		{"policy", func() ([]result, error) { return measurePolicy(bin, n) }},
+		{"peers", func() ([]result, error) { return measurePeers(bin, n) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "MEASUREMENT\tN\tMEDIAN\tP99\tMAX\tUNIT\tAIM")
