@@ -402,20 +402,25 @@ func (b *binder) explicit(x Expr, to *clr.Type) conversion {
 	case to.IsValueType() && (from == clr.ObjectType || from.Kind == clr.Interface && tu.Inherits(from) || from == clr.ValueType || from == clr.EnumBase && tu.Kind == clr.Enum):
 		return yes(Unbox)
 	}
-	if c := b.userConv(from, to, true); c.ok {
-		return c
+	// A reference conversion comes before any that a type declares: a cast from object never calls one.
+	if downcast(from, to) {
+		return yes(Down)
 	}
-	if from.IsReference() && to.IsReference() && to.Kind != clr.NullKind {
-		switch {
-		case to.Inherits(from), from.Kind == clr.Interface && !sealed(to), to.Kind == clr.Interface && !sealed(from), from.Kind == clr.Interface && to.Inherits(from):
-			return yes(Down)
-		case from.Kind == clr.Array && to.Kind == clr.Array && from.Elem.IsReference() && to.Elem.IsReference():
-			return yes(Down)
-		case to.Kind == clr.Array && from.Kind == clr.Interface:
-			return yes(Down)
-		}
+	return b.userConv(from, to, true)
+}
+
+// downcast says whether a reference of from may be cast to one of to.
+func downcast(from, to *clr.Type) bool {
+	if !from.IsReference() || !to.IsReference() || to.Kind == clr.NullKind {
+		return false
 	}
-	return none
+	switch {
+	case to.Inherits(from), from.Kind == clr.Interface && !sealed(to), to.Kind == clr.Interface && !sealed(from):
+		return true
+	case from.Kind == clr.Array && to.Kind == clr.Array:
+		return from.Elem.IsReference() && to.Elem.IsReference()
+	}
+	return to.Kind == clr.Array && from.Kind == clr.Interface
 }
 
 // sealed reports types of which no subclass can implement another interface.
