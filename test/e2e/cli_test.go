@@ -138,3 +138,34 @@ func TestDemo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCLI_Expr evaluates, explains and checks expressions; no Portico has to run.
+func TestCLI_Expr(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "context.json")
+	if err := os.WriteFile(file, []byte(`{"variables": {"a": {"x": [1, 2]}}, "request": {"headers": {"X-A": "hi"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lines := `{"id": 1, "source": "@(1 +)"}` + "\n" + `{"id": "b", "source": "@{ return 5 / (int)context.Variables[\"n\"]; }", "context": {"variables": {"n": 0}}}` + "\n"
+	for _, c := range []struct {
+		args                  []string
+		stdin, stdout, stderr string
+		fails                 bool
+	}{
+		{args: []string{"1 + 2 * 3"}, stdout: "7\n"},
+		{args: []string{`@(((JObject)context.Variables["a"])["x"][1] + context.Request.Headers.GetValueOrDefault("X-A", "none"))`, "--context", file}, stdout: "2hi\n"},
+		{args: []string{"--explain", "context.Request.IpAddress.Length"}, stdout: "type: int\nmembers:\n"},
+		{args: []string{"@(1 + foo)"}, stderr: "(1,7): error CS0103: The name 'foo' does not exist in the current context\n  1 + foo\n      ^\n", fails: true},
+		{args: []string{"--check", "-"}, stdin: lines, stdout: `{"id":1,"ok":false,"errors":[{"line":1,"col":6,"code":"CS1733","message":"Expected expression"}]}` + "\n" + `{"id":"b","ok":true,"type":"int"}` + "\n"},
+		{args: []string{"--run", "-"}, stdin: lines, stdout: `{"id":1,"ok":false,"errors":[{"line":1,"col":6,"code":"CS1733","message":"Expected expression"}]}` + "\n" +
+			`{"id":"b","ok":true,"type":"int","exception":{"type":"System.DivideByZeroException","message":"Attempted to divide by zero."}}` + "\n"},
+	} {
+		var stdout, stderr strings.Builder
+		cmd := exec.Command(program, append([]string{"expr"}, c.args...)...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &stdout, &stderr
+		err := cmd.Run()
+		if (err != nil) != c.fails || !strings.HasPrefix(stdout.String(), c.stdout) || stderr.String() != c.stderr {
+			t.Errorf("expr %q: %v\n got %q %q\nwant %q %q", c.args, err, stdout.String(), stderr.String(), c.stdout, c.stderr)
+		}
+	}
+}
