@@ -89,4 +89,27 @@ func TestResources(t *testing.T) {
 		sdk.Ended(w.any.BeginDeleteByID(w.ctx, w.id("byid"), version, nil)).Must(t)
 		sdk.Equal(t, false, sdk.Of(w.any.CheckExistenceByID(w.ctx, w.id("byid"), version, nil)).Must(t).Success)
 	})
+	t.Run("public IP address", func(t *testing.T) {
+		const version = "2024-05-01"
+		address := id + "/resourceGroups/" + group + "/providers/Microsoft.Network/publicIPAddresses/ip"
+		made := sdk.Ended(w.any.BeginCreateOrUpdateByID(w.ctx, address, version, armresources.GenericResource{
+			Location: to.Ptr("westeurope"), SKU: &armresources.SKU{Name: to.Ptr("Standard")},
+			Properties: sdk.Object{"publicIPAllocationMethod": "Static", "dnsSettings": sdk.Object{"domainNameLabel": "clients"}},
+		}, nil)).Must(t)
+		sdk.Equal(t, address, *made.ID)
+		properties := made.Properties.(sdk.Object)
+		sdk.Equal(t, any("Succeeded"), properties["provisioningState"])
+		sdk.Equal(t, any("Static"), properties["publicIPAllocationMethod"])
+		sdk.Equal(t, [][]string{{"ip"}}, sdk.Pages(t, w.any.NewListPager(&armresources.ClientListOptions{
+			Filter: to.Ptr("resourceType eq 'Microsoft.Network/publicIPAddresses'"),
+		}), func(p armresources.ClientListResponse) []string {
+			return sdk.Names(p.Value, func(r *armresources.GenericResourceExpanded) *string { return r.Name })
+		}))
+		injected := wanted()
+		injected.Properties.VirtualNetworkType = to.Ptr(armapimanagement.VirtualNetworkTypeInternal)
+		injected.Properties.PublicIPAddressID = to.Ptr(address)
+		sdk.Ended(w.NewServiceClient().BeginCreateOrUpdate(w.ctx, group, "injected", injected, nil)).Fails(t, 400, "ValueNotSupported")
+		sdk.Ended(w.any.BeginDeleteByID(w.ctx, address, version, nil)).Must(t)
+		sdk.Of(w.any.GetByID(w.ctx, address, version, nil)).Fails(t, 404, "ResourceNotFound")
+	})
 }
