@@ -52,6 +52,7 @@ type Attr struct {
 	Default    string   // "" is none
 	Enum       []string // the literals allowed
 	Range      *Range   // of numbers
+	Token      bool     // an HTTP token: the name of a header
 	Expression bool     // an expression is allowed
 	NotBuilt   []string // values this version refuses; "*" is every value
 }
@@ -88,6 +89,7 @@ type Text struct {
 	Type       Type
 	Required   bool
 	Expression bool // an expression is allowed
+	Token      bool // an HTTP token: a method
 }
 
 // Catalogue lists every policy statement of the service, built here or not, in the order of its documentation.

@@ -110,7 +110,16 @@ func (c *checker) text(s *Statement, e *Element) {
 		c.expression(s, s.TextExpr, e.Text.Type)
 	case e.Text.Required && s.Text == "":
 		c.at(s, s.Position, fmt.Sprintf("The '%s' element is invalid - The value '' is invalid according to its datatype 'String' - The actual length is less than the MinLength value.", s.Name))
+	case e.Text.Token && !token(strings.Trim(s.Text, space)):
+		c.at(s, s.TextPos, fmt.Sprintf("The '%s' element is invalid - Its value is invalid according to its datatype 'String' - The Pattern constraint failed.", s.Name))
 	}
+}
+
+// token reports whether s can be the name of a header, or a method.
+func token(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	})
 }
 
 // noText reports text where only elements may stand.
@@ -134,6 +143,8 @@ func invalid(value, shown string, row *Attr) string {
 		return "'String' - The actual length is less than the MinLength value."
 	case len(row.Enum) > 0 && !slices.Contains(row.Enum, trimmed):
 		return "'String' - The Enumeration constraint failed."
+	case row.Token && value != "" && !token(value):
+		return "'String' - The Pattern constraint failed."
 	}
 	switch row.Type {
 	case Int:

@@ -144,11 +144,11 @@ func limitAttrs(nested bool) []Attr {
 // limitNames are the headers and variables that tell a caller about a limit.
 func limitNames() []Attr {
 	return []Attr{
-		{Name: "retry-after-header-name", Type: String, Default: "Retry-After"},
+		{Name: "retry-after-header-name", Type: String, Default: "Retry-After", Token: true},
 		{Name: "retry-after-variable-name", Type: String},
-		{Name: "remaining-calls-header-name", Type: String},
+		{Name: "remaining-calls-header-name", Type: String, Token: true},
 		{Name: "remaining-calls-variable-name", Type: String},
-		{Name: "total-calls-header-name", Type: String},
+		{Name: "total-calls-header-name", Type: String, Token: true},
 	}
 }
 

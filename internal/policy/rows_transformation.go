@@ -7,7 +7,7 @@ func transformationRows() []Row {
 			Element: Element{
 				Name: "set-header",
 				Attrs: []Attr{
-					{Name: "name", Type: String, Required: true, Expression: true},
+					{Name: "name", Type: String, Required: true, Expression: true, Token: true},
 					existsAction(),
 				},
 				Children: []Child{many(0, leaf("value", &Text{Type: String, Expression: true}))},
@@ -40,14 +40,14 @@ func transformationRows() []Row {
 			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/set-body",
 		},
 		{
-			Element:  Element{Name: "set-method", Text: text},
+			Element:  Element{Name: "set-method", Text: &Text{Type: String, Required: true, Expression: true, Token: true}},
 			Sections: []Section{Inbound, Backend, OnError}, Scopes: anyScope, Built: true, Proof: "TestStatements/set-method",
 		},
 		{
 			Element: Element{
 				Name: "set-status",
 				Attrs: []Attr{
-					{Name: "code", Type: Int, Required: true, Expression: true, Range: &Range{100, 999}},
+					{Name: "code", Type: Int, Required: true, Expression: true, Range: &Range{200, 999}}, // below ends no request
 					{Name: "reason", Type: String, Expression: true},
 				},
 			},

@@ -253,3 +253,17 @@ func TestServer_ResolvesDotSegments(t *testing.T) {
 		}
 	}
 }
+
+// TestServer_HeadTellsOfTheNewBody: what a policy sets counts, not what the backend would have sent.
+func TestServer_HeadTellsOfTheNewBody(t *testing.T) {
+	t.Parallel()
+	rec := gatewaytest.Record(t)
+	rec.Answer = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "39") }
+	snap := gatewaytest.Shop(rec.URL)
+	snap.APIs[0].Policy = &snapshot.Policy{ID: "p", XML: `<policies><outbound><set-body>changed</set-body></outbound></policies>`}
+	_, addr := gatewaytest.Start(t, engine.Options{}, snap)
+	got := exchange(t, addr, "HEAD /shop/x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+	if want := "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want it to begin with %q", got, want)
+	}
+}

@@ -43,10 +43,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, x *pipeline.Exchan
 	size := m.Body.Size()
 	switch {
 	case !bodyAllowed && m.Status != http.StatusNoContent: // tells of what a GET would bring
-		if v := m.Header.Get("Content-Length"); v != "" {
-			h["Content-Length"] = []string{v}
-		} else if size > 0 {
+		if v := m.Header.Get("Content-Length"); size > 0 { // a policy has set a body
 			h["Content-Length"] = []string{strconv.FormatInt(size, 10)}
+		} else if v != "" {
+			h["Content-Length"] = []string{v}
 		}
 	case bodyAllowed && size >= 0 && len(m.TrailerNames) == 0:
 		h["Content-Length"] = []string{strconv.FormatInt(size, 10)}
