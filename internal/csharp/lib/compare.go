@@ -2,6 +2,7 @@ package lib
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -173,6 +174,9 @@ func stringCompareRows() []clr.Row {
 		P("static int Compare(string strA, int indexA, string strB, int indexB, int length, StringComparison comparisonType)", func(_ F, a []V) V {
 			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), a[5].Int()))
 		}),
+		P("static int Compare(string strA, int indexA, string strB, int indexB, int length, bool ignoreCase)", func(_ F, a []V) V {
+			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), ignore(a[5])))
+		}),
 		P("static int CompareOrdinal(string strA, string strB)", func(_ F, a []V) V { return clr.Int(compareStrings(a[0], a[1], 4)) }),
 		P("static int CompareOrdinal(string strA, int indexA, string strB, int indexB, int length)", func(_ F, a []V) V {
 			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), 4))
@@ -228,59 +232,82 @@ func stringSearchRows() []clr.Row {
 		P("bool EndsWith(string value)", ends),
 		P("bool EndsWith(string value, StringComparison comparisonType)", ends),
 		P("bool EndsWith(char value)", func(_ F, a []V) V { return clr.Bool(strings.HasSuffix(a[0].Str(), char(a[1]))) }),
-		P("int IndexOf(char value)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), 0, -1, 4) }),
-		P("int IndexOf(char value, int startIndex)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), a[2].Int(), -1, 4) }),
-		P("int IndexOf(char value, int startIndex, int count)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), a[2].Int(), a[3].Int(), 4) }),
-		P("int IndexOf(string value)", func(_ F, a []V) V { return find(a[0].Str(), text(a[1], "value"), 0, -1, 0) }),
-		P("int IndexOf(string value, int startIndex)", func(_ F, a []V) V { return find(a[0].Str(), text(a[1], "value"), a[2].Int(), -1, 0) }),
+		P("int IndexOf(char value)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), 0, 4) }),
+		P("int IndexOf(char value, StringComparison comparisonType)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), 0, a[2].Int()) }),
+		P("int IndexOf(char value, int startIndex)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), a[2].Int(), 4) }),
+		P("int IndexOf(char value, int startIndex, int count)", func(_ F, a []V) V { return findIn(a[0].Str(), char(a[1]), a[2].Int(), a[3].Int(), 4) }),
+		P("int IndexOf(string value)", func(_ F, a []V) V { return find(a[0].Str(), text(a[1], "value"), 0, 0) }),
+		P("int IndexOf(string value, int startIndex)", func(_ F, a []V) V { return find(a[0].Str(), text(a[1], "value"), a[2].Int(), 0) }),
 		P("int IndexOf(string value, int startIndex, int count)", func(_ F, a []V) V {
-			return find(a[0].Str(), text(a[1], "value"), a[2].Int(), a[3].Int(), 0)
+			return findIn(a[0].Str(), text(a[1], "value"), a[2].Int(), a[3].Int(), 0)
 		}),
-		P("int IndexOf(string value, StringComparison comparisonType)", func(_ F, a []V) V { return find(a[0].Str(), text(a[1], "value"), 0, -1, a[2].Int()) }),
+		P("int IndexOf(string value, StringComparison comparisonType)", func(_ F, a []V) V { return find(a[0].Str(), text(a[1], "value"), 0, a[2].Int()) }),
 		P("int IndexOf(string value, int startIndex, StringComparison comparisonType)", func(_ F, a []V) V {
-			return find(a[0].Str(), text(a[1], "value"), a[2].Int(), -1, a[3].Int())
+			return find(a[0].Str(), text(a[1], "value"), a[2].Int(), a[3].Int())
 		}),
-		P("int LastIndexOf(char value)", func(_ F, a []V) V { return findLast(a[0].Str(), char(a[1]), -1, 4) }),
-		P("int LastIndexOf(char value, int startIndex)", func(_ F, a []V) V { return findLast(a[0].Str(), char(a[1]), a[2].Int()+1, 4) }),
-		P("int LastIndexOf(string value)", func(_ F, a []V) V { return findLast(a[0].Str(), text(a[1], "value"), -1, 0) }),
-		P("int LastIndexOf(string value, int startIndex)", func(_ F, a []V) V { return findLast(a[0].Str(), text(a[1], "value"), a[2].Int()+1, 0) }),
-		P("int LastIndexOf(string value, StringComparison comparisonType)", func(_ F, a []V) V { return findLast(a[0].Str(), text(a[1], "value"), -1, a[2].Int()) }),
-		R("int IndexOfAny(char[] anyOf)", func(_ F, a []V) V {
-			s := a[0].Str()
-			return clr.Int(unitIndex(s, strings.IndexAny(s, fromUnits(chars(notNull(a[1], "anyOf"))))))
+		P("int IndexOf(string value, int startIndex, int count, StringComparison comparisonType)", func(_ F, a []V) V {
+			return findIn(a[0].Str(), text(a[1], "value"), a[2].Int(), a[3].Int(), a[4].Int())
 		}),
-		R("int IndexOfAny(char[] anyOf, int startIndex)", func(_ F, a []V) V {
-			s, from := a[0].Str(), int(a[2].Int())
-			n := length(s)
-			if from < 0 || from > n {
-				clr.ThrowRange("startIndex", indexMessage)
-			}
-			rest := cut(s, from, n-from)
-			i := strings.IndexAny(rest, fromUnits(chars(notNull(a[1], "anyOf"))))
-			if i < 0 {
-				return clr.Int(-1)
-			}
-			return clr.Int(from + unitIndex(rest, i))
+		P("int LastIndexOf(char value)", func(_ F, a []V) V { return findLast(a[0].Str(), char(a[1]), 4) }),
+		P("int LastIndexOf(char value, int startIndex)", func(_ F, a []V) V {
+			return findLastChar(a[0].Str(), char(a[1]), a[2].Int(), a[2].Int()+1)
+		}),
+		P("int LastIndexOf(char value, int startIndex, int count)", func(_ F, a []V) V {
+			return findLastChar(a[0].Str(), char(a[1]), a[2].Int(), a[3].Int())
+		}),
+		P("int LastIndexOf(string value)", func(_ F, a []V) V { return findLast(a[0].Str(), text(a[1], "value"), 0) }),
+		P("int LastIndexOf(string value, int startIndex)", func(_ F, a []V) V {
+			return findLastIn(a[0].Str(), text(a[1], "value"), a[2].Int(), a[2].Int()+1, 0)
+		}),
+		P("int LastIndexOf(string value, int startIndex, int count)", func(_ F, a []V) V {
+			return findLastIn(a[0].Str(), text(a[1], "value"), a[2].Int(), a[3].Int(), 0)
+		}),
+		P("int LastIndexOf(string value, StringComparison comparisonType)", func(_ F, a []V) V { return findLast(a[0].Str(), text(a[1], "value"), a[2].Int()) }),
+		P("int LastIndexOf(string value, int startIndex, StringComparison comparisonType)", func(_ F, a []V) V {
+			return findLastIn(a[0].Str(), text(a[1], "value"), a[2].Int(), a[2].Int()+1, a[3].Int())
+		}),
+		P("int LastIndexOf(string value, int startIndex, int count, StringComparison comparisonType)", func(_ F, a []V) V {
+			return findLastIn(a[0].Str(), text(a[1], "value"), a[2].Int(), a[3].Int(), a[4].Int())
+		}),
+		R("int IndexOfAny(char[] anyOf)", func(_ F, a []V) V { return findAny(a[0].Str(), a[1], 0, -1) }),
+		R("int IndexOfAny(char[] anyOf, int startIndex)", func(_ F, a []V) V { return findAny(a[0].Str(), a[1], a[2].Int(), -1) }),
+		R("int IndexOfAny(char[] anyOf, int startIndex, int count)", func(_ F, a []V) V {
+			checkCount(a[3].Int(), int64(length(a[0].Str()))-a[2].Int())
+			return findAny(a[0].Str(), a[1], a[2].Int(), a[3].Int())
 		}),
 		R("int LastIndexOfAny(char[] anyOf)", func(_ F, a []V) V {
-			s := a[0].Str()
-			return clr.Int(unitIndex(s, strings.LastIndexAny(s, fromUnits(chars(notNull(a[1], "anyOf"))))))
+			n := int64(length(a[0].Str()))
+			return findLastAny(a[0].Str(), a[1], n-1, n)
+		}),
+		R("int LastIndexOfAny(char[] anyOf, int startIndex)", func(_ F, a []V) V { return findLastAny(a[0].Str(), a[1], a[2].Int(), a[2].Int()+1) }),
+		R("int LastIndexOfAny(char[] anyOf, int startIndex, int count)", func(_ F, a []V) V {
+			return findLastAny(a[0].Str(), a[1], a[2].Int(), a[3].Int())
 		}),
 	}
 }
 
-// find is IndexOf: in count units from start, or to the end.
-func find(s, p string, start, count, mode int64) V {
+func checkCount(count, most int64) {
+	if count < 0 || count > most {
+		clr.ThrowRange("count", "Count must be positive and count must refer to a location within the string/array/collection.")
+	}
+}
+
+// find is IndexOf from start to the end.
+func find(s, p string, start, mode int64) V {
 	n := int64(length(s))
 	if start < 0 || start > n {
 		clr.ThrowRange("startIndex", indexMessage)
 	}
-	if count > n-start || count < -1 {
-		clr.ThrowRange("count", "Count must be positive and count must refer to a location within the string/array/collection.")
+	return findIn(s, p, start, n-start, mode)
+}
+
+// findIn is IndexOf in count units from start.
+func findIn(s, p string, start, count, mode int64) V {
+	n := int64(length(s))
+	if start < 0 || start > n {
+		clr.ThrowRange("startIndex", indexMessage)
 	}
-	if count < 0 {
-		count = n - start
-	}
+	checkCount(count, n-start)
 	part := cut(s, int(start), int(count))
 	i := strings.Index(part, p)
 	if mode%2 == 1 {
@@ -292,23 +319,91 @@ func find(s, p string, start, count, mode int64) V {
 	return clr.Int(int(start) + unitIndex(part, i))
 }
 
-// findLast is LastIndexOf within the first end units, or all of them.
-func findLast(s, p string, end, mode int64) V {
-	n := int64(length(s))
-	if end >= 0 {
-		if n == 0 {
-			return clr.Int(-1)
-		}
-		if end < 1 || end > n+1 {
-			clr.ThrowRange("startIndex", indexMessage)
-		}
-		s = cut(s, 0, int(min(end, n)))
-	}
+// findLast is LastIndexOf in all of s.
+func findLast(s, p string, mode int64) V {
 	i := strings.LastIndex(s, p)
 	if mode%2 == 1 {
 		i = strings.LastIndex(fold(s), fold(p))
 	}
 	return clr.Int(unitIndex(s, i))
+}
+
+// findLastIn is LastIndexOf in the count units that end with the one at start.
+func findLastIn(s, p string, start, count, mode int64) V {
+	from, n := lastSpan(s, start, count)
+	if n < 0 {
+		return clr.Int(-1)
+	}
+	i := findLast(cut(s, from, n), p, mode).Int()
+	if i < 0 {
+		return clr.Int(-1)
+	}
+	return clr.Int(from + int(i))
+}
+
+// findLastChar is findLastIn for a character, which may not start at the length.
+func findLastChar(s, c string, start, count int64) V {
+	if s != "" && start >= int64(length(s)) {
+		clr.ThrowRange("startIndex", indexMessage)
+	}
+	return findLastIn(s, c, start, count, 4)
+}
+
+// lastSpan is the part of s that a search backwards from start looks at; its
+// length is negative if there is nothing to look at.
+func lastSpan(s string, start, count int64) (from, n int) {
+	all := int64(length(s))
+	switch {
+	case all == 0:
+		return 0, -1
+	case start < 0 || start > all:
+		clr.ThrowRange("startIndex", indexMessage)
+	case start == all:
+		start--
+		count--
+	}
+	checkCount(count, start+1)
+	return int(start - count + 1), int(count)
+}
+
+// findAny is IndexOfAny in count units from start, to the end for a negative
+// count.
+func findAny(s string, set V, start, count int64) V {
+	any := chars(notNull(set, "anyOf"))
+	u := units(s)
+	if start < 0 || start > int64(len(u)) {
+		clr.ThrowRange("startIndex", indexMessage)
+	}
+	end := int64(len(u))
+	if count >= 0 {
+		end = start + count
+	}
+	for i := start; i < end; i++ {
+		if slices.Contains(any, u[i]) {
+			return clr.Int(int(i))
+		}
+	}
+	return clr.Int(-1)
+}
+
+// findLastAny is LastIndexOfAny in the count units that end with the one at
+// start.
+func findLastAny(s string, set V, start, count int64) V {
+	any := chars(notNull(set, "anyOf"))
+	u := units(s)
+	if len(u) == 0 {
+		return clr.Int(-1)
+	}
+	if start < 0 || start >= int64(len(u)) {
+		clr.ThrowRange("startIndex", indexMessage)
+	}
+	checkCount(count, start+1)
+	for i := start; i > start-count; i-- {
+		if slices.Contains(any, u[i]) {
+			return clr.Int(int(i))
+		}
+	}
+	return clr.Int(-1)
 }
 
 // comparer is a StringComparer.

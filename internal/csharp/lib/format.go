@@ -69,10 +69,23 @@ func floatText(x float64, bits int) string {
 	s := strconv.FormatFloat(x, 'e', -1, bits)
 	i := strings.IndexByte(s, 'e')
 	exp, _ := strconv.Atoi(s[i+1:])
-	if exp > -5 && exp < 15 {
+	most := max(15, significant(s[:i]))
+	if bits == 32 {
+		most = max(7, significant(s[:i]))
+	}
+	if exp > -5 && exp < most {
 		return strconv.FormatFloat(x, 'f', -1, bits)
 	}
 	return s[:i] + "E" + expText(exp, 2)
+}
+
+// significant counts the digits of a mantissa.
+func significant(s string) int {
+	n := len(s)
+	for _, c := range "-." {
+		n -= strings.Count(s, string(c))
+	}
+	return n
 }
 
 func expText(exp, digits int) string {
@@ -92,6 +105,7 @@ type number struct {
 	neg    bool
 	digits string // without zeros at either end; "" is zero
 	point  int
+	float  bool // a negative zero keeps its sign
 }
 
 func numberOf(s string) number {
@@ -126,7 +140,7 @@ func (n number) round(places int) number {
 		return n
 	}
 	if keep < 0 {
-		return number{neg: n.neg}
+		return number{neg: n.neg, float: n.float}
 	}
 	up := n.digits[keep] >= '5'
 	d := []byte(n.digits[:keep])
@@ -227,8 +241,6 @@ func formatInt(t *clr.Type, v V, format string) string {
 		if prec <= 0 {
 			return dec
 		}
-	case 'r':
-		return dec
 	}
 	return formatNumber(numberOf(dec), letter, prec)
 }
@@ -288,7 +300,9 @@ func formatFloat(x float64, single bool, format string) string {
 		if letter|0x20 == 'p' {
 			b := new(big.Float).SetPrec(200).SetFloat64(x)
 			b.Mul(b, big.NewFloat(100))
-			return formatPercent(numberOf(b.Text('f', p+30)), p)
+			n := numberOf(b.Text('f', p+30))
+			n.float = true
+			return formatPercent(n, p)
 		}
 		return formatNumber(exact(x, p, 'f'), letter, p)
 	case 'e':
@@ -304,7 +318,9 @@ func formatFloat(x float64, single bool, format string) string {
 // exact has the digits of x well beyond prec, from its exact value, so that the
 // rounding of formatNumber sees them.
 func exact(x float64, prec int, verb byte) number {
-	return numberOf(strconv.FormatFloat(x, verb, prec+30, 64))
+	n := numberOf(strconv.FormatFloat(x, verb, prec+30, 64))
+	n.float = true
+	return n
 }
 
 func formatPercent(n number, prec int) string {
@@ -314,10 +330,15 @@ func formatPercent(n number, prec int) string {
 		s += "." + frac
 	}
 	s += " %"
-	if n.neg && !isZero(whole, frac) {
+	if n.minus(whole, frac) {
 		return "-" + s
 	}
 	return s
+}
+
+// minus reports whether a number whose digits came out so has its sign.
+func (n number) minus(whole, frac string) bool {
+	return n.neg && (n.float || !isZero(whole, frac))
 }
 
 func isZero(whole, frac string) bool { return strings.Trim(whole+frac, "0") == "" }
@@ -329,7 +350,7 @@ func formatNumber(n number, letter byte, prec int) string {
 		p = 2
 	}
 	sign := func(whole, frac, s string) string {
-		if n.neg && !isZero(whole, frac) {
+		if n.minus(whole, frac) {
 			return "-" + s
 		}
 		return s
@@ -350,7 +371,7 @@ func formatNumber(n number, letter byte, prec int) string {
 	case 'c':
 		whole, frac := n.fixed(p)
 		s := "¤" + point(group(whole), frac)
-		if n.neg && !isZero(whole, frac) {
+		if n.minus(whole, frac) {
 			return "(" + s + ")"
 		}
 		return s
@@ -367,7 +388,7 @@ func formatNumber(n number, letter byte, prec int) string {
 			p = 15
 		}
 		r := n.round(p - n.point)
-		if n.point > p || n.point < -4 {
+		if n.point > p || n.point < -3 {
 			return general(r, string('E'+(letter-'G')))
 		}
 		whole, frac := r.fixed(max(len(r.digits)-r.point, 0))
@@ -406,7 +427,7 @@ func scientific(n number, prec int, e string, expDigits int) string {
 	if prec > 0 {
 		s += "." + d[1:prec+1]
 	}
-	if n.neg && r.digits != "" {
+	if n.neg && (n.float || r.digits != "") {
 		s = "-" + s
 	}
 	return s + e + expText(exp, expDigits)

@@ -18,7 +18,7 @@ func objectDecls() []clr.Decl {
 		D("interface System.Collections.Generic.IEqualityComparer<T>"), D("interface System.Collections.Generic.IComparer<T>"),
 		D("interface System.Collections.IEnumerator", R("object Current", enumCurrent), R("bool MoveNext()", enumNext)),
 		D("interface System.Collections.Generic.IEnumerator<T> : System.Collections.IEnumerator, IDisposable", R("T Current", enumCurrent)),
-		{Sig: "class System.CharEnumerator : IEnumerator<char>"},
+		{Sig: "class System.CharEnumerator : IEnumerator<char>", Rows: []clr.Row{R("char Current", enumCurrent), R("bool MoveNext()", enumNext)}},
 		{Sig: "class System.Object", Rows: []clr.Row{
 			R("new()", func(F, []V) V { return clr.Object(&plain{}) }),
 			R("string ToString()", func(f F, a []V) V { return f.Str(Text(f, a[0])) }),
@@ -57,8 +57,8 @@ func objectDecls() []clr.Decl {
 		{Sig: "class System.Enum", Rows: []clr.Row{
 			R("string ToString()", func(f F, a []V) V { return clr.String(Text(f, a[0])) }),
 			R("string ToString(string format)", func(f F, a []V) V { return clr.String(Format(f, a[0], a[1].Str())) }),
-			R("static object Parse(Type enumType, string value)", func(_ F, a []V) V { return parseEnum(a[0], a[1].Str(), false) }),
-			R("static object Parse(Type enumType, string value, bool ignoreCase)", func(_ F, a []V) V { return parseEnum(a[0], a[1].Str(), a[2].Bool()) }),
+			R("static object Parse(Type enumType, string value)", func(_ F, a []V) V { return parseEnum(a[0], a[1], false) }),
+			R("static object Parse(Type enumType, string value, bool ignoreCase)", func(_ F, a []V) V { return parseEnum(a[0], a[1], a[2].Bool()) }),
 			R("static bool TryParse<T>(string value, out T result)", func(_ F, s S, a []V) V { return tryEnum(s.Args[0], a[0], false, a[1]) }),
 			R("static bool TryParse<T>(string value, bool ignoreCase, out T result)", func(_ F, s S, a []V) V { return tryEnum(s.Args[0], a[0], a[1].Bool(), a[2]) }),
 			R("bool HasFlag(Enum flag)", func(_ F, a []V) V { return clr.Bool(a[0].Int()&a[1].Int() == a[1].Int()) }),
@@ -169,10 +169,14 @@ func enumValue(t *clr.Type, s string, ignoreCase bool) (V, bool) {
 	return clr.Scalar(t, total), true
 }
 
-func parseEnum(of V, s string, ignoreCase bool) V {
-	t := of.Ref().(*clr.TypeRef).Of
+func parseEnum(of, value V, ignoreCase bool) V {
+	s := text(value, "value")
+	t := notNull(of, "enumType").Ref().(*clr.TypeRef).Of
 	if t.Kind != clr.Enum {
 		clr.ThrowArg(clr.ExArgument, "Type provided must be an Enum.", "enumType")
+	}
+	if strings.TrimSpace(s) == "" {
+		clr.ThrowArg(clr.ExArgument, "Must specify valid information for parsing in the string.", "value")
 	}
 	v, ok := enumValue(t, s, ignoreCase)
 	if !ok {

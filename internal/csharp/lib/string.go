@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
@@ -93,7 +95,7 @@ func stringRows() []clr.Row {
 			if at < 0 {
 				clr.ThrowRange("startIndex", "StartIndex cannot be less than zero.")
 			}
-			if at > length(s) {
+			if at >= length(s) {
 				clr.ThrowRange("startIndex", "startIndex must be less than length of string.")
 			}
 			return clr.String(cut(s, 0, at))
@@ -118,8 +120,8 @@ func stringRows() []clr.Row {
 		P("string Replace(string oldValue, string newValue, StringComparison comparisonType)", func(f F, a []V) V {
 			return replace(f, a[0].Str(), a[1], a[2].Str(), a[3].Int()%2 == 1)
 		}),
-		P("string Normalize()", func(_ F, a []V) V { return a[0] }),
-		P("bool IsNormalized()", func(_ F, a []V) V { return clr.Bool(true) }),
+		P("string Normalize()", func(f F, a []V) V { return f.Str(norm.NFC.String(a[0].Str())) }),
+		P("bool IsNormalized()", func(_ F, a []V) V { return clr.Bool(norm.NFC.IsNormalString(a[0].Str())) }),
 		R("char[] ToCharArray()", func(f F, a []V) V { return charArray(f, units(a[0].Str())) }),
 		R("char[] ToCharArray(int startIndex, int length)", func(f F, a []V) V {
 			u := units(a[0].Str())
@@ -130,6 +132,7 @@ func stringRows() []clr.Row {
 			return charArray(f, u[from:from+n])
 		}),
 		P("static string Intern(string str)", func(_ F, a []V) V { return notNull(a[0], "str") }),
+		P("static string IsInterned(string str)", func(_ F, a []V) V { return notNull(a[0], "str") }),
 		P("static string Copy(string str)", func(_ F, a []V) V { return notNull(a[0], "str") }),
 		R("void CopyTo(int sourceIndex, char[] destination, int destinationIndex, int count)", func(_ F, a []V) V {
 			u, d := units(a[0].Str()), arr(a[2], "destination")
