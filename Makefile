@@ -45,6 +45,10 @@ check: ## format, vet, staticcheck, race detector, cross-compile
 fmt: ## format the sources
 	@$(TOOL) gofumpt -w cmd internal
 
+.PHONY: clients
+clients: $(BIN) ## run the unmodified Azure clients (Go, and JavaScript where npm is) against Portico
+	@cd test/clients && PORTICO_BIN=$(BIN) $(GO) test -count=1 -timeout 15m .
+
 .PHONY: lint
 lint: ## golangci-lint with .golangci.yml (builds the linter once)
 	@$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
