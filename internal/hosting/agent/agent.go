@@ -247,6 +247,17 @@ func (a *agent) info() wire.Info {
 	return i
 }
 
+// locked reports that an agent has the folder. It is to be asked only where no agent that is wanted may be about to take
+// it: one that tries while this looks gives up.
+func locked(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
 // lock takes the folder for this process. The lock goes with the process, however that ends.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)

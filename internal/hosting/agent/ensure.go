@@ -42,18 +42,20 @@ func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, e
 	failpoint.Hit("agent.spawn.after")
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	var end error // of the one that was started
 	for {
+		// It may have found another one, which a control plane started that has ended since; that one has the folder.
+		gone := end != nil && !locked(l.AgentLock())
 		if err = ping(ctx, f); err == nil {
 			return f, nil
 		}
+		if gone {
+			return nil, fmt.Errorf("the agent ended at once (%w): %s", end, lastLine(l.Log(hostLog)))
+		}
 		select {
 		case <-tick.C:
-		case end := <-exited:
-			// It may have found another one that was being started at the same time.
-			if ping(ctx, f) == nil {
-				return f, nil
-			}
-			return nil, fmt.Errorf("the agent ended at once (%w): %s", end, lastLine(l.Log(hostLog)))
+		case end = <-exited:
+			exited = nil
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for agent: %w: %w", ctx.Err(), err)
 		}

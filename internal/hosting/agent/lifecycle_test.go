@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -12,10 +14,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/portico-dev/portico/internal/config"
 	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
@@ -237,5 +241,75 @@ func TestStopAll_SparesAnotherProcessOfTheSameNumber(t *testing.T) {
 	case <-ended:
 		t.Errorf("process %s was ended", strconv.Itoa(other.Process.Pid))
 	default:
+	}
+}
+
+// startingAgent stands in for an agent that has the folder and does not answer yet. answer lets it answer; it gives the
+// folder up when it is told to stop.
+func startingAgent(t *testing.T, l config.Layout) (answer func(), stopped chan struct{}) {
+	t.Helper()
+	f, err := os.OpenFile(l.AgentLock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() }) // closed before, if it was stopped
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		t.Fatal(err)
+	}
+	socket, err := l.Socket(wire.AgentSocket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped = make(chan struct{})
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == wire.PathStop {
+			close(stopped)
+			_ = f.Close()
+		}
+		_, _ = w.Write([]byte(`{"info":{}}`))
+	})}
+	t.Cleanup(func() { _ = srv.Close() })
+	return func() {
+		ln, err := net.Listen("unix", socket)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		go srv.Serve(ln)
+	}, stopped
+}
+
+func TestEnsure_WaitsForAnAgentThatIsStarting(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	answer, _ := startingAgent(t, l)
+	f, err := agent.Ensure(t.Context(), l, func() (<-chan error, error) {
+		exited := make(chan error)
+		go func() {
+			exited <- agent.ErrRunning
+			answer()
+		}()
+		return exited, nil
+	})
+	if err != nil {
+		t.Fatalf("ensure while another agent starts: %v", err)
+	}
+	f.Close()
+}
+
+func TestStopAll_WaitsForAnAgentThatIsStarting(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	answer, stopped := startingAgent(t, l)
+	done := make(chan error, 1)
+	go func() { done <- agent.StopAll(t.Context(), l) }()
+	answer()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-stopped:
+	default:
+		t.Error("StopAll returned, and the agent that was starting was not stopped")
 	}
 }

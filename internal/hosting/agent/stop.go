@@ -32,6 +32,14 @@ func StopAll(ctx context.Context, l config.Layout) error {
 	f := local.New(socket)
 	defer f.Close()
 	err = f.Stop(ctx)
+	// One that is starting has the folder and does not answer yet.
+	for deadline := time.Now().Add(leftoverTime); errors.Is(err, local.ErrUnavailable) && locked(l.AgentLock()) && time.Now().Before(deadline); {
+		select {
+		case <-time.After(pollEvery):
+		case <-ctx.Done():
+		}
+		err = f.Stop(ctx)
+	}
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("stop agent: %w", err)
 	}
