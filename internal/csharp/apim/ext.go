@@ -91,11 +91,11 @@ func ParseJwt(fr *clr.Frame, s string) (*Jwt, bool) {
 }
 
 func (j *Jwt) text(fr f, name string) v {
-	list := lib.TokenStrings(fr, j.claims, name)
-	if len(list) == 0 {
+	s, ok := lib.TokenText(fr, j.claims, name)
+	if !ok {
 		return clr.Null
 	}
-	return clr.String(list[0])
+	return clr.String(s)
 }
 
 func (j *Jwt) date(fr f, name string) v {
@@ -165,6 +165,10 @@ func joined(fr f, a []v) v {
 	}
 	if h, ok := a[0].Ref().(*HeaderMap); ok {
 		if s, ok := h.Get(a[1].Str()); ok {
+			return clr.String(s)
+		}
+	} else if c, ok := a[0].Ref().(*claimsMap); ok {
+		if s, ok := lib.TokenText(fr, c.j.claims, a[1].Str()); ok {
 			return clr.String(s)
 		}
 	} else if m, ok := a[0].Ref().(lib.Map); ok {

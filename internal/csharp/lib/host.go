@@ -1,6 +1,8 @@
 package lib
 
 import (
+	"strings"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
@@ -82,6 +84,15 @@ func TokenStrings(f F, v V, name string) []string {
 		out[i] = text(k)
 	}
 	return out
+}
+
+// TokenText is the value of a claim, its items joined with commas.
+func TokenText(f F, v V, name string) (string, bool) {
+	if p := tok(v).property(name); p != nil && p.kids[0].kind == jString {
+		return p.kids[0].val.Str(), true
+	}
+	list := TokenStrings(f, v, name)
+	return strings.Join(list, ","), list != nil
 }
 
 // TokenNumber is the number of a property.
