@@ -121,6 +121,9 @@ func (b *binder) assignable(x Expr, at syntax.Node) bool {
 		b.err(at, "CS1656", "Cannot assign to 'context' because it is read only")
 		return false
 	case *Field:
+		if t.X.T().Def == clr.TupleDef {
+			return b.assignable(t.X, at)
+		}
 		b.err(at, "CS0200", "Property or indexer '"+t.X.T().String()+"."+t.X.T().Names[t.I]+"' cannot be assigned to -- it is read only")
 		return false
 	}
@@ -135,7 +138,24 @@ func (b *binder) store(to, value Expr) Expr {
 	if c, ok := to.(*Call); ok {
 		return &Store{typed{to.T()}, c.Site, c.Recv, c.Args, value}
 	}
+	if f, ok := to.(*Field); ok {
+		return b.storeField(f, value)
+	}
 	return &Assign{typed{to.T()}, to, value}
+}
+
+// storeField gives a tuple's variable a copy with another field: tuples are
+// values.
+func (b *binder) storeField(f *Field, value Expr) Expr {
+	v := b.temp(f.Type)
+	l := &Local{typed{f.Type}, v}
+	t := f.X.T()
+	vals := make([]Expr, len(t.Args))
+	for i := range vals {
+		vals[i] = &Field{typed{t.Args[i]}, f.X, i}
+	}
+	vals[f.I] = l
+	return &Let{typed{f.Type}, v, value, []Expr{b.store(f.X, &NewRecord{typed{t}, vals})}, l}
 }
 
 func (b *binder) incDec(n *syntax.Unary) Expr {
@@ -211,6 +231,14 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 	}
 	for i, e := range t.Elems {
 		val := &Local{typed{temps[i].Type}, temps[i]}
+		if nested, ok := e.X.(*syntax.Tuple); ok {
+			step := b.deconstruct(nested, val, n)
+			if isBad(step) {
+				return bad()
+			}
+			steps = append(steps, step)
+			continue
+		}
 		target := b.target(e.X, val)
 		if isBad(target) {
 			return bad()

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -43,7 +44,12 @@ func (b *binder) call(n *syntax.Call) Expr {
 	if name, ok := n.Fn.(*syntax.Name); ok && name.Ident == "nameof" && b.find("nameof") == nil && len(n.Args) == 1 {
 		return b.nameOf(n)
 	}
-	fn := b.expr(n.Fn)
+	var fn Expr
+	if m, ok := n.Fn.(*syntax.Member); ok {
+		fn = b.invoked(m)
+	} else {
+		fn = b.expr(n.Fn)
+	}
 	args, ok := b.args(n.Args)
 	if isBad(fn) || !ok {
 		return bad()
@@ -74,15 +80,54 @@ func (b *binder) call(n *syntax.Call) Expr {
 	return bad()
 }
 
+// invoked binds the x.Name of x.Name(…). A property that cannot be called does
+// not hide methods of base classes or extension methods: token.First() is a
+// call although JToken has a property First.
+func (b *binder) invoked(m *syntax.Member) Expr {
+	fn := b.expr(m)
+	c, ok := fn.(*Call)
+	if !ok || c.Recv == nil || c.Site.Member.Kind != clr.Property || c.Site.Member.Name != m.Name.Name || invokeOf(c.T()) != nil {
+		return fn
+	}
+	var methods []candidate
+	for _, k := range b.lookup(c.Recv.T(), m.Name.Name) {
+		if k.m.Kind == clr.Method {
+			methods = append(methods, k)
+		}
+	}
+	if len(methods) == 0 && len(b.u.Extensions(m.Name.Name)) == 0 {
+		return fn
+	}
+	return &group{typed{clr.FuncT}, c.Recv, nil, m.Name.Name, methods, b.targs(m.Name.Args), &m.Name}
+}
+
+// children makes a JToken a sequence of its children. Values of tokens are the
+// same whatever their static type, but a JObject enumerates pairs and the same
+// object as JToken enumerates properties.
+func (b *binder) children(x Expr) Expr {
+	const ns = "Newtonsoft.Json.Linq."
+	if n := x.T().FullName(); n != ns+"JToken" && n != ns+"JContainer" {
+		return x
+	}
+	for _, m := range b.u.Extensions("AsJEnumerable") {
+		return &Call{typed{m.Ret}, &clr.Site{Member: m, Class: m.Owner, Ret: m.Ret}, nil, []Expr{x}}
+	}
+	return x
+}
+
 func (b *binder) nameOf(n *syntax.Call) Expr {
 	name := syntax.InferredName(n.Args[0].X)
 	if name == "" {
 		b.err(n.Args[0].X, "CS8081", "Expression does not have a name.")
 		return bad()
 	}
+	before := len(b.errs)
 	x := b.expr(n.Args[0].X)
 	if isBad(x) {
-		return bad()
+		if len(b.errs) != before+1 || b.errs[before].Code != "CS0120" {
+			return bad()
+		}
+		b.errs = b.errs[:before] // nameof(string.Length) needs no string
 	}
 	return &Const{typed{clr.StringType}, clr.String(name)}
 }
@@ -304,6 +349,9 @@ func (b *binder) fill(p *picked, args []arg, at syntax.Node) []Expr {
 	ok := true
 	for i, a := range args {
 		t := p.params[i].Type
+		if t.Name == "IEnumerable" && !isBad(a.x) && a.x.T() != nil && p.m.Owner.FullName() != "Newtonsoft.Json.Linq.Extensions" {
+			a.x = b.children(a.x)
+		}
 		x := b.argument(a, t)
 		if isBad(x) {
 			ok = false
@@ -332,7 +380,34 @@ func (b *binder) fill(p *picked, args []arg, at syntax.Node) []Expr {
 	if !ok {
 		return nil
 	}
+	b.keepOrder(p, out)
 	return out
+}
+
+// keepOrder evaluates named arguments in the order in which they are written:
+// the first parameter's expression takes them all into temporaries.
+func (b *binder) keepOrder(p *picked, out []Expr) {
+	if p.expanded || slices.IsSorted(p.order) {
+		return
+	}
+	for _, x := range out {
+		if _, ok := x.(*ByRef); ok {
+			return
+		}
+	}
+	var first *Let
+	for _, i := range p.order {
+		v := b.temp(out[i].T())
+		l := &Local{typed{v.Type}, v}
+		if first == nil {
+			first = &Let{V: v, Init: out[i]}
+		} else {
+			first.Steps = append(first.Steps, &Assign{typed{v.Type}, l, out[i]})
+		}
+		out[i] = l
+	}
+	first.typed, first.Body = typed{out[0].T()}, out[0]
+	out[0] = first
 }
 
 // argument converts one argument to its parameter.

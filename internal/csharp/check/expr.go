@@ -101,7 +101,7 @@ func (b *binder) expr(n syntax.Expr) Expr {
 	case *syntax.NewAnon:
 		return b.newAnon(n)
 	case *syntax.Lambda:
-		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, cache: map[string]*boundLambda{}}
+		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, wraps: b.wraps, cache: map[string]*boundLambda{}}
 	case *syntax.TypeOf:
 		return &TypeOf{typed{clr.TypeType}, b.typ(n.Type)}
 	case *syntax.Default:
@@ -114,10 +114,10 @@ func (b *binder) expr(n syntax.Expr) Expr {
 		}
 		return &Const{typed{t}, clr.Zero(t)}
 	case *syntax.Checked:
-		old := b.checked
-		b.checked = n.On
+		old, wraps := b.checked, b.wraps
+		b.checked, b.wraps = n.On, !n.On
 		x := b.expr(n.X)
-		b.checked = old
+		b.checked, b.wraps = old, wraps
 		return x
 	case *syntax.Tuple:
 		return b.tuple(n)

@@ -9,7 +9,8 @@ import (
 
 var background = context.Background()
 
-func (b *binder) isUnchecked() bool { return false }
+// isUnchecked tells whether unchecked stands around: constants may wrap then.
+func (b *binder) isUnchecked() bool { return b.wraps }
 
 func (b *binder) unary(n *syntax.Unary) Expr {
 	if n.Op == "++" || n.Op == "--" {
@@ -85,7 +86,7 @@ func (b *binder) foldUnary(n *syntax.Unary, k *Const, t *clr.Type) Expr {
 	case "+":
 		return k
 	}
-	v := tryValue(func() clr.Value { return clr.Negate(n.Op, t, k.V, true) })
+	v := tryValue(func() clr.Value { return clr.Negate(n.Op, t, k.V, !b.isUnchecked()) })
 	if v == nil {
 		b.err(n, "CS0220", "The operation overflows at compile time in checked mode")
 		return bad()
@@ -412,7 +413,7 @@ func (b *binder) foldBinary(n *Binary, at syntax.Node) Expr {
 	if !okX || !okY || kx.V.IsNull() || ky.V.IsNull() {
 		return n
 	}
-	v := tryValue(func() clr.Value { return clr.Arith(n.Op, n.Of, kx.V, ky.V, true) })
+	v := tryValue(func() clr.Value { return clr.Arith(n.Op, n.Of, kx.V, ky.V, !b.isUnchecked()) })
 	if v == nil {
 		b.err(at, "CS0220", "The operation overflows at compile time in checked mode")
 		return bad()

@@ -20,6 +20,7 @@ type binder struct {
 	scope   *scope
 	fn      *Func
 	checked bool
+	wraps   bool // inside of unchecked
 	nodes   int
 	loops   int
 	catches int

@@ -29,7 +29,22 @@ func (b *binder) stmts(list []syntax.Stmt) *Block {
 	for _, f := range out.Funcs {
 		b.bindFunc(f)
 	}
+	b.hoist(out)
 	return out
+}
+
+// hoist marks the variables of the current scope that local functions of the
+// block captured: they begin with the block, as the closures hold them from then
+// on.
+func (b *binder) hoist(out *Block) {
+	for _, f := range out.Funcs {
+		for _, v := range f.F.Captures {
+			if v.Func == b.fn && !v.Hoisted && !v.Param && b.scope.names[v.Name] == any(v) {
+				v.Hoisted = true
+				out.Hoisted = append(out.Hoisted, v)
+			}
+		}
+	}
 }
 
 // embedded binds the body of an if or loop.
@@ -57,9 +72,7 @@ func (b *binder) stmt(n syntax.Stmt) Stmt {
 			return nil
 		}
 		return &Eval{x}
-	case *syntax.If:
-		b.push()
-		defer b.pop()
+	case *syntax.If: // variables of the condition belong to the scope around it
 		s := &If{Cond: b.condition(n.Cond)}
 		s.Then = b.embedded(n.Then)
 		if n.Else != nil {
@@ -97,10 +110,10 @@ func (b *binder) stmt(n syntax.Stmt) Stmt {
 		}
 		return &Block{Stmts: []Stmt{&Eval{x}, b.embedded(n.Body)}}
 	case *syntax.CheckedStmt:
-		old := b.checked
-		b.checked = n.On
+		old, wraps := b.checked, b.wraps
+		b.checked, b.wraps = n.On, !n.On
 		s := b.block(n.Body)
-		b.checked = old
+		b.checked, b.wraps = old, wraps
 		return s
 	}
 	return nil
@@ -267,6 +280,9 @@ func (b *binder) foreach(n *syntax.Foreach) Stmt {
 	}
 	b.push()
 	defer b.pop()
+	if !isBad(x) {
+		x = b.children(x)
+	}
 	f := &Foreach{X: x}
 	f.Elem = b.temp(elem)
 	item := Expr(&Local{typed{elem}, f.Elem})
@@ -572,7 +588,7 @@ func (b *binder) bindFunc(f *LocalFunc) {
 	}
 	f.bound = true
 	saved := *b
-	b.scope, b.fn, b.loops, b.catches, b.jumps, b.checked = f.scope, f.F, 0, 0, nil, false
+	b.scope, b.fn, b.loops, b.catches, b.jumps, b.checked, b.wraps = f.scope, f.F, 0, 0, nil, false, false
 	b.push()
 	for i, p := range f.Params {
 		v := b.declare(p.Name, p.Type, &f.syn.Params[i])

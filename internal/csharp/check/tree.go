@@ -20,6 +20,7 @@ type Var struct {
 	Func     *Func // that declares it
 	Slot     int
 	Captured bool
+	Hoisted  bool // its cell begins with the block, for local functions
 	Const    *clr.Value
 	Param    bool
 	ReadOnly bool
@@ -285,8 +286,9 @@ type Stmt interface{}
 type (
 	// Block runs statements in order.
 	Block struct {
-		Stmts []Stmt
-		Funcs []*LocalFunc // declared in it
+		Stmts   []Stmt
+		Funcs   []*LocalFunc // declared in it
+		Hoisted []*Var       // of them captured by Funcs
 	}
 	// Declare makes a variable; X is nil when it has no value yet.
 	Declare struct {
@@ -403,6 +405,7 @@ type (
 		scope *scope
 		fn    *Func
 		chk   bool
+		wraps bool
 		cache map[string]*boundLambda
 	}
 	// defaultLit is the literal default.

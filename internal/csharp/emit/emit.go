@@ -126,7 +126,10 @@ func (e *emitter) set(v *check.Var) func(*clr.Frame, clr.Value) {
 // fresh makes the variable anew, as its declaration does.
 func (e *emitter) fresh(v *check.Var) func(*clr.Frame, clr.Value) {
 	slot := v.Slot
-	if v.Captured {
+	switch {
+	case v.Hoisted:
+		return e.set(v)
+	case v.Captured:
 		return func(f *clr.Frame, x clr.Value) { f.Slots[slot] = clr.Object(&clr.Cell{V: x}) }
 	}
 	return func(f *clr.Frame, x clr.Value) { f.Slots[slot] = x }

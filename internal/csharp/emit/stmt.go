@@ -131,7 +131,14 @@ func (e *emitter) block(s *check.Block) stmt {
 		sets[i] = e.set(fn.V)
 		fns[i] = e.function(fn.F, clr.FuncT)
 	}
+	hoisted := make([]int, len(s.Hoisted))
+	for i, v := range s.Hoisted {
+		hoisted[i] = v.Slot
+	}
 	return func(f *clr.Frame) ctl {
+		for _, slot := range hoisted {
+			f.Slots[slot] = clr.Object(&clr.Cell{})
+		}
 		for _, c := range cells {
 			c(f, clr.Null)
 		}

@@ -135,6 +135,9 @@ func Pad(f F, s string, width int) string {
 func recordText(f F, r *clr.Record) string {
 	var b strings.Builder
 	anon := r.T.Kind == clr.Anonymous
+	if anon && len(r.Vals) == 0 {
+		return "{ }"
+	}
 	b.WriteString(map[bool]string{true: "{ ", false: "("}[anon])
 	for i, v := range r.Vals {
 		if i > 0 {

@@ -296,22 +296,8 @@ func (p *parser) varTuple() Stmt {
 	ok := p.try(func() bool {
 		v := p.next()
 		varType := &Type{Range: Range{v.Pos, v.End}, Parts: []NamePart{{Name: "var"}}}
-		tup = &Tuple{}
-		p.next()
-		for {
-			at := p.tok().Pos
-			name, ok := p.name()
-			if !ok {
-				return false
-			}
-			tup.Elems = append(tup.Elems, Argument{X: &Decl{Range: p.since(at), Type: varType, Name: name}})
-			if !p.accept(",") {
-				break
-			}
-		}
-		p.expect(")")
-		tup.Range = p.since(from)
-		return p.is("=")
+		tup = p.varNames(varType)
+		return tup != nil && p.is("=")
 	})
 	if !ok {
 		return nil
@@ -320,6 +306,39 @@ func (p *parser) varTuple() Stmt {
 	x := p.expr()
 	p.expect(";")
 	return &ExprStmt{p.since(from), &Assign{p.since(from), "=", tup, x}}
+}
+
+// varNames reads (a, (b, c)), the names of a deconstruction; nil when it is
+// something else.
+func (p *parser) varNames(typ *Type) *Tuple {
+	tup := &Tuple{}
+	from := p.next().Pos
+	for {
+		at := p.tok().Pos
+		if p.is("(") {
+			if !p.enter() {
+				return nil
+			}
+			inner := p.varNames(typ)
+			p.leave()
+			if inner == nil {
+				return nil
+			}
+			tup.Elems = append(tup.Elems, Argument{X: inner})
+		} else {
+			name, ok := p.name()
+			if !ok {
+				return nil
+			}
+			tup.Elems = append(tup.Elems, Argument{X: &Decl{Range: p.since(at), Type: typ, Name: name}})
+		}
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(")")
+	tup.Range = p.since(from)
+	return tup
 }
 
 func (p *parser) localDecl(from Pos, typ *Type) *LocalDecl {
