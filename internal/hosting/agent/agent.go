@@ -258,8 +258,22 @@ func locked(path string) bool {
 	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
+// lockVariable tells an agent the descriptor of the lock that was taken for it.
+const lockVariable = "PORTICO_AGENT_LOCK"
+
 // lock takes the folder for this process. The lock goes with the process, however that ends.
 func lock(path string) (unlock func(), err error) {
+	f := handedLock(path)
+	if f == nil {
+		if f, err = takeLock(path); err != nil {
+			return nil, err
+		}
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// takeLock locks the folder, or returns ErrRunning.
+func takeLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -271,5 +285,25 @@ func lock(path string) (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { _ = f.Close() }, nil
+	return f, nil
+}
+
+// handedLock is the lock that whoever started this process took for it; nil when there is none. The processes that the
+// agent starts do not get it.
+func handedLock(path string) *os.File {
+	fd, err := strconv.Atoi(os.Getenv(lockVariable))
+	if err != nil || os.Unsetenv(lockVariable) != nil {
+		return nil
+	}
+	unix.CloseOnExec(fd)
+	f := os.NewFile(uintptr(fd), path) //nolint:gosec // a number that was handed over
+	if f == nil {
+		return nil
+	}
+	have, err := f.Stat()
+	want, wantErr := os.Stat(path)
+	if err != nil || wantErr != nil || !os.SameFile(have, want) {
+		return nil // another folder's
+	}
+	return f
 }

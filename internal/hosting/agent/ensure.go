@@ -69,7 +69,8 @@ func ping(ctx context.Context, f *local.Fabric) error {
 	return err
 }
 
-// Detached returns a Spawn that runs a command line in a session of its own, with its output in the folder's logs.
+// Detached returns a Spawn that runs a command line in a session of its own, with its output in the folder's logs. The
+// process is given the folder's lock, so that there is no moment in which it runs and cannot be noticed.
 func Detached(l config.Layout, argv ...string) Spawn {
 	return func() (<-chan error, error) {
 		if len(argv) == 0 {
@@ -79,14 +80,24 @@ func Detached(l config.Layout, argv ...string) Spawn {
 		if err != nil {
 			return nil, fmt.Errorf("open log: %w", err)
 		}
-		defer out.Close()                         //nolint:errcheck // the process has its own
+		defer out.Close() //nolint:errcheck // the process has its own
+		exited := make(chan error, 1)
+		folder, err := takeLock(l.AgentLock())
+		if errors.Is(err, ErrRunning) {
+			exited <- err
+			return exited, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer folder.Close()                      //nolint:errcheck // the process has its own
 		cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // the caller's own program
 		cmd.Stdout, cmd.Stderr = out, out
+		cmd.ExtraFiles, cmd.Env = []*os.File{folder}, append(os.Environ(), lockVariable+"=3")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
-		exited := make(chan error, 1)
 		go func() {
 			err := cmd.Wait()
 			if err == nil {
