@@ -161,7 +161,7 @@ func (h *crashHost) round(s shot) (r result) {
 	h.t.Helper()
 	defer func() {
 		if h.t.Failed() {
-			h.t.Logf("in round %d: %s killed at %s: %+v", h.rounds, s.kind.name, s.point, r)
+			h.t.Logf("in round %d: %s, aimed at %s, then %q", h.rounds, s.kind.name, s.point, s.again.name)
 		}
 	}()
 	return h.attempt(s.kind, func() {

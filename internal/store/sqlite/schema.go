@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"fmt"
+
+	"github.com/portico-dev/portico/internal/failpoint"
 )
 
 const (
@@ -53,7 +55,12 @@ func (c *conn) prepareSchema() error {
 		_ = c.exec("ROLLBACK") // the first error is the one to tell
 		return err
 	}
-	return c.exec("COMMIT")
+	failpoint.Hit("store.schema.before")
+	if err := c.exec("COMMIT"); err != nil {
+		return err
+	}
+	failpoint.Hit("store.schema.after")
+	return nil
 }
 
 // checkFormat says whether the file is empty, and returns an error if it is neither empty nor a store of this format.
