@@ -11,7 +11,7 @@ import (
 // Env holds what rows need from the rest of the program. Every function is set by whoever builds the management API.
 type Env struct {
 	// CheckPolicy reads a policy document, gives it in raw form, and says what is wrong with it.
-	CheckPolicy func(xml, format, scope, tier string, namedValue func(name string) (string, bool), backendExists func(id string) bool) (raw string, details []arm.ErrorDetail)
+	CheckPolicy func(PolicyInput) (raw string, details []arm.ErrorDetail)
 	// PolicyXML turns a raw document into one with its expressions escaped.
 	PolicyXML func(raw string) string
 	// Import reads an API description. Required query parameters become template parameters unless they stay.
@@ -24,6 +24,16 @@ type Env struct {
 	AddressDomain string
 	// Locations are the places where resources may be.
 	Locations []Location
+}
+
+// PolicyInput is a policy document with what it is checked against.
+type PolicyInput struct {
+	Text, Format  string // Format is xml or rawxml
+	Scope, Tier   string
+	NamedValue    func(name string) (string, bool)
+	BackendExists func(id string) bool
+	// Parameter says whether the URL template of the API operation has a parameter; nil in other scopes.
+	Parameter func(name string) bool
 }
 
 // Imported is what an API description says.

@@ -58,6 +58,7 @@ func policyCompiles(c *Change) []arm.ErrorDetail {
 // A PolicyCheck is the outcome of a check and what it depended on: it holds as long as that is unchanged.
 type PolicyCheck struct {
 	format, value, tier string
+	template            string // of the API operation's URL, in its scope
 	values              map[string]lookup
 	backends            map[string]bool
 	raw                 string
@@ -73,23 +74,48 @@ type lookup struct {
 func (c *Change) CheckPolicy() *PolicyCheck {
 	p := &PolicyCheck{
 		format: c.New.Text("properties.format"), value: c.New.Text("properties.value"), tier: c.Tier(),
-		values: map[string]lookup{}, backends: map[string]bool{},
+		template: c.urlTemplate(), values: map[string]lookup{}, backends: map[string]bool{},
 	}
 	if p.format == "" {
 		p.format = "xml"
 	}
-	p.raw, p.details = c.Env.CheckPolicy(p.value, p.format, PolicyScope(c.Row.Path), p.tier,
-		func(name string) (string, bool) {
+	in := PolicyInput{
+		Text: p.value, Format: p.format, Scope: PolicyScope(c.Row.Path), Tier: p.tier,
+		NamedValue: func(name string) (string, bool) {
 			v, ok := c.namedValue(name)
 			p.values[name] = lookup{v, ok}
 			return v, ok
 		},
-		func(id string) bool {
+		BackendExists: func(id string) bool {
 			ok := c.backendExists(id)
 			p.backends[id] = ok
 			return ok
-		})
+		},
+	}
+	if in.Scope == "operation" {
+		in.Parameter = func(name string) bool {
+			return strings.Contains(p.template, "{"+name+"}") || strings.Contains(p.template, "{*"+name+"}")
+		}
+	}
+	p.raw, p.details = c.Env.CheckPolicy(in)
 	return p
+}
+
+// urlTemplate is that of the API operation that the policy belongs to; empty in other scopes.
+func (c *Change) urlTemplate() string {
+	operation, ok := strings.CutSuffix(strings.ToLower(c.ID), "/policies/policy")
+	if !ok || PolicyScope(c.Row.Path) != "operation" {
+		return ""
+	}
+	d, err := c.Tree.Get(operation)
+	if err != nil {
+		return ""
+	}
+	o, err := parseObject(d.Desired)
+	if err != nil {
+		return ""
+	}
+	return o.Text("properties.urlTemplate")
 }
 
 // holds says whether a check would come out the same now.
@@ -98,7 +124,7 @@ func (p *PolicyCheck) holds(c *Change) bool {
 	if format == "" {
 		format = "xml"
 	}
-	if p.format != format || p.value != c.New.Text("properties.value") || p.tier != c.Tier() {
+	if p.format != format || p.value != c.New.Text("properties.value") || p.tier != c.Tier() || p.template != c.urlTemplate() {
 		return false
 	}
 	for name, was := range p.values {

@@ -48,7 +48,7 @@ type Options struct {
 	ParseTier func(string) (platform.Tier, bool)
 	// CheckPolicy reads a policy document in a format, gives it in raw form, and says what is wrong with it; nil means
 	// the function CheckPolicy.
-	CheckPolicy func(xml, format, scope, tier string, namedValue func(name string) (string, bool), backendExists func(id string) bool) (raw string, details []arm.ErrorDetail)
+	CheckPolicy func(resource.PolicyInput) (raw string, details []arm.ErrorDetail)
 	// PolicyXML turns a raw policy document into one whose expressions are escaped; nil means PolicyXML.
 	PolicyXML func(raw string) string
 	// URLs are the addresses in a service's body; nil shows none.

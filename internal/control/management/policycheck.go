@@ -3,19 +3,22 @@ package management
 import (
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/policy"
+	"github.com/portico-dev/portico/internal/resource"
 )
 
 // CheckPolicy reads a policy document with its named values put in and compares it with the catalogue. The raw form
 // it returns still refers to named values by name. It is what Options.CheckPolicy is when nil.
-func CheckPolicy(xml, format, scope, tier string, namedValue func(name string) (string, bool), backendExists func(id string) bool) (raw string, details []arm.ErrorDetail) {
-	f := policy.Format(format)
-	doc, found := policy.ParseSource(policy.NewSource(xml, namedValue), f)
+func CheckPolicy(in resource.PolicyInput) (raw string, details []arm.ErrorDetail) {
+	f := policy.Format(in.Format)
+	doc, found := policy.ParseSource(policy.NewSource(in.Text, in.NamedValue), f)
 	if len(found) == 0 {
-		found = doc.Check(policy.CheckOptions{Scope: policy.Scope(scope), Tier: tier, BackendExists: backendExists})
+		found = doc.Check(policy.CheckOptions{
+			Scope: policy.Scope(in.Scope), Tier: in.Tier, BackendExists: in.BackendExists, Parameter: in.Parameter,
+		})
 	}
-	raw = xml
+	raw = in.Text
 	if len(found) == 0 && f != policy.RawXML {
-		plain, wrong := policy.Parse(xml, f)
+		plain, wrong := policy.Parse(in.Text, f)
 		if found = wrong; len(wrong) == 0 {
 			raw = plain.Text(policy.RawXML)
 		}

@@ -15,6 +15,8 @@ import (
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).withAPI()
+	w.want(201, "PUT", servicePath+"/apis/echo/operations/get", `{"properties":{"displayName":"Get","method":"GET","urlTemplate":"/a/{id}","templateParameters":[{"name":"id","type":"string","required":true}]}}`)
+	w.want(201, "PUT", servicePath+"/apis/echo/operations/get/policies/policy", `{"properties":{"format":"rawxml","value":"<policies><inbound><rewrite-uri template='/b/{id}' /></inbound></policies>"}}`)
 	w.want(201, "PUT", servicePath+"/products/p1", `{"properties":{"displayName":"P1"}}`)
 	w.want(201, "PUT", servicePath+"/namedValues/nv", `{"properties":{"displayName":"nv","value":"v"}}`)
 	w.want(200, "PUT", servicePath+"/policies/policy", `{"properties":{"format":"rawxml","value":"<policies><inbound><set-header name=\"x\"><value>{{nv}}</value></set-header></inbound></policies>"}}`)
@@ -107,6 +109,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown statement", "PUT", servicePath + "/policies/policy", policy("<policies>\\n  <inbound><fly /></inbound></policies>"), 400, invalid, fields, "fly", nil},
 		{"unknown named value", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-header name='x'><value>{{none}}</value></set-header></inbound></policies>"), 400, invalid, fields, "", nil},
 		{"unknown backend", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-backend-service backend-id='none' /></inbound></policies>"), 400, invalid, fields, "set-backend-service", nil},
+		{"unknown parameter", "PUT", servicePath + "/apis/echo/operations/get/policies/policy", policy("<policies><inbound><rewrite-uri template='/b/{other}' /></inbound></policies>"), 400, invalid, fields, "rewrite-uri", nil},
 		{"policy by link", "PUT", servicePath + "/policies/policy", `{"properties":{"format":"xml-link","value":"http://127.0.0.1:1/p.xml"}}`, 400, invalid, fields, "format", nil},
 		{"policy without value", "PUT", servicePath + "/policies/policy", `{"properties":{}}`, 400, invalid, fields, "value", nil},
 		{"policy id", "PUT", servicePath + "/policies/other", policy("<policies />"), 400, invalid, fields, "policyId", nil},
