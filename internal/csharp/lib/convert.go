@@ -97,11 +97,7 @@ func fromText(v V, to *clr.Type) V {
 		}
 		return clr.ConvertNumber(clr.Float(x), clr.Double, to, false)
 	case to == clr.DecimalT:
-		d, ok := readDecimal(s)
-		if !ok {
-			badNumber(s)
-		}
-		return clr.Dec(d)
+		return parseDecimal(v, styleNumber)
 	case to == clr.Boolean:
 		b, ok := readBool(s)
 		if !ok {

@@ -2,7 +2,6 @@ package lib
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 	"unicode"
@@ -39,57 +38,6 @@ func parseInt(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// The styles of numbers that matter for parsing.
-const (
-	styleThousands = 64
-	styleHex       = 512
-	styleInteger   = 7
-	styleNumber    = 111
-	styleFloat     = 231
-)
-
-// readInteger parses an integer of type t; over tells a value out of range from
-// a text that is none.
-func readInteger(s string, t *clr.Type, style int64) (v V, ok, over bool) {
-	s = strings.TrimFunc(s, isSpace)
-	s = strings.TrimRight(s, "\x00")
-	if style&styleHex != 0 {
-		n, err := strconv.ParseUint(s, 16, 64)
-		if err != nil {
-			return clr.Null, false, false
-		}
-		return clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(n)), clr.UInt64, t, false), true, false
-	}
-	if style&styleThousands != 0 {
-		s = strings.ReplaceAll(s, ",", "")
-	}
-	body := strings.TrimPrefix(strings.TrimPrefix(s, "+"), "-")
-	if strings.HasPrefix(s, "+-") || !isDigits(body) {
-		if style&32 == 0 {
-			return clr.Null, false, false
-		}
-		whole, frac, found := strings.Cut(body, ".")
-		if !found || strings.Trim(frac, "0") != "" || !isDigits(whole) {
-			return clr.Null, false, false
-		}
-		s = strings.TrimSuffix(s, "."+frac)
-	}
-	n, _ := new(big.Int).SetString(strings.TrimPrefix(s, "+"), 10)
-	if n == nil {
-		return clr.Null, false, false
-	}
-	if t == clr.UInt64 {
-		if !n.IsUint64() {
-			return clr.Null, false, true
-		}
-		return clr.Scalar(t, int64(n.Uint64())), true, false
-	}
-	if !n.IsInt64() || !clr.Fits(clr.Long(n.Int64()), t) {
-		return clr.Null, false, true
-	}
-	return clr.Scalar(t, n.Int64()), true, false
-}
-
 func badNumber(s string) {
 	clr.Throw(clr.ExFormat, "The input string '"+s+"' was not in a correct format.")
 }
@@ -105,44 +53,7 @@ func parseInteger(s V, t *clr.Type, style int64) V {
 	return v
 }
 
-// readFloat parses a double with thousands separators and exponents.
-func readFloat(s string) (float64, bool) {
-	s = strings.TrimFunc(s, isSpace)
-	switch strings.ToLower(strings.TrimPrefix(s, "+")) {
-	case "nan", "-nan":
-		return math.NaN(), true
-	case "infinity", "∞":
-		return math.Inf(1), true
-	case "-infinity", "-∞":
-		return math.Inf(-1), true
-	}
-	if strings.ContainsAny(s, "xXpP_") || strings.ContainsAny(s, "nNiI") {
-		return 0, false
-	}
-	if i := strings.IndexByte(s, ','); i == 0 || i > strings.IndexByte(s, '.') && strings.Contains(s, ".") {
-		return 0, false
-	}
-	x, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
-	if err != nil && !math.IsInf(x, 0) {
-		return 0, false
-	}
-	return x, true
-}
-
 func parseFloat(s string) (float64, bool) { return readFloat(s) }
-
-func readDecimal(s string) (*clr.Decimal, bool) {
-	s = strings.TrimFunc(s, isSpace)
-	s = strings.TrimPrefix(strings.ReplaceAll(s, ",", ""), "+")
-	body := strings.TrimPrefix(s, "-")
-	if body == "" || strings.Trim(body, "0123456789.") != "" || strings.Count(body, ".") > 1 || body == "." {
-		return nil, false
-	}
-	if strings.HasPrefix(body, ".") {
-		s = strings.Replace(s, ".", "0.", 1)
-	}
-	return clr.ParseDecimal(s)
-}
 
 func numberDecls() []clr.Decl {
 	out := []clr.Decl{
@@ -185,12 +96,20 @@ func formatRow(f F, a []V) V   { return f.Str(Format(f, a[0], a[1].Str())) }
 func equalsRow(f F, a []V) V   { return clr.Bool(Equal(f, a[0], a[1])) }
 func compareRow(f F, a []V) V  { return clr.Int(Compare(f, a[0], a[1])) }
 
+// compareSame is CompareTo(object), which takes values of the same type only.
+func compareSame(f F, a []V) V {
+	if t := f.TypeOf(a[0]); !a[1].IsNull() && !clr.Same(t, f.TypeOf(a[1])) {
+		clr.Throw(clr.ExArgument, "Object must be of type "+t.Name+".")
+	}
+	return compareRow(f, a)
+}
+
 func commonNumber(kw string) []clr.Row {
 	return []clr.Row{
 		P("string ToString()", toStringRow), P("string ToString(string format)", formatRow),
 		R("string ToString(IFormatProvider provider)", toStringRow), R("string ToString(string format, IFormatProvider provider)", formatRow),
 		P("bool Equals("+kw+" obj)", equalsRow), R("bool Equals(object obj)", equalsRow), P("int CompareTo("+kw+" value)", compareRow),
-		R("int CompareTo(object value)", compareRow), P("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+		R("int CompareTo(object value)", compareSame), P("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
 	}
 }
 
@@ -235,6 +154,13 @@ func floatDecl(t *clr.Type, kw string) clr.Decl {
 		}
 		return make(x)
 	}
+	styled := func(_ F, a []V) V {
+		x, ok := readFloatStyle(text(a[0], "s"), a[1].Int())
+		if !ok {
+			badNumber(a[0].Str())
+		}
+		return make(x)
+	}
 	is := func(test func(x float64) bool) func(F, []V) V {
 		return func(_ F, a []V) V { return clr.Bool(test(a[0].Float())) }
 	}
@@ -246,10 +172,16 @@ func floatDecl(t *clr.Type, kw string) clr.Decl {
 		R("static "+kw+" MinValue", make(lo)), R("static "+kw+" MaxValue", make(hi)), R("static "+kw+" Epsilon", make(eps)),
 		R("static "+kw+" NaN", make(math.NaN())), R("static "+kw+" PositiveInfinity", make(math.Inf(1))), R("static "+kw+" NegativeInfinity", make(math.Inf(-1))),
 		P("static "+kw+" Parse(string s)", parse), R("static "+kw+" Parse(string s, IFormatProvider provider)", parse),
-		P("static "+kw+" Parse(string s, System.Globalization.NumberStyles style)", parse),
+		P("static "+kw+" Parse(string s, System.Globalization.NumberStyles style)", styled),
+		R("static "+kw+" Parse(string s, System.Globalization.NumberStyles style, IFormatProvider provider)", styled),
 		R("static bool TryParse(string s, out "+kw+" result)", func(_ F, a []V) V {
 			x, ok := readFloat(a[0].Str())
 			setOut(a[1], make(x))
+			return clr.Bool(ok)
+		}),
+		R("static bool TryParse(string s, System.Globalization.NumberStyles style, IFormatProvider provider, out "+kw+" result)", func(_ F, a []V) V {
+			x, ok := readFloatStyle(a[0].Str(), a[1].Int())
+			setOut(a[3], make(x))
 			return clr.Bool(ok)
 		}),
 		P("static bool IsNaN("+kw+" d)", is(math.IsNaN)), P("static bool IsInfinity("+kw+" d)", is(func(x float64) bool { return math.IsInf(x, 0) })),
@@ -261,12 +193,15 @@ func floatDecl(t *clr.Type, kw string) clr.Decl {
 
 func decimalDecl() clr.Decl {
 	d := func(v V) *clr.Decimal { return v.Decimal() }
-	parse := func(_ F, a []V) V {
-		x, ok := readDecimal(text(a[0], "s"))
+	parse := func(_ F, a []V) V { return parseDecimal(a[0], styleNumber) }
+	styled := func(_ F, a []V) V { return parseDecimal(a[0], a[1].Int()) }
+	try := func(s V, style int64, out V) V {
+		x, ok, _ := readDecimalStyle(s.Str(), style)
 		if !ok {
-			badNumber(a[0].Str())
+			x = clr.DecimalInt(0)
 		}
-		return clr.Dec(x)
+		setOut(out, clr.Dec(x))
+		return clr.Bool(ok)
 	}
 	max, _ := clr.ParseDecimal("79228162514264337593543950335")
 	arith := func(op string) func(F, []V) V {
@@ -276,13 +211,11 @@ func decimalDecl() clr.Decl {
 		R("static decimal Zero", clr.Dec(clr.DecimalInt(0))), R("static decimal One", clr.Dec(clr.DecimalInt(1))), R("static decimal MinusOne", clr.Dec(clr.DecimalInt(-1))),
 		R("static decimal MaxValue", clr.Dec(max)), R("static decimal MinValue", clr.Dec(max.Neg())),
 		P("static decimal Parse(string s)", parse), R("static decimal Parse(string s, IFormatProvider provider)", parse),
-		R("static bool TryParse(string s, out decimal result)", func(_ F, a []V) V {
-			x, ok := readDecimal(a[0].Str())
-			if !ok {
-				x = clr.DecimalInt(0)
-			}
-			setOut(a[1], clr.Dec(x))
-			return clr.Bool(ok)
+		P("static decimal Parse(string s, System.Globalization.NumberStyles style)", styled),
+		R("static decimal Parse(string s, System.Globalization.NumberStyles style, IFormatProvider provider)", styled),
+		R("static bool TryParse(string s, out decimal result)", func(_ F, a []V) V { return try(a[0], styleNumber, a[1]) }),
+		R("static bool TryParse(string s, System.Globalization.NumberStyles style, IFormatProvider provider, out decimal result)", func(_ F, a []V) V {
+			return try(a[0], a[1].Int(), a[3])
 		}),
 		P("static decimal Add(decimal d1, decimal d2)", arith("+")), P("static decimal Subtract(decimal d1, decimal d2)", arith("-")),
 		P("static decimal Multiply(decimal d1, decimal d2)", arith("*")), P("static decimal Divide(decimal d1, decimal d2)", arith("/")),
@@ -299,7 +232,7 @@ func decimalDecl() clr.Decl {
 		P("static long ToInt64(decimal d)", func(_ F, a []V) V { return clr.ConvertNumber(a[0], clr.DecimalT, clr.Int64, true) }),
 		P("static double ToDouble(decimal d)", func(_ F, a []V) V { return clr.Float(d(a[0]).Float()) }),
 	)
-	return clr.Decl{Sig: "struct System.Decimal", Rows: rows}
+	return clr.Decl{Sig: "struct System.Decimal", Rows: append(rows, decimalParts()...)}
 }
 
 func places(v V, most int64) int {

@@ -201,7 +201,52 @@ type codec struct {
 func (*codec) RuntimeType() *clr.Type { return named("System.Text.Encoding") }
 
 // decodeUTF8 replaces what is not UTF-8.
-func decodeUTF8(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+// What could have become a character and did not is replaced as one.
+func decodeUTF8(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var s strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n <= 1 {
+			n = malformed(b)
+		}
+		s.WriteRune(r)
+		b = b[n:]
+	}
+	return s.String()
+}
+
+// malformed is the length of the longest beginning of b that could be the
+// beginning of a character.
+func malformed(b []byte) int {
+	lo, hi, most := byte(0x80), byte(0xBF), 1
+	switch c := b[0]; {
+	case c >= 0xC2 && c <= 0xDF:
+		most = 2
+	case c >= 0xE0 && c <= 0xEF:
+		most = 3
+		if c == 0xE0 {
+			lo = 0xA0
+		} else if c == 0xED {
+			hi = 0x9F
+		}
+	case c >= 0xF0 && c <= 0xF4:
+		most = 4
+		if c == 0xF0 {
+			lo = 0x90
+		} else if c == 0xF4 {
+			hi = 0x8F
+		}
+	}
+	n := 1
+	for n < most && n < len(b) && b[n] >= lo && b[n] <= hi {
+		lo, hi = 0x80, 0xBF
+		n++
+	}
+	return n
+}
 
 // encodeUTF8 replaces lone surrogates.
 func encodeUTF8(s string) []byte {
@@ -236,7 +281,7 @@ func widen(table [128]rune, limit byte) func([]byte) string {
 			case c < 0x80:
 				s.WriteByte(c)
 			case limit == 0x7F:
-				s.WriteRune('\uFFFD')
+				s.WriteByte('?')
 			case table[c-0x80] != 0:
 				s.WriteRune(table[c-0x80])
 			default:
@@ -266,7 +311,7 @@ func wide(big bool, size int) *codec {
 			}
 			return out
 		}
-		for _, u := range units(s) {
+		for _, u := range utf16.Encode(utf16.Decode(units(s))) {
 			out = put(out, uint32(u))
 		}
 		return out
@@ -288,7 +333,10 @@ func wide(big bool, size int) *codec {
 				u = append(u, uint16(n))
 			}
 		}
-		return out.String() + fromUnits(u)
+		if len(b)%size != 0 {
+			out.WriteRune('\uFFFD')
+		}
+		return string(utf16.Decode(u)) + out.String()
 	}}
 }
 
@@ -407,7 +455,7 @@ func (g *Guid) FormatAs(f F, format string) string {
 		}
 		return "{0x" + p[0] + ",0x" + p[1] + ",0x" + p[2] + ",{" + strings.Join(parts, ",") + "}}"
 	}
-	clr.Throw(clr.ExFormat, "Format string can be only \"D\", \"d\", \"N\", \"n\", \"P\", \"p\", \"B\", \"b\", \"X\" or \"x\".")
+	throwGuid(guidBadFormat)
 	return ""
 }
 
@@ -425,29 +473,6 @@ func guid(v V) *Guid {
 		return g
 	}
 	return &Guid{}
-}
-
-func readGuid(s string) (*Guid, bool) {
-	s = strings.TrimFunc(s, isSpace)
-	if len(s) == 38 && (s[0] == '{' && s[37] == '}' || s[0] == '(' && s[37] == ')') {
-		s = s[1:37]
-	}
-	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
-		s = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
-	}
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != 16 {
-		return &Guid{}, false
-	}
-	return (*Guid)(b), true
-}
-
-func parseGuid(s string) V {
-	g, ok := readGuid(s)
-	if !ok {
-		clr.Throw(clr.ExFormat, "Unrecognized Guid format.")
-	}
-	return clr.Object(g)
 }
 
 // NewGuid makes the value of a GUID given in the order of its text.
@@ -476,11 +501,34 @@ func guidDecl() clr.Decl {
 			return clr.Object(&g)
 		}),
 		R("static Guid Parse(string input)", func(_ F, a []V) V { return parseGuid(text(a[0], "input")) }),
-		R("static Guid ParseExact(string input, string format)", func(_ F, a []V) V { return parseGuid(text(a[0], "input")) }),
+		R("static Guid ParseExact(string input, string format)", func(_ F, a []V) V {
+			g, fault := readGuidAs(text(a[0], "input"), guidFormat(text(a[1], "format")))
+			throwGuid(fault)
+			return clr.Object(g)
+		}),
+		R("static bool TryParseExact(string input, string format, out Guid result)", func(_ F, a []V) V {
+			g, fault := readGuidAs(a[0].Str(), guidFormat(a[1].Str()))
+			setOut(a[2], clr.Object(g))
+			return clr.Bool(fault == "")
+		}),
+		R("new(int a, short b, short c, byte[] d)", func(_ F, a []V) V {
+			d := bytesOf(a[3], "d")
+			if len(d) != 8 {
+				clr.ThrowArg(clr.ExArgument, "Byte array for Guid must be exactly 8 bytes long.", "d")
+			}
+			return clr.Object(guidOf(a[:3], d))
+		}),
+		R("new(int a, short b, short c, byte d, byte e, byte f, byte g, byte h, byte i, byte j, byte k)", func(_ F, a []V) V {
+			var d []byte
+			for _, v := range a[3:] {
+				d = append(d, byte(v.Int()))
+			}
+			return clr.Object(guidOf(a[:3], d))
+		}),
 		R("static bool TryParse(string input, out Guid result)", func(_ F, a []V) V {
-			g, ok := readGuid(a[0].Str())
+			g, fault := readGuid(a[0].Str())
 			setOut(a[1], clr.Object(g))
-			return clr.Bool(ok)
+			return clr.Bool(fault == "")
 		}),
 		R("byte[] ToByteArray()", func(_ F, a []V) V { return clr.Bytes(swap(guid(a[0])[:])) }),
 		R("string ToString()", toStringRow), R("string ToString(string format)", func(f F, a []V) V { return clr.String(guid(a[0]).FormatAs(f, a[1].Str())) }),
