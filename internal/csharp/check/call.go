@@ -196,6 +196,11 @@ func partialTargs(*clr.Member, []*clr.Type) bool { return false }
 
 // noOverload explains why no overload applies.
 func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) {
+	for _, a := range args {
+		if l, ok := a.x.(*lambda); ok && b.reportLambda(l) {
+			return
+		}
+	}
 	if g.recv != nil && near != nil && near.m.Extension {
 		if len(g.members) == 0 && len(args)+1 <= len(near.params) && !b.receiverFits(near, g.recv) {
 			part, _ := g.at.(*syntax.NamePart)

@@ -38,6 +38,8 @@ type Token struct {
 	parent *Token
 	name   string // of a property or constructor
 	val    V      // of a value
+	line   int32  // of a value that was parsed: where it ended
+	col    int32
 	kids   []*Token
 	index  map[string]int // of an object with many properties; nil when stale
 }
@@ -87,7 +89,8 @@ func (t *Token) FormatAs(f F, format string) string {
 // seen as a dictionary and as JProperty where it is seen as a token. C# decides
 // by the static type; foreach and LINQ over a JObject see pairs.
 func (t *Token) Each(f F, yield func(V) bool) {
-	for i := 0; i < len(t.kids); i++ {
+	n := len(t.kids)
+	for i := 0; i < n; i++ {
 		f.Step(1)
 		k := t.kids[i]
 		v := clr.Object(k)
@@ -97,7 +100,7 @@ func (t *Token) Each(f F, yield func(V) bool) {
 		if !yield(v) {
 			return
 		}
-		if i < len(t.kids) && t.kids[i] != k {
+		if n != len(t.kids) || t.kids[i] != k && t.kind != jObject {
 			clr.Throw(clr.ExInvalidOp, "Collection was modified; enumeration operation may not execute.")
 		}
 	}
@@ -150,6 +153,9 @@ func (t *Token) property(name string) *Token {
 // Newtonsoft does.
 func (t *Token) insert(f F, i int, k *Token) {
 	f.Alloc(96)
+	if t.kind == jProperty {
+		clr.Throw(clr.ExJSON, t.RuntimeType().FullName()+" cannot have multiple values.")
+	}
 	if k.parent != nil || k == t.root() {
 		k = clone(f, k)
 	}
@@ -391,7 +397,7 @@ type jsonWriter struct {
 
 func (w *jsonWriter) line(depth int) {
 	if w.indent {
-		w.b.WriteString("\r\n"[1:] + strings.Repeat("  ", depth))
+		w.b.WriteString("\r\n" + strings.Repeat("  ", depth))
 	}
 }
 
@@ -440,6 +446,12 @@ func (w *jsonWriter) value(t *Token) {
 	switch t.kind {
 	case jNull:
 		w.b.WriteString("null")
+	case jString:
+		if v.IsNull() {
+			w.b.WriteString("null")
+			return
+		}
+		w.str(v.Str())
 	case jUndefined:
 		w.b.WriteString("undefined")
 	case jBoolean:
@@ -549,7 +561,7 @@ func deepEqual(f F, a, b *Token) bool {
 		}
 		return true
 	}
-	if a.kind == jInteger && b.kind == jInteger {
+	if a.kind == jInteger && b.kind == jInteger && a.val.Tag() != nil && b.val.Tag() != nil {
 		return a.val.Int() == b.val.Int()
 	}
 	if a.kind == jFloat && b.kind == jFloat {

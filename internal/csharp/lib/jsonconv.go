@@ -2,15 +2,17 @@ package lib
 
 import (
 	"encoding/base64"
+	"strconv"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
 // fromToken is the explicit conversion (T)token.
 func fromToken(f F, t *Token, to *clr.Type) V {
+	u := to.Underlying()
 	null := to.IsReference() || to.IsNullable()
 	if t == nil {
-		if null {
+		if null || u.Kind == clr.Array {
 			return clr.Null
 		}
 		clr.ThrowArgNull("value")
@@ -18,15 +20,15 @@ func fromToken(f F, t *Token, to *clr.Type) V {
 	if t.kind == jProperty {
 		t = t.kids[0]
 	}
-	u := to.Underlying()
 	name := typeTitle(u)
+	null = null && u.Kind != clr.Array
 	bad := func() {
 		clr.Throw(clr.ExArgument, "Can not convert "+kindName(t.kind)+" to "+name+".")
 	}
 	if t.container() {
 		bad()
 	}
-	if t.kind == jNull || t.kind == jUndefined {
+	if t.kind == jNull || t.kind == jUndefined || t.val.IsNull() {
 		if !null {
 			bad()
 		}
@@ -41,6 +43,8 @@ func fromToken(f F, t *Token, to *clr.Type) V {
 		return f.Str(Text(f, v))
 	case clr.Same(f.TypeOf(v), u):
 		return v
+	case u.Kind == clr.Array && t.kind == jString:
+		return fromBase64(f, v.Str())
 	case u.IsNumeric() && t.kind != jDate && t.kind != jTimeSpan && t.kind != jGuid && t.kind != jBytes && t.kind != jURI,
 		u == clr.Boolean && (t.kind == jBoolean || t.kind == jInteger || t.kind == jFloat || t.kind == jString):
 		return changeType(f, v, u)
@@ -55,7 +59,7 @@ func fromToken(f F, t *Token, to *clr.Type) V {
 
 func typeTitle(t *clr.Type) string {
 	if t.Kind == clr.Array {
-		return "Byte[]"
+		return "byte array"
 	}
 	return t.Name
 }
@@ -65,12 +69,12 @@ func tokenTo(f F, v V, to *clr.Type) V {
 	if v.IsNull() {
 		return clr.Zero(to)
 	}
-	if f.Is(v, to) && to != clr.ObjectType {
+	if f.Is(v, to) {
 		return v
 	}
 	t := tok(v)
 	if t == nil || t.container() {
-		clr.Throw(clr.ExInvalidCast, "Cannot cast "+f.TypeOf(v).FullName()+" to "+to.FullName()+".")
+		clr.Throw(clr.ExInvalidCast, "Cannot cast "+f.TypeOf(v).FullName()+" to "+tokenType().FullName()+".")
 	}
 	if t.val.IsNull() {
 		if to.IsValueType() && !to.IsNullable() {
@@ -82,7 +86,26 @@ func tokenTo(f F, v V, to *clr.Type) V {
 	if f.Is(t.val, u) {
 		return t.val
 	}
+	if from := f.TypeOf(t.val); !convertible(from) {
+		clr.Throw(clr.ExInvalidCast, "Object must implement IConvertible.")
+	} else if !convertible(u) {
+		clr.Throw(clr.ExInvalidCast, "Invalid cast from '"+from.FullName()+"' to '"+u.FullName()+"'.")
+	}
 	return changeType(f, t.val, u)
+}
+
+// convertible tells the types that Convert.ChangeType knows.
+func convertible(t *clr.Type) bool {
+	return t == clr.StringType || t == clr.Boolean || t == clr.DateTime || t == clr.ObjectType || t.IsNumeric()
+}
+
+// primitive tells the types that ToObject<T> converts as casts do.
+func primitive(t *clr.Type) bool {
+	if u := t.Underlying(); convertible(u) && u != clr.ObjectType {
+		return true
+	} else {
+		return u == clr.TimeSpan || u.Name == "Guid" || u.Name == "Uri" || u.Name == "DateTimeOffset"
+	}
 }
 
 // toObject is ToObject<T> and DeserializeObject<T>.
@@ -104,7 +127,7 @@ func toObject(f F, t *Token, to *clr.Type) V {
 		return v
 	case isNull:
 		if u.IsValueType() && !to.IsNullable() {
-			clr.Throw(clr.ExJSONSerial, "Error converting value {null} to type '"+to.ReflectionName()+"'. Path '"+t.path()+"'.")
+			clr.Throw(clr.ExJSONSerial, "Error converting value {null} to type '"+to.ReflectionName()+"'. "+t.where())
 		}
 		return clr.Null
 	case to.Kind == clr.Array && to.Elem != clr.Byte && t.kind == jArray:
@@ -163,8 +186,15 @@ func scalarObject(f F, t *Token, to, u *clr.Type) (out V) {
 	defer func() {
 		if r := recover(); r != nil {
 			if ex, ok := r.(*clr.Exception); ok {
-				msg := "Could not convert " + lowerFirst(kindName(t.kind)) + " to " + u.Name + ": " + Text(f, t.val) + ". Path '" + t.path() + "'."
-				panic(&clr.Exception{Type: clr.ExJSONReader, Message: msg, Inner: ex})
+				title := readAs[u.Name]
+				if t.kind == jString && title != "" {
+					panic(&clr.Exception{Type: clr.ExJSONReader, Message: "Could not convert string to " + title + ": " + t.val.Str() + ". " + t.where(), Inner: ex})
+				}
+				text := Text(f, t.val)
+				if t.kind == jString {
+					text = `"` + text + `"`
+				}
+				panic(&clr.Exception{Type: clr.ExJSONSerial, Message: "Error converting value " + text + " to type '" + to.ReflectionName() + "'. " + t.where(), Inner: ex})
 			}
 			panic(r)
 		}
@@ -172,7 +202,17 @@ func scalarObject(f F, t *Token, to, u *clr.Type) (out V) {
 	return changeType(f, t.val, u)
 }
 
-func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }
+// readAs are the names of types in the messages of JsonReader.
+var readAs = map[string]string{"Int32": "integer", "Double": "double", "Decimal": "decimal", "Boolean": "boolean", "DateTime": "DateTime", "DateTimeOffset": "DateTimeOffset"}
+
+// where is the end of a message about a token.
+func (t *Token) where() string {
+	s := "Path '" + t.path() + "'"
+	if t.line > 0 {
+		s += ", line " + strconv.Itoa(int(t.line)) + ", position " + strconv.Itoa(int(t.col))
+	}
+	return s + "."
+}
 
 func objects(f F, t *Token, elem *clr.Type) []V {
 	out := make([]V, len(t.kids))

@@ -1,6 +1,7 @@
 package lib
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,10 +17,11 @@ func selectPath(f F, t *Token, path string, must bool) []*Token {
 		var next []*Token
 		for _, c := range cur {
 			f.Step(1)
+			n := len(next)
 			next = st.apply(f, t, c, next)
-		}
-		if len(next) == 0 && must {
-			st.missing(cur)
+			if len(next) == n && must {
+				st.missing(c)
+			}
 		}
 		f.Alloc(8 * len(next))
 		cur = next
@@ -32,41 +34,79 @@ type pathStep struct {
 	deep   bool
 	names  []string
 	index  []int
-	all    bool
+	all    bool // every property of objects
+	items  bool // every item of arrays
 	slice  *[3]*int
 	filter *filter
 }
 
-func (s *pathStep) missing(cur []*Token) {
+// missing throws for a step that found nothing in t, where steps of its kind do.
+func (s *pathStep) missing(t *Token) {
+	class := t.RuntimeType().Name
+	fail := func(msg string) { clr.Throw(clr.ExJSON, msg) }
 	switch {
-	case len(s.names) == 1 && !s.deep:
-		clr.Throw(clr.ExJSON, "Property '"+s.names[0]+"' does not exist on "+kindClass(cur)+".")
-	case len(s.index) == 1:
-		clr.Throw(clr.ExJSON, "Index "+strconv.Itoa(s.index[0])+" outside the bounds of JArray.")
+	case s.deep || s.filter != nil:
+	case len(s.names) > 0 && t.kind == jObject:
+		fail("Property '" + s.names[0] + "' does not exist on JObject.")
+	case len(s.names) == 1:
+		fail("Property '" + s.names[0] + "' not valid on " + class + ".")
+	case len(s.names) > 1:
+		fail("Properties '" + strings.Join(s.names, "', '") + "' not valid on " + class + ".")
+	case s.all && t.kind != jObject:
+		fail("Property '*' not valid on " + class + ".")
+	case len(s.index) > 0 && t.kind == jArray:
+		fail("Index " + strconv.Itoa(s.index[0]) + " outside the bounds of JArray.")
+	case len(s.index) > 0:
+		fail("Index " + strconv.Itoa(s.index[0]) + " not valid on " + class + ".")
+	case s.items && t.kind != jArray:
+		fail("Index * not valid on " + class + ".")
+	case s.slice != nil && t.kind != jArray:
+		fail("Array slice is not valid on " + class + ".")
+	case s.slice != nil:
+		bound := func(p *int) string {
+			if p == nil {
+				return "*"
+			}
+			return strconv.Itoa(*p)
+		}
+		fail("Array slice of " + bound(s.slice[0]) + " to " + bound(s.slice[1]) + " returned no results.")
 	}
-	clr.Throw(clr.ExJSON, "Path did not return any tokens.")
-}
-
-func kindClass(cur []*Token) string {
-	if len(cur) == 0 {
-		return "JObject"
-	}
-	return cur[0].RuntimeType().Name
 }
 
 func (s *pathStep) apply(f F, root, t *Token, out []*Token) []*Token {
 	if !s.deep {
 		return s.one(f, root, t, out)
 	}
-	if !s.all {
-		out = s.one(f, root, t, out)
-	} else {
-		out = append(out, t)
+	switch {
+	case s.filter != nil:
+		if t.container() || s.filter.match(f, root, t) {
+			out = s.scan(f, t, out, func(_ string, k *Token) bool { return s.filter.match(f, root, k) })
+		}
+		return out
+	case s.all:
+		return s.scan(f, t, out, func(string, *Token) bool { return true })
 	}
-	for _, k := range values(t) {
+	return s.scan(f, t, out, func(name string, _ *Token) bool { return name != "" && slices.Contains(s.names, name) })
+}
+
+// scan walks t and all below it in the order of the document; name is that of
+// the property a token is the value of.
+func (s *pathStep) scan(f F, t *Token, out []*Token, test func(name string, t *Token) bool) []*Token {
+	var walk func(name string, t *Token)
+	walk = func(name string, t *Token) {
 		f.Step(1)
-		out = s.apply(f, root, k, out)
+		if test(name, t) {
+			out = append(out, t)
+		}
+		for _, k := range t.kids {
+			if k.kind == jProperty {
+				walk(k.name, k.kids[0])
+			} else {
+				walk("", k)
+			}
+		}
 	}
+	walk("", t)
 	return out
 }
 
@@ -96,11 +136,11 @@ func (s *pathStep) one(f F, root, t *Token, out []*Token) []*Token {
 		}
 	}
 	switch {
-	case s.all && !s.deep:
+	case s.all && t.kind == jObject, s.items && t.kind == jArray:
 		out = append(out, values(t)...)
 	case s.slice != nil && t.kind == jArray:
 		out = s.cut(t, out)
-	case s.filter != nil:
+	case s.filter != nil && t.kind == jArray:
 		for _, k := range values(t) {
 			f.Step(1)
 			if s.filter.match(f, root, k) {
@@ -197,38 +237,22 @@ func (x *filter) match(f F, root, t *Token) bool {
 
 func compareTokens(f F, op string, a, b *Token) bool {
 	if a.container() || b.container() {
-		eq := deepEqual(f, a, b)
-		return op == "==" && eq || op == "!=" && !eq
-	}
-	if op == "=~" {
-		return a.kind == jString && b.kind == jString && regexOperand(f, a.val.Str(), b.val.Str())
-	}
-	num := func(t *Token) (float64, bool) {
-		if t.kind != jInteger && t.kind != jFloat {
-			return 0, false
-		}
-		x, ok := parseFloat(Text(f, t.val))
-		return x, ok
-	}
-	x, okX := num(a)
-	y, okY := num(b)
-	c := 0
-	switch {
-	case okX && okY:
-		c = compareFloat(x, y)
-	case a.kind == jNull || b.kind == jNull:
-		eq := a.kind == b.kind
-		return op == "==" && eq || op == "!=" && !eq
-	case a.kind != b.kind && !(a.kind == jDate || b.kind == jDate):
 		return op == "!="
-	default:
-		c = strings.Compare(Text(f, a.val), Text(f, b.val))
 	}
 	switch op {
-	case "==", "===":
-		return c == 0
-	case "!=", "!==":
-		return c != 0
+	case "=~":
+		return a.kind == jString && b.kind == jString && regexOperand(f, a.val.Str(), b.val.Str())
+	case "==":
+		return looseEqual(f, a, b)
+	case "!=":
+		return !looseEqual(f, a, b)
+	case "===":
+		return strictEqual(f, a, b)
+	case "!==":
+		return !strictEqual(f, a, b)
+	}
+	c := compareValues(f, a, b)
+	switch op {
 	case "<":
 		return c < 0
 	case "<=":
@@ -239,14 +263,66 @@ func compareTokens(f F, op string, a, b *Token) bool {
 	return c >= 0
 }
 
-func compareFloat(x, y float64) int {
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
+func tokenNumber(f F, t *Token) (float64, bool) {
+	if t.kind != jInteger && t.kind != jFloat {
+		return 0, false
 	}
-	return 0
+	return parseFloat(Text(f, t.val))
+}
+
+func strictEqual(f F, a, b *Token) bool {
+	x, okX := tokenNumber(f, a)
+	y, okY := tokenNumber(f, b)
+	if okX && okY {
+		return a.kind == b.kind && x == y
+	}
+	return deepEqual(f, a, b)
+}
+
+// looseEqual is == of a query: numbers compare by value, and a string is equal
+// to a value that is written so.
+func looseEqual(f F, a, b *Token) bool {
+	x, okX := tokenNumber(f, a)
+	y, okY := tokenNumber(f, b)
+	switch {
+	case okX && okY:
+		return x == y
+	case a.kind == b.kind:
+		return deepEqual(f, a, b)
+	case b.kind != jString:
+		return false
+	case a.kind == jDate:
+		return jsonDate(a.val) == b.val.Str()
+	case a.kind == jGuid || a.kind == jTimeSpan || a.kind == jURI:
+		return Text(f, a.val) == b.val.Str()
+	}
+	return false
+}
+
+// compareValues is JValue.CompareTo: the type of the left side counts, but that
+// of the right side when the left is a string.
+func compareValues(f F, a, b *Token) int {
+	switch {
+	case a.val.IsNull() || b.val.IsNull():
+		return boolInt(!a.val.IsNull()) - boolInt(!b.val.IsNull())
+	case a.kind == jString && b.kind == jString:
+		return strings.Compare(a.val.Str(), b.val.Str())
+	}
+	kind := a.kind
+	if kind == jString {
+		kind = b.kind
+	}
+	as := clr.Double
+	switch kind {
+	case jBoolean:
+		as = clr.Boolean
+	case jDate:
+		as = clr.DateTime
+	case jInteger, jFloat:
+	default:
+		return strings.Compare(Text(f, a.val), Text(f, b.val))
+	}
+	return Compare(f, changeType(f, a.val, as), changeType(f, b.val, as))
 }
 
 func regexOperand(f F, s, pattern string) bool {
@@ -255,21 +331,25 @@ func regexOperand(f F, s, pattern string) bool {
 	}
 	end := strings.LastIndexByte(pattern, '/')
 	opts := int64(0)
-	if strings.Contains(pattern[end:], "i") {
-		opts = 1
+	for i, c := range []string{"i", "m", "", "", "s", "x"} {
+		if c != "" && strings.Contains(pattern[end:], c) {
+			opts |= 1 << i
+		}
 	}
 	return newRegex(f, pattern[1:end], opts).isMatch(f, s)
 }
 
 type pathParser struct {
-	s string
-	i int
+	s     string
+	i     int
+	query bool // inside of a filter: operators end a name
 }
 
 func (p *pathParser) fail(msg string) { clr.Throw(clr.ExJSON, msg) }
 
 func (p *pathParser) parse() []pathStep {
-	if p.i < len(p.s) && p.s[p.i] == '$' && (len(p.s) == 1 || p.s[1] == '.' || p.s[1] == '[') {
+	p.space()
+	if p.i < len(p.s) && p.s[p.i] == '$' && (p.i+1 == len(p.s) || p.s[p.i+1] == '.' || p.s[p.i+1] == '[') {
 		p.i++
 	}
 	var out []pathStep
@@ -279,6 +359,10 @@ func (p *pathParser) parse() []pathStep {
 			break
 		}
 		out = append(out, st)
+	}
+	at := p.i
+	if p.space(); p.i < len(p.s) {
+		p.fail("Unexpected character while parsing path: " + p.s[at:at+1])
 	}
 	return out
 }
@@ -303,16 +387,21 @@ func (p *pathParser) step(first bool) (pathStep, bool) {
 		return p.bracket(st), true
 	case first && c != ' ' && c != ']' && c != ')':
 		return p.name(st), true
-	case c == ' ' || c == ')' || c == '=' || c == '<' || c == '>' || c == '!' || c == '&' || c == '|':
+	case c == ' ' || c == ')' || c == ']':
+		return st, false
+	case p.query && strings.IndexByte("=<>!&|", c) >= 0:
 		return st, false
 	}
-	p.fail("Unexpected character while parsing path: " + p.s[p.i:p.i+1])
+	p.fail("Unexpected character following indexer: " + p.s[p.i:p.i+1])
 	return st, false
 }
 
 func (p *pathParser) name(st pathStep) pathStep {
-	from := p.i
-	for p.i < len(p.s) && !strings.ContainsRune(".[ )=<>!&|]", rune(p.s[p.i])) {
+	from, ends := p.i, ".[ )]"
+	if p.query {
+		ends += "=<>!&|"
+	}
+	for p.i < len(p.s) && strings.IndexByte(ends, p.s[p.i]) < 0 {
 		p.i++
 	}
 	name := p.s[from:p.i]
@@ -336,13 +425,16 @@ func (p *pathParser) space() {
 func (p *pathParser) bracket(st pathStep) pathStep {
 	p.i++
 	p.space()
+	if p.i < len(p.s) && p.s[p.i] == ']' {
+		p.fail("Array index expected.")
+	}
 	for p.i < len(p.s) {
 		switch c := p.s[p.i]; {
 		case c == '\'' || c == '"':
 			st.names = append(st.names, p.quoted(c))
 		case c == '*':
 			p.i++
-			st.all = true
+			st.items = true
 		case c == '?':
 			p.i++
 			p.space()
@@ -373,6 +465,7 @@ func (p *pathParser) bracket(st pathStep) pathStep {
 		p.fail("Path ended with open indexer.")
 	}
 	p.i++
+	st.deep = st.deep && (st.names != nil || st.filter != nil) // .. does nothing before numbers
 	return st
 }
 
@@ -479,7 +572,7 @@ func (p *pathParser) term() *filter {
 	switch c := p.s[p.i]; {
 	case c == '@' || c == '$':
 		p.i++
-		q := &pathParser{s: p.s, i: p.i}
+		q := &pathParser{s: p.s, i: p.i, query: true}
 		var steps []pathStep
 		for q.i < len(q.s) && (q.s[q.i] == '.' || q.s[q.i] == '[') {
 			st, _ := q.step(false)
@@ -501,7 +594,7 @@ func (p *pathParser) term() *filter {
 		return &filter{lit: newValue(jString, clr.String(p.s[from:p.i]))}
 	}
 	from := p.i
-	for p.i < len(p.s) && !strings.ContainsRune(" )=<>!&|", rune(p.s[p.i])) {
+	for p.i < len(p.s) && strings.IndexByte(" )]=<>!&|", p.s[p.i]) < 0 {
 		p.i++
 	}
 	switch word := p.s[from:p.i]; word {
@@ -510,6 +603,9 @@ func (p *pathParser) term() *filter {
 	case "null":
 		return &filter{lit: newValue(jNull, clr.Null)}
 	default:
+		if n, err := strconv.ParseInt(word, 10, 64); err == nil {
+			return &filter{lit: newValue(jInteger, clr.Long(n))}
+		}
 		if x, ok := parseFloat(word); ok {
 			return &filter{lit: newValue(jFloat, clr.Float(x))}
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -16,9 +17,10 @@ type jsonReader struct {
 	f     F
 	s     string
 	i     int
-	line  int // of position 0 when nothing was read
-	start int // of the line
-	path  []string
+	line  int      // of position 0 when nothing was read
+	start int      // of the line
+	path  []string // places in the open containers; "" before the first
+	what  string   // the class that reads
 	dates bool
 }
 
@@ -27,7 +29,7 @@ const jsonDepth = 128
 // parseJSON reads one document; what says which class is wanted.
 func parseJSON(f F, s, what string, wantKind int) *Token {
 	f.Alloc(len(s))
-	r := &jsonReader{f: f, s: s, dates: true}
+	r := &jsonReader{f: f, s: s, what: what, dates: true}
 	r.skip()
 	if r.i >= len(s) {
 		r.fail("Error reading "+what+" from JsonReader.", 0, 0)
@@ -36,6 +38,7 @@ func parseJSON(f F, s, what string, wantKind int) *Token {
 		r.wrongKind(what, c)
 	}
 	t := r.value(0)
+	r.path = nil
 	r.skip()
 	if r.i < len(s) {
 		r.failAt("Additional text encountered after finished reading JSON content: " + r.char() + ".")
@@ -50,20 +53,17 @@ func (r *jsonReader) wrongKind(what string, c byte) {
 	}
 	names := map[byte]string{'{': "StartObject", '[': "StartArray", '"': "String", '\'': "String", 't': "Boolean", 'f': "Boolean", 'n': "Null"}
 	item := names[c]
-	from := r.i
 	if item == "" || item == "String" || item == "Boolean" || item == "Null" {
 		v := r.value(0)
 		item = map[int]string{jInteger: "Integer", jFloat: "Float", jString: "String", jBoolean: "Boolean", jNull: "Null", jUndefined: "Undefined", jDate: "Date", jConstructor: "StartConstructor"}[v.kind]
 	} else {
 		r.i++
 	}
-	_ = from
 	r.failAt("Error reading " + what + " from JsonReader. Current JsonReader item is not " + kind + ": " + item + ".")
 }
 
 func (r *jsonReader) char() string {
-	c, n := utf8.DecodeRuneInString(r.s[r.i:])
-	_ = c
+	_, n := utf8.DecodeRuneInString(r.s[r.i:])
 	return r.s[r.i : r.i+n]
 }
 
@@ -71,8 +71,8 @@ func (r *jsonReader) failAt(msg string) { r.fail(msg, r.line+1, r.i-r.start) }
 
 func (r *jsonReader) fail(msg string, line, pos int) {
 	var p strings.Builder
-	for i, s := range r.path {
-		if i > 0 && s != "" && s[0] != '[' {
+	for _, s := range r.path {
+		if p.Len() > 0 && s != "" && s[0] != '[' {
 			p.WriteByte('.')
 		}
 		p.WriteString(s)
@@ -109,6 +109,14 @@ func (r *jsonReader) skip() {
 }
 
 func (r *jsonReader) value(depth int) *Token {
+	t := r.read(depth)
+	if !t.container() {
+		t.line, t.col = int32(r.line+1), int32(r.i-r.start)
+	}
+	return t
+}
+
+func (r *jsonReader) read(depth int) *Token {
 	r.f.Alloc(96)
 	if depth > jsonDepth {
 		r.failAt("The reader's MaxDepth of " + strconv.Itoa(jsonDepth) + " has been exceeded.")
@@ -123,11 +131,10 @@ func (r *jsonReader) value(depth int) *Token {
 	case c == '-' || c == '.' || c >= '0' && c <= '9':
 		return r.number()
 	}
-	rest := r.s[r.i:]
+	c := r.s[r.i]
 	for _, w := range jsonWords {
-		if strings.HasPrefix(rest, w.text) {
-			r.i += len(w.text)
-			return newValue(w.kind, w.v)
+		if c == w.text[0] && (c != 'n' || r.i+1 < len(r.s) && r.s[r.i+1] == 'u') {
+			return r.word(w)
 		}
 	}
 	if r.line == 0 && r.i == 0 {
@@ -137,41 +144,91 @@ func (r *jsonReader) value(depth int) *Token {
 	return nil
 }
 
-var jsonWords = []struct {
-	text string
-	kind int
-	v    V
-}{
-	{"true", jBoolean, clr.Bool(true)}, {"false", jBoolean, clr.Bool(false)}, {"null", jNull, clr.Null}, {"undefined", jUndefined, clr.Null},
-	{"NaN", jFloat, clr.Float(math.NaN())}, {"Infinity", jFloat, clr.Float(math.Inf(1))},
+type jsonWord struct {
+	text, what string
+	kind       int
+	v          V
 }
 
-func (r *jsonReader) end(what string) {
-	if r.i >= len(r.s) {
-		r.failAt("Unexpected end of content while loading " + what + ".")
+var jsonWords = []jsonWord{
+	{"true", "boolean", jBoolean, clr.Bool(true)}, {"false", "boolean", jBoolean, clr.Bool(false)}, {"null", "null", jNull, clr.Null},
+	{"undefined", "undefined", jUndefined, clr.Null}, {"NaN", "NaN", jFloat, clr.Float(math.NaN())}, {"Infinity", "Infinity", jFloat, clr.Float(math.Inf(1))},
+}
+
+// word reads a literal; what follows it must end it.
+func (r *jsonReader) word(w jsonWord) *Token {
+	if len(r.s)-r.i < len(w.text) {
+		r.i = len(r.s)
+		r.failAt("Unexpected end when reading JSON.")
 	}
+	for n := 0; n < len(w.text); n++ {
+		if r.s[r.i] != w.text[n] {
+			r.failAt("Error parsing " + w.what + " value.")
+		}
+		r.i++
+	}
+	if r.i < len(r.s) && strings.IndexByte("}],/) \t\r\n", r.s[r.i]) < 0 {
+		r.failAt("Error parsing " + w.what + " value.")
+	}
+	return newValue(w.kind, w.v)
+}
+
+func (r *jsonReader) end() {
+	if r.i >= len(r.s) {
+		r.failAt("Unexpected end of content while loading " + r.class() + ".")
+	}
+}
+
+// class is the class that messages name: the one of the document.
+func (r *jsonReader) class() string {
+	if r.what != "JToken" && r.what != "" {
+		return r.what
+	}
+	if strings.HasPrefix(strings.TrimLeft(r.s, " \t\r\n\ufeff"), "[") {
+		return "JArray"
+	}
+	return "JObject"
+}
+
+// open notes that a container begins; the path of its parent names it now.
+func (r *jsonReader) open() {
+	r.i++
+	r.path = append(r.path, "")
+	r.skip()
+	if r.i >= len(r.s) && len(r.path) == 1 {
+		r.failAt("Error reading " + r.class() + " from JsonReader.")
+	}
+}
+
+// place is a property as a part of a path.
+func place(name string) string {
+	if strings.ContainsAny(name, ". '/\"[]()\t\n\r\f\b\\\u0085\u2028\u2029") {
+		return "['" + strings.NewReplacer("\\", "\\\\", "'", "\\'").Replace(name) + "']"
+	}
+	return name
 }
 
 func (r *jsonReader) object(depth int) *Token {
 	t := &Token{kind: jObject}
-	r.i++
+	r.open()
+	defer r.close()
 	for {
 		r.skip()
-		r.end("JObject")
+		r.end()
 		if r.s[r.i] == '}' {
 			r.i++
 			return t
 		}
 		name := r.propertyName()
 		r.skip()
-		r.end("JObject")
+		r.end()
 		if r.s[r.i] != ':' {
 			r.failAt("Invalid character after parsing property name. Expected ':' but got: " + r.char() + ".")
 		}
 		r.i++
 		r.skip()
-		r.path = append(r.path, name)
-		r.end("JObject")
+		r.path[len(r.path)-1] = place(name)
+		r.end()
 		v := r.value(depth + 1)
 		if p := t.property(name); p != nil {
 			p.setValue(r.f, v)
@@ -184,7 +241,7 @@ func (r *jsonReader) object(depth int) *Token {
 			t.kids = append(t.kids, p)
 		}
 		r.skip()
-		r.end("JObject")
+		r.end()
 		switch r.s[r.i] {
 		case ',':
 			r.i++
@@ -192,9 +249,10 @@ func (r *jsonReader) object(depth int) *Token {
 		default:
 			r.failAt("After parsing a value an unexpected character was encountered: " + r.char() + ".")
 		}
-		r.path = r.path[:len(r.path)-1]
 	}
 }
+
+func (r *jsonReader) close() { r.path = r.path[:len(r.path)-1] }
 
 func (r *jsonReader) propertyName() string {
 	c := r.s[r.i]
@@ -213,20 +271,31 @@ func (r *jsonReader) propertyName() string {
 
 func (r *jsonReader) array(depth int) *Token {
 	t := &Token{kind: jArray}
-	r.i++
+	r.open()
+	defer r.close()
 	for {
 		r.skip()
-		r.end("JArray")
+		r.end()
 		if r.s[r.i] == ']' {
 			r.i++
 			return t
 		}
-		r.path = append(r.path, "["+strconv.Itoa(len(t.kids))+"]")
-		v := r.value(depth + 1)
+		at := "[" + strconv.Itoa(len(t.kids)) + "]"
+		var v *Token
+		switch r.s[r.i] {
+		case ',':
+			v = newValue(jUndefined, clr.Null)
+		case '{', '[':
+			r.path[len(r.path)-1] = at
+			v = r.value(depth + 1)
+		default:
+			v = r.value(depth + 1)
+			r.path[len(r.path)-1] = at
+		}
 		v.parent = t
 		t.kids = append(t.kids, v)
 		r.skip()
-		r.end("JArray")
+		r.end()
 		switch r.s[r.i] {
 		case ',':
 			r.i++
@@ -234,7 +303,6 @@ func (r *jsonReader) array(depth int) *Token {
 		default:
 			r.failAt("After parsing a value an unexpected character was encountered: " + r.char() + ".")
 		}
-		r.path = r.path[:len(r.path)-1]
 	}
 }
 
@@ -307,7 +375,7 @@ func (r *jsonReader) escape(b []byte, quote byte) []byte {
 
 func (r *jsonReader) stringValue() *Token {
 	s := r.text(r.s[r.i])
-	if r.dates && len(s) >= 19 && len(s) <= 40 {
+	if r.dates && len(s) >= 9 && len(s) <= 40 {
 		if d, ok := jsonDateText(s); ok {
 			return newValue(jDate, d)
 		}
@@ -317,7 +385,14 @@ func (r *jsonReader) stringValue() *Token {
 
 // jsonDateText recognises the dates that Newtonsoft turns into Date tokens.
 func jsonDateText(s string) (V, bool) {
-	if s[4] == '-' && s[7] == '-' && s[10] == 'T' && s[13] == ':' && s[16] == ':' {
+	if ms, ok := strings.CutPrefix(s, "/Date("); ok {
+		n, err := strconv.ParseInt(strings.TrimSuffix(ms, ")/"), 10, 64)
+		if err != nil || !strings.HasSuffix(ms, ")/") || n < -62135596800000 || n > 253402300799999 {
+			return clr.Null, false
+		}
+		return DateTime(time.UnixMilli(n)), true
+	}
+	if len(s) >= 19 && s[4] == '-' && s[7] == '-' && s[10] == 'T' && s[13] == ':' && s[16] == ':' {
 		if d, ok := parseISO(s); ok {
 			return d, true
 		}
@@ -342,6 +417,9 @@ func (r *jsonReader) number() *Token {
 			return newValue(jInteger, clr.Long(n))
 		}
 		if isDigits(strings.TrimPrefix(s, "-")) {
+			if d, ok := clr.ParseDecimal(s); ok {
+				return newValue(jInteger, clr.Object(d))
+			}
 			x, _ := strconv.ParseFloat(s, 64)
 			return newValue(jInteger, clr.Float(x))
 		}

@@ -54,7 +54,7 @@ func jsonDecls() []clr.Decl {
 func tokenGet(t *Token, key V) V {
 	switch t.kind {
 	case jObject:
-		if !key.IsString() {
+		if !notNull(key, "key").IsString() {
 			clr.Throw(clr.ExArgument, "Accessed JObject values with invalid key value: "+keyText(key)+". Object property name expected.")
 		}
 		if p := t.property(key.Str()); p != nil {
@@ -62,7 +62,7 @@ func tokenGet(t *Token, key V) V {
 		}
 		return clr.Null
 	case jArray, jConstructor:
-		if key.Tag() == nil || !key.Tag().IsInteger() {
+		if notNull(key, "key").Tag() != clr.Int32 {
 			clr.Throw(clr.ExArgument, "Accessed JArray values with invalid key value: "+keyText(key)+". Int32 array index expected.")
 		}
 		return tokenAt(t, key)
@@ -78,7 +78,7 @@ func keyText(key V) string {
 	case key.Tag() != nil:
 		return scalarText(key.Tag(), key)
 	}
-	return "null"
+	return "{null}"
 }
 
 func tokenAt(t *Token, key V) V {
@@ -94,9 +94,8 @@ func tokenSet(f F, a []V) V {
 	switch {
 	case t.kind == jObject && key.IsString():
 		setProperty(f, t, key.Str(), v)
-	case t.kind == jArray && key.Tag() != nil && key.Tag().IsInteger():
-		tokenAt(t, key)
-		i := int(key.Int())
+	case t.kind == jArray && key.Tag() == clr.Int32:
+		i := t.within(key)
 		x := contentToken(f, v)
 		if x.parent != nil {
 			x = clone(f, x)
@@ -104,13 +103,26 @@ func tokenSet(f F, a []V) V {
 		t.kids[i].parent = nil
 		x.parent = t
 		t.kids[i] = x
-	case t.kind == jObject || t.kind == jArray:
-		tokenGet(t, key)
-		clr.Throw(clr.ExArgument, "Set JObject values with invalid key value: "+keyText(key)+".")
+	case t.kind == jObject:
+		clr.Throw(clr.ExArgument, "Set JObject values with invalid key value: "+keyText(notNull(key, "key"))+". Object property name expected.")
+	case t.kind == jArray:
+		clr.Throw(clr.ExArgument, "Set JArray values with invalid key value: "+keyText(notNull(key, "key"))+". Int32 array index expected.")
 	default:
 		clr.Throw(clr.ExInvalidOp, "Cannot set child value on "+t.RuntimeType().FullName()+".")
 	}
 	return clr.Null
+}
+
+// within checks the index of a child that is replaced or removed.
+func (t *Token) within(index V) int {
+	i := index.Int()
+	if i < 0 {
+		clr.ThrowRange("index", "Index is less than 0.")
+	}
+	if i >= int64(len(t.kids)) {
+		clr.ThrowRange("index", "Index is equal to or greater than Count.")
+	}
+	return int(i)
 }
 
 // children are the children of each token of a sequence, or those with a key.
@@ -122,6 +134,9 @@ func children(f F, src V, key V) []V {
 				out = append(out, v)
 			}
 			return
+		}
+		if !t.container() {
+			out = append(out, clr.Object(t))
 		}
 		for _, k := range t.kids {
 			out = append(out, clr.Object(k))
@@ -223,7 +238,7 @@ func tokenRows() []clr.Row {
 		}
 	}
 	sel := func(f F, a []V, must bool) V {
-		found := selectPath(f, tok(a[0]), text(a[1], "path"), must)
+		found := selectPath(f, tok(a[0]), text(a[1], "expression"), must)
 		if len(found) > 1 {
 			clr.Throw(clr.ExJSON, "Path returned multiple tokens.")
 		}
@@ -233,7 +248,7 @@ func tokenRows() []clr.Row {
 		return clr.Object(found[0])
 	}
 	parse := func(what string, kind int) func(F, []V) V {
-		return func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "json"), what, kind)) }
+		return func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), what, kind)) }
 	}
 	return []clr.Row{
 		R("static JToken Parse(string json)", parse("JToken", jNone)),
@@ -250,6 +265,9 @@ func tokenRows() []clr.Row {
 		R("T Value<T>(object key)", func(f F, s S, a []V) V { return tokenTo(f, tokenGet(tok(a[0]), a[1]), s.Ret) }),
 		R("IEnumerable<T> Values<T>()", func(f F, s S, a []V) V {
 			var out []V
+			if t := tok(a[0]); !t.container() {
+				clr.Throw(clr.ExInvalidOp, "Cannot access child value on "+t.RuntimeType().FullName()+".")
+			}
 			for _, k := range tok(a[0]).kids {
 				out = append(out, tokenTo(f, clr.Object(k), s.Args[0]))
 			}
@@ -286,10 +304,7 @@ func tokenRows() []clr.Row {
 			t := tok(a[0])
 			needParent(t)
 			if t.parent.kind == jProperty {
-				p := t.parent
-				needParent(p)
-				p.parent.removeAt(p.place())
-				return clr.Null
+				clr.Throw(clr.ExJSON, "Cannot add or remove items from "+t.parent.RuntimeType().FullName()+".")
 			}
 			t.parent.removeAt(t.place())
 			return clr.Null
@@ -310,12 +325,17 @@ func tokenRows() []clr.Row {
 		R("JToken SelectToken(string path)", func(f F, a []V) V { return sel(f, a, false) }),
 		R("JToken SelectToken(string path, bool errorWhenNoMatch)", func(f F, a []V) V { return sel(f, a, a[2].Bool()) }),
 		R("IEnumerable<JToken> SelectTokens(string path)", func(f F, a []V) V {
-			return newList(tokenType(), kidList(selectPath(f, tok(a[0]), text(a[1], "path"), false)))
+			return newList(tokenType(), kidList(selectPath(f, tok(a[0]), text(a[1], "expression"), false)))
 		}),
 		R("IEnumerable<JToken> SelectTokens(string path, bool errorWhenNoMatch)", func(f F, a []V) V {
-			return newList(tokenType(), kidList(selectPath(f, tok(a[0]), text(a[1], "path"), a[2].Bool())))
+			return newList(tokenType(), kidList(selectPath(f, tok(a[0]), text(a[1], "expression"), a[2].Bool())))
 		}),
-		R("T ToObject<T>()", func(f F, s S, a []V) V { return toObject(f, tok(a[0]), s.Ret) }),
+		R("T ToObject<T>()", func(f F, s S, a []V) V {
+			if primitive(s.Ret) {
+				return fromToken(f, tok(a[0]), s.Ret)
+			}
+			return toObject(f, tok(a[0]), s.Ret)
+		}),
 		R("object ToObject(Type objectType)", func(f F, a []V) V { return toObject(f, tok(a[0]), a[1].Ref().(*clr.TypeRef).Of) }),
 		R("JToken DeepClone()", func(f F, a []V) V { return clr.Object(clone(f, tok(a[0]))) }),
 		R("string ToString()", func(f F, a []V) V { return f.Str(tok(a[0]).Text(f)) }),
@@ -434,7 +454,7 @@ func objectRows() []clr.Row {
 	}
 	return []clr.Row{
 		R("new()", make), R("new(object content)", make), R("new(params object[] content)", make), R("new(JObject other)", make),
-		R("static JObject Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "json"), "JObject", jObject)) }),
+		R("static JObject Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), "JObject", jObject)) }),
 		R("static JObject FromObject(object o)", func(f F, a []V) V {
 			t := fromObject(f, notNull(a[0], "o"), 0)
 			if t.kind != jObject {
@@ -488,13 +508,12 @@ func arrayTokenRows() []clr.Row {
 		}
 		return clr.Object(t)
 	}
-	index := func(f F, a []V) int {
-		x := contentToken(f, a[1])
-		return slices.IndexFunc(tok(a[0]).kids, func(k *Token) bool { return k == x || !x.container() && deepEqual(f, k, x) })
+	index := func(_ F, a []V) int {
+		return slices.Index(tok(a[0]).kids, tok(a[1]))
 	}
 	return []clr.Row{
 		R("new()", make), R("new(object content)", make), R("new(params object[] content)", make), R("new(JArray other)", make),
-		R("static JArray Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "json"), "JArray", jArray)) }),
+		R("static JArray Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), "JArray", jArray)) }),
 		R("static JArray FromObject(object o)", func(f F, a []V) V {
 			t := fromObject(f, notNull(a[0], "o"), 0)
 			if t.kind != jArray {
@@ -507,12 +526,12 @@ func arrayTokenRows() []clr.Row {
 		R("void Insert(int index, JToken item)", func(f F, a []V) V {
 			t := tok(a[0])
 			if a[1].Int() < 0 || a[1].Int() > int64(len(t.kids)) {
-				clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+				clr.ThrowRange("index", "Index must be within the bounds of the List.")
 			}
 			t.insert(f, int(a[1].Int()), contentToken(f, a[2]))
 			return clr.Null
 		}),
-		R("void RemoveAt(int index)", func(_ F, a []V) V { tokenAt(tok(a[0]), a[1]); tok(a[0]).removeAt(int(a[1].Int())); return clr.Null }),
+		R("void RemoveAt(int index)", func(_ F, a []V) V { t := tok(a[0]); t.removeAt(t.within(a[1])); return clr.Null }),
 		R("bool Remove(JToken item)", func(f F, a []V) V {
 			i := index(f, a)
 			if i >= 0 {
@@ -565,6 +584,9 @@ func valueRows() []clr.Row {
 	}
 	for _, t := range []string{"object", "string", "long", "ulong", "double", "float", "decimal", "bool", "char", "DateTime", "DateTimeOffset", "Guid", "TimeSpan", "Uri", "JValue"} {
 		fn := make
+		if t == "string" {
+			fn = func(_ F, a []V) V { return clr.Object(newValue(jString, a[0])) }
+		}
 		if t == "JValue" {
 			fn = func(f F, a []V) V { return clr.Object(clone(f, tok(notNull(a[0], "other")))) }
 		}
@@ -589,19 +611,20 @@ func extensionRows() []clr.Row {
 		return newList(s.Args[0], out)
 	}
 	return []clr.Row{
-		R("static U Value<U>(this IEnumerable<JToken> value)", func(f F, s S, a []V) V { return tokenTo(f, a[0], s.Ret) }),
+		R("static U Value<U>(this IEnumerable<JToken> value)", func(f F, s S, a []V) V { return tokenTo(f, notNull(a[0], "value"), s.Ret) }),
 		R("static IJEnumerable<JToken> Values(this IEnumerable<JToken> source)", func(f F, a []V) V { return clr.Object(&tokens{children(f, a[0], clr.Null)}) }),
 		R("static IJEnumerable<JToken> Values(this IEnumerable<JToken> source, object key)", func(f F, a []V) V { return clr.Object(&tokens{children(f, a[0], a[1])}) }),
 		R("static IEnumerable<U> Values<U>(this IEnumerable<JToken> source)", func(f F, s S, a []V) V {
-			var out []V
-			eachToken(f, notNull(a[0], "source"), func(t *Token) { out = append(out, tokenTo(f, clr.Object(t), s.Args[0])) })
-			return newList(s.Args[0], out)
+			return values(f, s, a, clr.Null)
 		}),
 		R("static IEnumerable<U> Values<U>(this IEnumerable<JToken> source, object key)", func(f F, s S, a []V) V { return values(f, s, a, a[1]) }),
 		R("static IJEnumerable<JToken> Children(this IEnumerable<JToken> source)", flat(func(_ F, t *Token) []V { return kidList(t.kids) })),
 		R("static IJEnumerable<JToken> Descendants(this IEnumerable<JToken> source)", flat(func(f F, t *Token) []V { var out []V; descend(f, t, &out); return out })),
 		R("static IJEnumerable<JProperty> Properties(this IEnumerable<JObject> source)", flat(func(_ F, t *Token) []V { return kidList(t.kids) })),
 		R("static IJEnumerable<JToken> AsJEnumerable(this IEnumerable<JToken> source)", func(f F, a []V) V {
+			if a[0].IsNull() {
+				return clr.Null
+			}
 			var out []V
 			eachToken(f, a[0], func(t *Token) { out = append(out, clr.Object(t)) })
 			return clr.Object(&tokens{out})
@@ -617,7 +640,12 @@ func tokenConversions() []clr.Row {
 		"DateTimeOffset", "TimeSpan", "Guid", "Uri", "byte[]", "bool?", "int?", "long?", "double?", "decimal?", "DateTime?",
 		"DateTimeOffset?", "TimeSpan?", "Guid?", "float?",
 	} {
-		rows = append(rows, R("static implicit operator JToken("+t+" value)", func(f F, a []V) V { return clr.Object(toToken(f, a[0])) }),
+		rows = append(rows, R("static implicit operator JToken("+t+" value)", func(f F, a []V) V {
+			if t == "string" {
+				return clr.Object(newValue(jString, a[0]))
+			}
+			return clr.Object(toToken(f, a[0]))
+		}),
 			R("static explicit operator "+t+"(JToken value)", func(f F, s S, a []V) V { return fromToken(f, tok(a[0]), s.Ret) }))
 	}
 	return append(rows, R("static explicit operator char(JToken value)", func(f F, s S, a []V) V { return fromToken(f, tok(a[0]), s.Ret) }))
