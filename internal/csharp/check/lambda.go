@@ -27,7 +27,7 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 		return bl
 	}
 	saved := *b
-	b.errs, b.scope, b.fn, b.checked, b.wraps, b.loops, b.catches = nil, l.scope, &Func{Parent: l.fn}, l.chk, l.wraps, 0, 0
+	b.errs, b.scope, b.fn, b.checked, b.wraps, b.loops, b.catches, b.finals = nil, l.scope, &Func{Parent: l.fn}, l.chk, l.wraps, 0, 0, 0
 	bl := &boundLambda{fn: b.fn}
 	b.push()
 	for i := range types {

@@ -51,7 +51,7 @@ func (b *binder) newObject(n *syntax.New) Expr {
 			if near != nil {
 				b.argErrors(near, args, n)
 			} else {
-				b.err(n, "CS1729", "'"+t.String()+"' does not contain a constructor that takes "+strconv.Itoa(len(args))+" arguments")
+				b.err(n.Type, "CS1729", "'"+t.String()+"' does not contain a constructor that takes "+strconv.Itoa(len(args))+" arguments")
 			}
 			return bad()
 		}

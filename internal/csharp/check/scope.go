@@ -24,6 +24,7 @@ type binder struct {
 	nodes   int
 	loops   int
 	catches int
+	finals  int // enclosing finally clauses
 	jumps   []*[]*Jump
 	bound   []*Local // receivers of conditional accesses
 	depth   int
@@ -84,7 +85,7 @@ func (b *binder) enter(name string, what any, at syntax.Node) {
 	}
 	if b.scope.names[name] != nil {
 		b.err(at, "CS0128", "A local variable or function named '"+name+"' is already defined in this scope")
-	} else if s := b.find(name); s != nil && s.fn == b.fn || name == "context" && b.context != nil && s == nil && false {
+	} else if s := b.find(name); s != nil && s.fn == b.fn {
 		b.err(at, "CS0136", "A local or parameter named '"+name+"' cannot be declared in this scope because that name is used in an enclosing local scope to define a local or parameter")
 	}
 	b.scope.names[name] = what

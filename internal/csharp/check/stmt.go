@@ -179,10 +179,10 @@ func (b *binder) varDecl(v *syntax.Variable) Stmt {
 	t := x.T()
 	switch t.Kind {
 	case clr.NullKind:
-		b.err(v.X, "CS0815", "Cannot assign <null> to an implicitly-typed variable")
+		b.err(v, "CS0815", "Cannot assign <null> to an implicitly-typed variable")
 		t = clr.ErrorT
 	case clr.Void:
-		b.err(v.X, "CS0815", "Cannot assign void to an implicitly-typed variable")
+		b.err(v, "CS0815", "Cannot assign void to an implicitly-typed variable")
 		t = clr.ErrorT
 	}
 	return &Declare{b.declare(v.Name, t, v), x}
@@ -309,6 +309,9 @@ func (b *binder) foreach(n *syntax.Foreach) Stmt {
 
 func (b *binder) ret(n *syntax.Return) Stmt {
 	r := &Return{At: n}
+	if b.finals > 0 {
+		b.err(n, "CS0157", "Control cannot leave the body of a finally clause")
+	}
 	if n.X != nil {
 		r.X = b.value(n.X)
 		r.At = n.X
@@ -319,7 +322,7 @@ func (b *binder) ret(n *syntax.Return) Stmt {
 		if b.fn.Ret != nil && b.fn.Ret.Kind != clr.Void {
 			r.X = b.convert(r.X, b.fn.Ret, n.X)
 		} else if b.fn.Ret != nil {
-			b.err(n.X, "CS0127", "Since the function returns void, a return keyword must not be followed by an object expression")
+			b.err(n, "CS0127", "Since the function returns void, a return keyword must not be followed by an object expression")
 		}
 	} else if b.fn.Ret != nil && b.fn.Ret.Kind != clr.Void {
 		b.err(n, "CS0126", "An object of a type convertible to '"+b.fn.Ret.String()+"' is required")
@@ -357,6 +360,9 @@ func (b *binder) try(n *syntax.Try) Stmt {
 	t := &Try{Body: b.block(n.Body)}
 	for i := range n.Catches {
 		c := &n.Catches[i]
+		if i > 0 && n.Catches[i-1].Type == nil && n.Catches[i-1].When == nil {
+			b.err(c, "CS1017", "Catch clauses cannot follow the general catch clause of a try statement")
+		}
 		b.push()
 		out := Catch{}
 		if c.Type != nil {
@@ -384,7 +390,12 @@ func (b *binder) try(n *syntax.Try) Stmt {
 		t.Catches = append(t.Catches, out)
 	}
 	if n.Finally != nil {
+		b.finals++
+		loops := b.loops
+		b.loops = 0
 		t.Finally = b.block(n.Finally)
+		b.loops = loops
+		b.finals--
 	}
 	return t
 }
@@ -406,6 +417,7 @@ func (b *binder) using(n *syntax.Using) Stmt {
 			for _, s := range blk.Stmts {
 				if dec, ok := s.(*Declare); ok {
 					u.V = append(u.V, dec.V)
+					dec.V.ReadOnly = true
 					check(dec.V.Type, n.Decl)
 				}
 			}
@@ -588,7 +600,7 @@ func (b *binder) bindFunc(f *LocalFunc) {
 	}
 	f.bound = true
 	saved := *b
-	b.scope, b.fn, b.loops, b.catches, b.jumps, b.checked, b.wraps = f.scope, f.F, 0, 0, nil, false, false
+	b.scope, b.fn, b.loops, b.catches, b.finals, b.jumps, b.checked, b.wraps = f.scope, f.F, 0, 0, 0, nil, false, false
 	b.push()
 	for i, p := range f.Params {
 		v := b.declare(p.Name, p.Type, &f.syn.Params[i])
