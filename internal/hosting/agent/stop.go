@@ -28,18 +28,18 @@ func StopAll(ctx context.Context, l config.Layout) error {
 	if err != nil {
 		return err
 	}
-	before, _ := readProcesses(l.AgentState()) // missing: the agent, if any, tells its number
 	f := local.New(socket)
 	defer f.Close()
-	err = f.Stop(ctx)
-	// One that is starting has the folder and does not answer yet.
-	for deadline := time.Now().Add(leftoverTime); errors.Is(err, local.ErrUnavailable) && locked(l.AgentLock()) && time.Now().Before(deadline); {
+	// One that is starting has the folder and does not answer yet; when it does, it has written its list.
+	for deadline := time.Now().Add(leftoverTime); ping(ctx, f) != nil && locked(l.AgentLock()) && time.Now().Before(deadline); {
 		select {
 		case <-time.After(pollEvery):
 		case <-ctx.Done():
+			return fmt.Errorf("stop agent: %w", ctx.Err())
 		}
-		err = f.Stop(ctx)
 	}
+	before, _ := readProcesses(l.AgentState()) // missing: no agent runs
+	err = f.Stop(ctx)
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("stop agent: %w", err)
 	}
