@@ -75,6 +75,8 @@ func TestHostileSources_AreRefused(t *testing.T) {
 		"generics":    strings.Repeat("List<", 50000) + "int",
 		"huge":        strings.Repeat("\"aaaaaaaaa\" + ", 200000) + "1",
 		"interp":      strings.Repeat(`$"{`, 5000) + "1" + strings.Repeat(`}"`, 5000),
+		"bad bytes":   strings.Repeat("\xff", 1<<20),
+		"bad signs":   strings.Repeat("#", 1<<20),
 		"number":      strings.Repeat("9", 100000),
 	} {
 		if _, errs := csharp.Compile(src, options()); len(errs) == 0 {

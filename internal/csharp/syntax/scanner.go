@@ -17,6 +17,9 @@ type scanner struct {
 }
 
 func (s *scanner) fail(from, to int, code, msg string) {
+	if len(*s.errs) > 2*maxErrors {
+		return
+	}
 	*s.errs = append(*s.errs, &Error{Pos(from), Pos(to), code, msg})
 }
 
@@ -39,13 +42,22 @@ func (s *scanner) scan(stop func(t *Token) bool) []Token {
 	}
 }
 
+// token reads the next token, passing characters that begin none.
 func (s *scanner) token() Token {
+	for {
+		if t, ok := s.one(); ok {
+			return t
+		}
+	}
+}
+
+func (s *scanner) one() (Token, bool) {
 	space := s.skip()
 	start := s.pos
 	t := Token{Pos: Pos(start), Space: space}
 	if start >= len(s.src) {
 		t.End = t.Pos
-		return t
+		return t, true
 	}
 	c := s.src[start]
 	switch {
@@ -69,10 +81,12 @@ func (s *scanner) token() Token {
 			t.Kind = Keyword
 		}
 	default:
-		s.operator(&t)
+		if !s.operator(&t) {
+			return t, false
+		}
 	}
 	t.End = Pos(s.pos)
-	return t
+	return t, true
 }
 
 func (s *scanner) runeAt(i int) rune {
@@ -138,7 +152,8 @@ func (s *scanner) ident() string {
 	return string(b) + s.src[start:s.pos]
 }
 
-func (s *scanner) operator(t *Token) {
+// operator reads an operator; it reports and passes a character that begins none.
+func (s *scanner) operator(t *Token) bool {
 	for _, op := range operators {
 		if strings.HasPrefix(s.src[s.pos:], op) {
 			if op == "?." && s.at(2) >= '0' && s.at(2) <= '9' {
@@ -146,7 +161,7 @@ func (s *scanner) operator(t *Token) {
 			}
 			t.Kind, t.Text = Op, op
 			s.pos += len(op)
-			return
+			return true
 		}
 	}
 	r, n := utf8.DecodeRuneInString(s.src[s.pos:])
@@ -156,7 +171,7 @@ func (s *scanner) operator(t *Token) {
 		s.fail(s.pos, s.pos+n, "CS1056", "Unexpected character '"+string(r)+"'")
 	}
 	s.pos += n
-	*t = s.token()
+	return false
 }
 
 // escape reads the escape sequence at s.pos and appends what it stands for.
