@@ -38,7 +38,7 @@ func throwGuid(fault string) {
 func readGuid(s string) (g *Guid, fault string) {
 	s = strings.TrimFunc(s, isSpace)
 	switch {
-	case s == "":
+	case len(s) < 32: // shorter than every format
 		return &Guid{}, guidUnknown
 	case s[0] == '(':
 		return readGuidAs(s, "P")

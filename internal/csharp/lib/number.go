@@ -351,8 +351,72 @@ func roundDouble(x float64, digits int64, away bool) V {
 	return clr.Float(round(x*p) / p)
 }
 
+// numericValue is the value of a digit or fraction, and -1 for others.
+func numericValue(r rune) float64 {
+	switch r {
+	case '¼':
+		return 0.25
+	case '½':
+		return 0.5
+	case '¾':
+		return 0.75
+	case '²', '³':
+		return float64(r - '²' + 2)
+	case '¹':
+		return 1
+	}
+	if !unicode.IsDigit(r) {
+		return -1
+	}
+	zero := r
+	for unicode.IsDigit(zero-1) && r-zero < 9 {
+		zero--
+	}
+	return float64(r - zero)
+}
+
+// charIn is the character of the arguments (string s, int index).
+func charIn(a []V) rune {
+	u := units(text(a[0], "s"))
+	if i := a[1].Int(); i >= 0 && i < int64(len(u)) {
+		return rune(u[i])
+	}
+	clr.ThrowRange("index", "")
+	return 0
+}
+
+// isPair reports whether the units at i are a pair of surrogates.
+func isPair(u []uint16, i int) bool {
+	return i+1 < len(u) && u[i] >= 0xD800 && u[i] <= 0xDBFF && u[i+1] >= 0xDC00 && u[i+1] <= 0xDFFF
+}
+
+func joinSurrogates(hi, lo int64) V {
+	if hi < 0xD800 || hi > 0xDBFF {
+		clr.ThrowRange("highSurrogate", "A valid high surrogate character is between 0xd800 and 0xdbff, inclusive.")
+	}
+	if lo < 0xDC00 || lo > 0xDFFF {
+		clr.ThrowRange("lowSurrogate", "A valid low surrogate character is between 0xdc00 and 0xdfff, inclusive.")
+	}
+	return clr.Int(int(0x10000 + (hi-0xD800)<<10 + lo - 0xDC00))
+}
+
 func charRows() []clr.Row {
-	rows := append(commonNumber("char"),
+	differ := func(f F, a []V) V {
+		if a[1].IsNull() {
+			return clr.Int(1)
+		}
+		if a[1].Tag() != clr.Char {
+			return compareSame(f, a)
+		}
+		return clr.Int(int(a[0].Int() - a[1].Int()))
+	}
+	rows := []clr.Row{
+		P("string ToString()", toStringRow), R("string ToString(IFormatProvider provider)", toStringRow),
+		P("bool Equals(char obj)", equalsRow), R("bool Equals(object obj)", equalsRow),
+		P("int CompareTo(char value)", differ), R("int CompareTo(object value)", differ),
+		P("int GetHashCode()", func(_ F, a []V) V { return clr.Int(int(a[0].Int() | a[0].Int()<<16)) }),
+	}
+	rows = append(rows,
 		R("static char MinValue", clr.Rune16(0)), R("static char MaxValue", clr.Rune16(0xFFFF)),
 		P("static string ToString(char c)", toStringRow),
 		P("static char Parse(string s)", func(_ F, a []V) V {
@@ -371,20 +435,34 @@ func charRows() []clr.Row {
 			setOut(a[1], clr.Rune16(u[0]))
 			return clr.Bool(true)
 		}),
-		P("static double GetNumericValue(char c)", func(_ F, a []V) V {
-			r := rune(a[0].Int())
-			if unicode.IsDigit(r) {
-				d := r
-				for unicode.IsDigit(d-1) && d-1 >= '0' && r-d < 9 {
-					d--
-				}
-				return clr.Float(float64(r - d))
+		P("static double GetNumericValue(char c)", func(_ F, a []V) V { return clr.Float(numericValue(rune(a[0].Int()))) }),
+		P("static double GetNumericValue(string s, int index)", func(_ F, a []V) V { return clr.Float(numericValue(charIn(a))) }),
+		P("static string ConvertFromUtf32(int utf32)", func(_ F, a []V) V {
+			n := a[0].Int()
+			if n < 0 || n > unicode.MaxRune || n >= 0xD800 && n <= 0xDFFF {
+				clr.ThrowRange("utf32", "A valid UTF32 value is between 0x000000 and 0x10ffff, inclusive, and should not include surrogate codepoint values (0x00d800 ~ 0x00dfff).")
 			}
-			return clr.Float(-1)
+			return clr.String(string(rune(n)))
 		}),
-		P("static string ConvertFromUtf32(int utf32)", func(_ F, a []V) V { return clr.String(string(rune(a[0].Int()))) }),
-		P("static int ConvertToUtf32(char highSurrogate, char lowSurrogate)", func(_ F, a []V) V {
-			return clr.Int(0x10000 + int(a[0].Int()-0xD800)<<10 + int(a[1].Int()-0xDC00))
+		P("static int ConvertToUtf32(char highSurrogate, char lowSurrogate)", func(_ F, a []V) V { return joinSurrogates(a[0].Int(), a[1].Int()) }),
+		P("static int ConvertToUtf32(string s, int index)", func(_ F, a []V) V {
+			c := charIn(a)
+			if c < 0xD800 || c > 0xDFFF {
+				return clr.Int(int(c))
+			}
+			u := units(a[0].Str())
+			if i := int(a[1].Int()); isPair(u, i) {
+				return joinSurrogates(int64(u[i]), int64(u[i+1]))
+			}
+			clr.ThrowArg(clr.ExArgument, "Found a surrogate char without a valid pair at index "+strconv.FormatInt(a[1].Int(), 10)+". The input should not be a lone surrogate.", "s")
+			return clr.Null
+		}),
+		P("static bool IsSurrogatePair(char highSurrogate, char lowSurrogate)", func(_ F, a []V) V {
+			return clr.Bool(isPair([]uint16{uint16(a[0].Int()), uint16(a[1].Int())}, 0))
+		}),
+		P("static bool IsSurrogatePair(string s, int index)", func(_ F, a []V) V {
+			charIn(a)
+			return clr.Bool(isPair(units(a[0].Str()), int(a[1].Int())))
 		}),
 	)
 	for _, name := range []string{"ToUpper", "ToLower", "ToUpperInvariant", "ToLowerInvariant"} {
@@ -409,7 +487,7 @@ func charRows() []clr.Row {
 	for _, name := range []string{"IsDigit", "IsLetter", "IsUpper", "IsLower", "IsWhiteSpace", "IsLetterOrDigit", "IsControl", "IsNumber", "IsPunctuation", "IsSymbol", "IsSeparator", "IsSurrogate", "IsHighSurrogate", "IsLowSurrogate"} {
 		test := tests[name]
 		rows = append(rows, P("static bool "+name+"(char c)", func(_ F, a []V) V { return clr.Bool(test(rune(a[0].Int()))) }),
-			P("static bool "+name+"(string s, int index)", func(f F, a []V) V { return clr.Bool(test(rune(charAt(f, a).Int()))) }))
+			P("static bool "+name+"(string s, int index)", func(_ F, a []V) V { return clr.Bool(test(charIn(a))) }))
 	}
 	return rows
 }

@@ -54,6 +54,10 @@ func objectDecls() []clr.Decl {
 			R("bool Equals(object other)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
 			R("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
 		}},
+		{Sig: "static class System.Nullable", Rows: []clr.Row{
+			R("static int Compare<T>(T? n1, T? n2)", func(f F, a []V) V { return clr.Int(Compare(f, a[0], a[1])) }),
+			R("static bool Equals<T>(T? n1, T? n2)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
+		}},
 		{Sig: "class System.Enum", Rows: []clr.Row{
 			R("string ToString()", func(f F, a []V) V { return clr.String(Text(f, a[0])) }),
 			R("string ToString(string format)", func(f F, a []V) V { return clr.String(Format(f, a[0], a[1].Str())) }),
@@ -266,6 +270,9 @@ func key(f F, v V) any {
 }
 
 func hash(f F, v V) int32 {
+	if v.IsNull() {
+		return 0
+	}
 	switch k := key(f, v).(type) {
 	case string:
 		return stringHash(k)

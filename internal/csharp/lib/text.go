@@ -114,7 +114,9 @@ func builderRows() []clr.Row {
 		R("int Capacity", func(_ F, a []V) V { return clr.Int(max(16, cap(b(a[0]).b))) }), R("int MaxCapacity", func(F, []V) V { return clr.Int(1<<31 - 1) }),
 		RW("char this[int index]", func(f F, a []V) V { return charAt(f, []V{clr.String(string(b(a[0]).b)), a[1]}) }, func(f F, a []V) V {
 			return edit(f, a[0], func(u []uint16) []uint16 {
-				check(a[1].Int() >= 0 && a[1].Int() < int64(len(u)), "index")
+				if a[1].Int() < 0 || a[1].Int() >= int64(len(u)) {
+					clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+				}
 				u[a[1].Int()] = uint16(a[2].Int())
 				return u
 			})
@@ -140,15 +142,6 @@ func builderRows() []clr.Row {
 		R("StringBuilder AppendLine(string value)", func(f F, a []V) V { b(a[0]).add(f, a[1].Str()+"\r\n"); return a[0] }),
 		R("StringBuilder AppendFormat(string format, params object[] args)", func(f F, a []V) V {
 			b(a[0]).add(f, composite(f, text(a[1], "format"), arr(a[2], "args").V).Str())
-			return a[0]
-		}),
-		R("StringBuilder AppendJoin(string separator, params object[] values)", func(f F, a []V) V {
-			for i, v := range arr(a[2], "values").V {
-				if i > 0 {
-					b(a[0]).add(f, a[1].Str())
-				}
-				b(a[0]).add(f, Text(f, v))
-			}
 			return a[0]
 		}),
 		R("StringBuilder Insert(int index, object value)", func(f F, a []V) V {
@@ -184,6 +177,7 @@ func builderRows() []clr.Row {
 			return f.Str(cut(s, int(a[1].Int()), int(a[2].Int())))
 		}),
 	}
+	rows = append(rows, builderEdits(b, edit)...)
 	for _, t := range []string{"string", "object", "char", "bool", "int", "long", "double", "decimal", "float", "byte", "uint", "ulong"} {
 		rows = append(rows, R("StringBuilder Append("+t+" value)", func(f F, a []V) V { b(a[0]).add(f, Text(f, a[1])); return a[0] }))
 	}
@@ -387,6 +381,12 @@ func findEncoding(name string) *codec {
 	return c
 }
 
+// codePages are the numbers of the encodings.
+var codePages = map[string]int{
+	"utf-8": 65001, "us-ascii": 20127, "iso-8859-1": 28591, "utf-16": 1200, "utf-16BE": 1201, "utf-32": 12000, "windows-1252": 1252,
+	"iso-8859-8": 28598, "iso-8859-8-i": 38598, "windows-1255": 1255,
+}
+
 func encodingDecl() clr.Decl {
 	get := func(name string) func(F, []V) V {
 		v := clr.Object(findEncoding(name))
@@ -415,6 +415,7 @@ func encodingDecl() clr.Decl {
 		R("char[] GetChars(byte[] bytes)", func(f F, a []V) V { return charArray(f, units(c(a[0]).dec(bytesOf(a[1], "bytes")))) }),
 		R("int GetByteCount(string chars)", func(_ F, a []V) V { return clr.Int(len(c(a[0]).enc(text(a[1], "chars")))) }),
 		R("int GetCharCount(byte[] bytes)", func(_ F, a []V) V { return clr.Int(length(c(a[0]).dec(bytesOf(a[1], "bytes")))) }),
+		R("int CodePage", func(_ F, a []V) V { return clr.Int(codePages[c(a[0]).name]) }),
 		R("string WebName", func(_ F, a []V) V { return clr.String(c(a[0]).name) }), R("string BodyName", func(_ F, a []V) V { return clr.String(c(a[0]).name) }), R("string HeaderName", func(_ F, a []V) V { return clr.String(c(a[0]).name) }),
 		R("byte[] GetPreamble()", func(_ F, a []V) V {
 			return clr.Bytes(slices.Clone(map[string][]byte{"utf-8": {0xEF, 0xBB, 0xBF}, "utf-16": {0xFF, 0xFE}, "utf-16BE": {0xFE, 0xFF}, "utf-32": {0xFF, 0xFE, 0, 0}}[c(a[0]).name]))
