@@ -302,18 +302,19 @@ func (h *crashHost) mark() string { return fmt.Sprint("r", h.rounds) }
 // deletedTag is the tag that the soft-deleted subject had.
 func (h *crashHost) deletedTag() string {
 	h.t.Helper()
-	for _, d := range h.documents(store.Query{Type: "microsoft.apimanagement/locations/deletedservices"}) {
-		var rec struct {
-			Service struct {
-				Tags map[string]string `json:"tags"`
-			} `json:"service"`
-		}
-		if err := json.Unmarshal(d.Desired, &rec); err != nil {
-			h.t.Fatal(err)
-		}
-		return rec.Service.Tags["round"]
+	docs := h.documents(store.Query{Type: "microsoft.apimanagement/locations/deletedservices"})
+	if len(docs) != 1 {
+		h.t.Fatalf("%d soft-deleted services, want one", len(docs))
 	}
-	return ""
+	var rec struct {
+		Service struct {
+			Tags map[string]string `json:"tags"`
+		} `json:"service"`
+	}
+	if err := json.Unmarshal(docs[0].Desired, &rec); err != nil {
+		h.t.Fatal(err)
+	}
+	return rec.Service.Tags["round"]
 }
 
 // absentWhenDeleted clears what is left of a deleted subject: it blocks the name.
