@@ -261,8 +261,12 @@ func (p *parser) nullableMark() bool {
 }
 
 func (p *parser) tupleType(t *Type) {
+	if !p.enter() {
+		return
+	}
+	defer p.leave()
 	p.expect("(")
-	for !p.is(")") && p.tok().Kind != EOF {
+	for !p.is(")") && p.tok().Kind != EOF && (p.trial == 0 || !p.bad) {
 		e := TupleElem{Type: p.typ()}
 		if p.tok().Kind == Ident {
 			e.Name = p.next().Text
