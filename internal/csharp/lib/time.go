@@ -286,8 +286,16 @@ func spanRows() []clr.Row {
 		r := n(a[0]) + n(a[1])
 		return checked(r, (n(a[0]) > 0) == (n(a[1]) > 0) && (r > 0) != (n(a[0]) > 0) && n(a[0]) != 0 && n(a[1]) != 0)
 	}
-	sub := func(_ F, a []V) V { return span(n(a[0]) - n(a[1])) }
-	neg := func(_ F, a []V) V { return checked(-n(a[0]), n(a[0]) == math.MinInt64) }
+	sub := func(_ F, a []V) V {
+		x, y := n(a[0]), n(a[1])
+		return checked(x-y, (x < 0) != (y < 0) && (x-y < 0) != (x < 0))
+	}
+	neg := func(_ F, a []V) V {
+		if n(a[0]) == math.MinInt64 {
+			clr.Throw(clr.ExOverflow, "Negating the minimum value of a twos complement number is invalid.")
+		}
+		return span(-n(a[0]))
+	}
 	make := func(_ F, a []V) V {
 		if len(a) == 1 {
 			return span(n(a[0]))
@@ -311,6 +319,9 @@ func spanRows() []clr.Row {
 		P("long Ticks", func(_ F, a []V) V { return clr.Long(n(a[0])) }),
 		P("TimeSpan Add(TimeSpan ts)", add), P("TimeSpan Subtract(TimeSpan ts)", sub), P("TimeSpan Negate()", neg),
 		P("TimeSpan Duration()", func(f F, a []V) V {
+			if n(a[0]) == math.MinInt64 {
+				clr.Throw(clr.ExOverflow, "The duration cannot be returned for TimeSpan.MinValue because the absolute value of TimeSpan.MinValue exceeds the value of TimeSpan.MaxValue.")
+			}
 			if n(a[0]) < 0 {
 				return neg(f, a)
 			}
