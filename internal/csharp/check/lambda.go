@@ -43,6 +43,7 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 			}
 		} else {
 			v = b.declare(name, types[i], &l.syn.Params[i])
+			b.unpack(name, l.syn.Params[i].Range)
 		}
 		v.Param = true
 		b.fn.Params = append(b.fn.Params, v)

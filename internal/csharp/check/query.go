@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -64,8 +65,24 @@ func (q *queryBuilder) castTo(x syntax.Expr, t *syntax.Type) syntax.Expr {
 	return &syntax.Call{Range: q.at, Fn: &syntax.Member{Range: q.at, X: x, Name: syntax.NamePart{Name: "Cast", Args: []*syntax.Type{t}, Range: q.at}}}
 }
 
-// tupleName is the hidden parameter that holds several range variables.
-func (q *queryBuilder) tupleName() string { return fmt.Sprintf("<t%d>", len(q.vars)) }
+// tupleName is the hidden parameter that holds several range variables, which
+// its name lists.
+func (q *queryBuilder) tupleName() string { return "<" + strings.Join(q.vars, ",") + ">" }
+
+// unpack enters the range variables that a hidden parameter holds: their names
+// mean items of its tuple.
+func (b *binder) unpack(param string, at syntax.Range) {
+	list, ok := strings.CutPrefix(param, "<")
+	if !ok {
+		return
+	}
+	for i, v := range strings.Split(strings.TrimSuffix(list, ">"), ",") {
+		b.scope.names[v] = syntax.Expr(&syntax.Member{
+			Range: at, X: &syntax.Name{Range: at, Ident: param},
+			Name: syntax.NamePart{Name: fmt.Sprintf("Item%d", i+1), Range: at},
+		})
+	}
+}
 
 // lambda makes x => body, or t => body with the variables standing for items.
 func (q *queryBuilder) lambda(body syntax.Expr, extra ...string) syntax.Expr {
@@ -73,25 +90,12 @@ func (q *queryBuilder) lambda(body syntax.Expr, extra ...string) syntax.Expr {
 	name := q.vars[0]
 	if len(q.vars) > 1 {
 		name = q.tupleName()
-		l.Body = q.rewrite(body, name)
 	}
 	l.Params = append(l.Params, syntax.LambdaParam{Range: q.at, Name: name})
 	for _, e := range extra {
 		l.Params = append(l.Params, syntax.LambdaParam{Range: q.at, Name: e})
 	}
 	return l
-}
-
-// rewrite enters the names of the range variables as items of the tuple in the
-// query's scope. Scopes look names up late, so the body itself stays as it is.
-func (q *queryBuilder) rewrite(body syntax.Expr, tuple string) syntax.Expr {
-	for i, v := range q.vars {
-		q.b.scope.names[v] = syntax.Expr(&syntax.Member{
-			Range: q.at, X: &syntax.Name{Range: q.at, Ident: tuple},
-			Name: syntax.NamePart{Name: fmt.Sprintf("Item%d", i+1), Range: q.at},
-		})
-	}
-	return body
 }
 
 // pack is the tuple of all range variables with one more.

@@ -86,22 +86,22 @@ func tokenTo(f F, v V, to *clr.Type) V {
 	if f.Is(t.val, u) {
 		return t.val
 	}
-	if from := f.TypeOf(t.val); !convertible(from) {
+	if from := f.TypeOf(t.val); !changeable(from) {
 		clr.Throw(clr.ExInvalidCast, "Object must implement IConvertible.")
-	} else if !convertible(u) {
+	} else if !changeable(u) {
 		clr.Throw(clr.ExInvalidCast, "Invalid cast from '"+from.FullName()+"' to '"+u.FullName()+"'.")
 	}
 	return changeType(f, t.val, u)
 }
 
-// convertible tells the types that Convert.ChangeType knows.
-func convertible(t *clr.Type) bool {
+// changeable tells the types that Convert.ChangeType knows.
+func changeable(t *clr.Type) bool {
 	return t == clr.StringType || t == clr.Boolean || t == clr.DateTime || t == clr.ObjectType || t.IsNumeric()
 }
 
 // primitive tells the types that ToObject<T> converts as casts do.
 func primitive(t *clr.Type) bool {
-	if u := t.Underlying(); convertible(u) && u != clr.ObjectType {
+	if u := t.Underlying(); changeable(u) && u != clr.ObjectType {
 		return true
 	} else {
 		return u == clr.TimeSpan || u.Name == "Guid" || u.Name == "Uri" || u.Name == "DateTimeOffset"

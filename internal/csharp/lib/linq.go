@@ -90,7 +90,9 @@ func groupItems(f F, kt, et *clr.Type, src V, keyFn, elemFn, cmp V) []*grouping 
 	}
 	t := clr.Of(Universe().Lookup("System.Linq.IGrouping", 2), kt, et)
 	var out []*grouping
-	Each(f, notNull(src, "source"), func(v V) bool {
+	notNull(src, "source")
+	notNull(keyFn, "keySelector")
+	Each(f, src, func(v V) bool {
 		k := f.Invoke(keyFn, v)
 		i := d.find(f, k)
 		if i < 0 {
@@ -235,6 +237,36 @@ func linqFilters() []clr.Row {
 				})
 			})
 		}),
+		R("static IEnumerable<T> TakeWhile<T>(this IEnumerable<T> source, Func<T,int,bool> predicate)", func(_ F, s S, a []V) V {
+			from, fn := src(a), notNull(a[1], "predicate")
+			return query(s, func(f F, yield func(V) bool) {
+				i := -1
+				Each(f, from, func(v V) bool { i++; return f.Invoke(fn, v, clr.Int(i)).Bool() && yield(v) })
+			})
+		}),
+		R("static IEnumerable<T> SkipWhile<T>(this IEnumerable<T> source, Func<T,int,bool> predicate)", func(_ F, s S, a []V) V {
+			from, fn := src(a), notNull(a[1], "predicate")
+			return query(s, func(f F, yield func(V) bool) {
+				i, skip := -1, true
+				Each(f, from, func(v V) bool {
+					i++
+					skip = skip && f.Invoke(fn, v, clr.Int(i)).Bool()
+					return skip || yield(v)
+				})
+			})
+		}),
+		R("static IEnumerable<R> SelectMany<T,R>(this IEnumerable<T> source, Func<T,int,IEnumerable<R>> selector)", func(_ F, s S, a []V) V {
+			from, fn := src(a), notNull(a[1], "selector")
+			return query(s, func(f F, yield func(V) bool) {
+				i := -1
+				Each(f, from, func(v V) bool {
+					i++
+					more := true
+					Each(f, f.Invoke(fn, v, clr.Int(i)), func(x V) bool { more = yield(x); return more })
+					return more
+				})
+			})
+		}),
 		R("static IEnumerable<T> TakeLast<T>(this IEnumerable<T> source, int count)", func(_ F, s S, a []V) V {
 			from, n := src(a), int(a[1].Int())
 			return query(s, func(f F, yield func(V) bool) { yieldAll(tail(gather(f, from, "source"), n), yield) })
@@ -375,7 +407,11 @@ func tail(items []V, n int) []V { return items[len(items)-max(0, min(n, len(item
 func pick(f F, a []V, which string) (V, bool) {
 	var out V
 	n := 0
-	Each(f, notNull(a[0], "source"), func(v V) bool {
+	notNull(a[0], "source")
+	if len(a) > 1 {
+		notNull(a[1], "predicate")
+	}
+	Each(f, a[0], func(v V) bool {
 		if len(a) > 1 && !f.Invoke(a[1], v).Bool() {
 			return true
 		}
@@ -441,7 +477,11 @@ func linqScalars() []clr.Row {
 			}
 		}
 		n := 0
-		Each(f, notNull(a[0], "source"), func(v V) bool {
+		notNull(a[0], "source")
+		if len(a) > 1 {
+			notNull(a[1], "predicate")
+		}
+		Each(f, a[0], func(v V) bool {
 			if len(a) == 1 || f.Invoke(a[1], v).Bool() {
 				n++
 			}
@@ -455,13 +495,18 @@ func linqScalars() []clr.Row {
 		R("static bool Any<T>(this IEnumerable<T> source, Func<T,bool> predicate)", func(f F, a []V) V { _, ok := pick(f, a, "first"); return clr.Bool(ok) }),
 		R("static bool All<T>(this IEnumerable<T> source, Func<T,bool> predicate)", func(f F, a []V) V {
 			ok := true
-			fn := a[1]
-			Each(f, notNull(a[0], "source"), func(v V) bool { ok = f.Invoke(fn, v).Bool(); return ok })
+			notNull(a[0], "source")
+			fn := notNull(a[1], "predicate")
+			Each(f, a[0], func(v V) bool { ok = f.Invoke(fn, v).Bool(); return ok })
 			return clr.Bool(ok)
 		}),
 		R("static int Count<T>(this IEnumerable<T> source)", count),
 		R("static int Count<T>(this IEnumerable<T> source, Func<T,bool> predicate)", count),
 		R("static long LongCount<T>(this IEnumerable<T> source)", func(f F, a []V) V { return clr.Long(count(f, a).Int()) }),
+		R("static long LongCount<T>(this IEnumerable<T> source, Func<T,bool> predicate)", func(f F, a []V) V { return clr.Long(count(f, a).Int()) }),
+		R("static bool SequenceEqual<T>(this IEnumerable<T> first, IEnumerable<T> second, IEqualityComparer<T> comparer)", func(f F, a []V) V {
+			return clr.Bool(slices.EqualFunc(gather(f, a[0], "first"), gather(f, a[1], "second"), equality(f, a[2])))
+		}),
 		R("static bool Contains<T>(this IEnumerable<T> source, T value)", func(f F, a []V) V {
 			found := false
 			x := a[1]
@@ -496,8 +541,9 @@ func linqScalars() []clr.Row {
 		R("static T Aggregate<T>(this IEnumerable<T> source, Func<T,T,T> func)", func(f F, a []V) V {
 			var acc V
 			any := false
-			fn := a[1]
-			Each(f, notNull(a[0], "source"), func(v V) bool {
+			notNull(a[0], "source")
+			fn := notNull(a[1], "func")
+			Each(f, a[0], func(v V) bool {
 				if any {
 					acc = f.Invoke(fn, acc, v)
 				} else {
@@ -511,12 +557,12 @@ func linqScalars() []clr.Row {
 			return acc
 		}),
 		R("static A Aggregate<T,A>(this IEnumerable<T> source, A seed, Func<A,T,A> func)", func(f F, a []V) V {
-			acc, fn := a[1], a[2]
+			acc, fn := a[1], notNull(a[2], "func")
 			Each(f, notNull(a[0], "source"), func(v V) bool { acc = f.Invoke(fn, acc, v); return true })
 			return acc
 		}),
 		R("static R Aggregate<T,A,R>(this IEnumerable<T> source, A seed, Func<A,T,A> func, Func<A,R> resultSelector)", func(f F, a []V) V {
-			acc, fn := a[1], a[2]
+			acc, fn := a[1], notNull(a[2], "func")
 			Each(f, notNull(a[0], "source"), func(v V) bool { acc = f.Invoke(fn, acc, v); return true })
 			return f.Invoke(a[3], acc)
 		}),
@@ -539,7 +585,7 @@ func linqNumbers() []clr.Row {
 		rows = append(rows, R("static "+res+" "+name+"(this IEnumerable<"+t+"> source)", fn),
 			R("static "+res+" "+name+"<T>(this IEnumerable<T> source, Func<T,"+t+"> selector)", fn))
 	}
-	for _, t := range []string{"int", "long", "double", "float", "decimal", "int?", "long?", "double?", "decimal?"} {
+	for _, t := range []string{"int", "long", "double", "float", "decimal", "int?", "long?", "double?", "float?", "decimal?"} {
 		base, null := t, ""
 		if t[len(t)-1] == '?' {
 			base, null = t[:len(t)-1], "?"
@@ -563,7 +609,11 @@ func eachNumber(f F, a []V, yield func(V)) {
 	if len(a) > 1 {
 		fn = a[1]
 	}
-	Each(f, notNull(a[0], "source"), func(v V) bool {
+	notNull(a[0], "source")
+	if len(a) > 1 {
+		notNull(fn, "selector")
+	}
+	Each(f, a[0], func(v V) bool {
 		if !fn.IsNull() {
 			v = f.Invoke(fn, v)
 		}
@@ -643,9 +693,8 @@ func linqSets() []clr.Row {
 	var rows []clr.Row
 	for _, cmp := range []bool{false, true} {
 		tail := ")"
-		n := 1
 		if cmp {
-			tail, n = ", IEqualityComparer<T> comparer)", 2
+			tail = ", IEqualityComparer<T> comparer)"
 		}
 		last := func(a []V) V {
 			if cmp {
@@ -653,7 +702,6 @@ func linqSets() []clr.Row {
 			}
 			return clr.Null
 		}
-		_ = n
 		rows = append(rows,
 			R("static IEnumerable<T> Distinct<T>(this IEnumerable<T> source"+tail, func(f F, s S, a []V) V { return keep(f, s, a, clr.Null, last(a), false, false) }),
 			R("static IEnumerable<T> Union<T>(this IEnumerable<T> first, IEnumerable<T> second"+tail, func(f F, s S, a []V) V {
@@ -712,7 +760,9 @@ func linqGroups() []clr.Row {
 		if c, ok := cmp.Ref().(*comparer); ok {
 			d.mode = c.mode
 		}
-		Each(f, notNull(src, "source"), func(v V) bool {
+		notNull(src, "source")
+		notNull(kf, "keySelector")
+		Each(f, src, func(v V) bool {
 			k := f.Invoke(kf, v)
 			if !vf.IsNull() {
 				v = f.Invoke(vf, v)
@@ -777,6 +827,15 @@ func linqGroups() []clr.Row {
 		}),
 		R("static IEnumerable<R> GroupBy<T,K,R>(this IEnumerable<T> source, Func<T,K> keySelector, Func<K,IEnumerable<T>,R> resultSelector)", func(_ F, s S, a []V) V {
 			return groups(s, a, clr.Null, a[2], clr.Null, s.Args[0])
+		}),
+		R("static IEnumerable<R> GroupBy<T,K,E,R>(this IEnumerable<T> source, Func<T,K> keySelector, Func<T,E> elementSelector, Func<K,IEnumerable<E>,R> resultSelector)", func(_ F, s S, a []V) V {
+			return groups(s, a, a[2], a[3], clr.Null, s.Args[2])
+		}),
+		R("static IEnumerable<IGrouping<K,E>> GroupBy<T,K,E>(this IEnumerable<T> source, Func<T,K> keySelector, Func<T,E> elementSelector, IEqualityComparer<K> comparer)", func(_ F, s S, a []V) V {
+			return groups(s, a, a[2], clr.Null, a[3], s.Args[2])
+		}),
+		R("static IEnumerable<R> GroupBy<T,K,R>(this IEnumerable<T> source, Func<T,K> keySelector, Func<K,IEnumerable<T>,R> resultSelector, IEqualityComparer<K> comparer)", func(_ F, s S, a []V) V {
+			return groups(s, a, clr.Null, a[2], a[3], s.Args[0])
 		}),
 		R("static Dictionary<K,T> ToDictionary<T,K>(this IEnumerable<T> source, Func<T,K> keySelector)", func(f F, s S, a []V) V { return dict(f, s, a[0], a[1], clr.Null, clr.Null) }),
 		R("static Dictionary<K,T> ToDictionary<T,K>(this IEnumerable<T> source, Func<T,K> keySelector, IEqualityComparer<K> comparer)", func(f F, s S, a []V) V {
