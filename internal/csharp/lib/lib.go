@@ -90,7 +90,21 @@ func Text(f F, v V) string {
 	case *clr.Unset:
 		return Text(f, unset(o.T))
 	}
-	return f.TypeOf(v).ReflectionName()
+	return hostText(f, v)
+}
+
+// hostText is the text of an object of the host: its own ToString, where its
+// rows have one, or the name of its type.
+func hostText(f F, v V) string {
+	t := f.TypeOf(v)
+	if t.Space == "Gateway" && f.Types != nil {
+		for _, m := range f.Types.Members(t, "ToString") {
+			if len(m.Params) == 0 && m.Call != nil {
+				return m.Call(f, []V{v}).Str()
+			}
+		}
+	}
+	return t.ReflectionName()
 }
 
 // Formatter objects understand format strings.
