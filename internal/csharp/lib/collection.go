@@ -257,8 +257,11 @@ func copyItems(items []V, to V, at int64) {
 func listRows() []clr.Row {
 	span := func(l *List, from, n V) (int, int) {
 		i, c := from.Int(), n.Int()
-		if i < 0 || c < 0 {
+		if i < 0 {
 			clr.ThrowRange("index", "Non-negative number required.")
+		}
+		if c < 0 {
+			clr.ThrowRange("count", "Non-negative number required.")
 		}
 		if i+c > int64(len(l.V)) {
 			clr.Throw(clr.ExArgument, "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection.")
@@ -349,6 +352,7 @@ func listRows() []clr.Row {
 		}),
 		R("T FindLast(Predicate<T> match)", func(f F, s S, a []V) V {
 			l := list(a[0])
+			notNull(a[1], "match")
 			for i := len(l.V) - 1; i >= 0; i-- {
 				if f.Invoke(a[1], l.V[i]).Bool() {
 					return l.V[i]
@@ -359,6 +363,7 @@ func listRows() []clr.Row {
 		R("int FindIndex(Predicate<T> match)", func(f F, a []V) V { return clr.Int(slices.IndexFunc(list(a[0]).V, match(f, notNull(a[1], "match")))) }),
 		R("int FindLastIndex(Predicate<T> match)", func(f F, a []V) V {
 			l := list(a[0])
+			notNull(a[1], "match")
 			for i := len(l.V) - 1; i >= 0; i-- {
 				if f.Invoke(a[1], l.V[i]).Bool() {
 					return clr.Int(i)
@@ -368,6 +373,7 @@ func listRows() []clr.Row {
 		}),
 		R("List<T> FindAll(Predicate<T> match)", func(f F, s S, a []V) V {
 			var out []V
+			notNull(a[1], "match")
 			for _, v := range list(a[0]).V {
 				if f.Invoke(a[1], v).Bool() {
 					out = append(out, v)
@@ -376,7 +382,8 @@ func listRows() []clr.Row {
 			return clr.Object(&List{T: s.Ret, V: out})
 		}),
 		R("bool TrueForAll(Predicate<T> match)", func(f F, a []V) V {
-			return clr.Bool(!slices.ContainsFunc(list(a[0]).V, func(v V) bool { return !f.Invoke(a[1], v).Bool() }))
+			fn := notNull(a[1], "match")
+			return clr.Bool(!slices.ContainsFunc(list(a[0]).V, func(v V) bool { return !f.Invoke(fn, v).Bool() }))
 		}),
 		R("void ForEach(Action<T> action)", func(f F, a []V) V {
 			l, fn := list(a[0]), notNull(a[1], "action")
@@ -384,10 +391,10 @@ func listRows() []clr.Row {
 			return clr.Null
 		}),
 		R("List<TOutput> ConvertAll<TOutput>(Converter<T,TOutput> converter)", func(f F, s S, a []V) V {
-			src := list(a[0]).V
+			src, fn := list(a[0]).V, notNull(a[1], "converter")
 			out := make([]V, len(src))
 			for i, v := range src {
-				out[i] = f.Invoke(a[1], v)
+				out[i] = f.Invoke(fn, v)
 			}
 			return clr.Object(&List{T: s.Ret, V: out})
 		}),
@@ -575,6 +582,15 @@ func arrayRows() []clr.Row {
 			return orNull(f, s, v, slices.IndexFunc(v, match(f, fn(a))))
 		}),
 		R("static int FindIndex<T>(T[] array, Predicate<T> match)", func(f F, a []V) V { return clr.Int(slices.IndexFunc(gather(f, a[0], "array"), match(f, fn(a)))) }),
+		R("static int FindLastIndex<T>(T[] array, Predicate<T> match)", func(f F, a []V) V {
+			v, p := gather(f, a[0], "array"), match(f, fn(a))
+			for i := len(v) - 1; i >= 0; i-- {
+				if p(v[i]) {
+					return clr.Int(i)
+				}
+			}
+			return clr.Int(-1)
+		}),
 		R("static T[] FindAll<T>(T[] array, Predicate<T> match)", func(f F, s S, a []V) V {
 			p := match(f, fn(a))
 			return toArray(f, s.Args[0], slices.DeleteFunc(gather(f, a[0], "array"), func(v V) bool { return !p(v) }))

@@ -363,6 +363,14 @@ func setRows() []clr.Row {
 		}),
 		R("bool IsSubsetOf(IEnumerable<T> other)", func(f F, a []V) V { return clr.Bool(subset(f, set(a[0]), other(f, a))) }),
 		R("bool IsSupersetOf(IEnumerable<T> other)", func(f F, a []V) V { return clr.Bool(subset(f, other(f, a), set(a[0]))) }),
+		R("bool IsProperSubsetOf(IEnumerable<T> other)", func(f F, a []V) V {
+			x, y := set(a[0]), other(f, a)
+			return clr.Bool(subset(f, x, y) && len(x.d.keys) < len(y.d.keys))
+		}),
+		R("bool IsProperSupersetOf(IEnumerable<T> other)", func(f F, a []V) V {
+			x, y := set(a[0]), other(f, a)
+			return clr.Bool(subset(f, y, x) && len(y.d.keys) < len(x.d.keys))
+		}),
 		R("bool SetEquals(IEnumerable<T> other)", func(f F, a []V) V {
 			o := other(f, a)
 			return clr.Bool(subset(f, o, set(a[0])) && subset(f, set(a[0]), o))
@@ -370,7 +378,7 @@ func setRows() []clr.Row {
 		R("int RemoveWhere(Predicate<T> match)", func(f F, a []V) V {
 			n := 0
 			for _, v := range slices.Clone(set(a[0]).d.keys) {
-				if f.Invoke(a[1], v).Bool() {
+				if f.Invoke(notNull(a[1], "match"), v).Bool() {
 					set(a[0]).d.remove(f, v)
 					n++
 				}
