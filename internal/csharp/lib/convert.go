@@ -48,8 +48,24 @@ func changeType(f F, v V, to *clr.Type) V {
 	case to.Name == "DateTimeOffset" && from == clr.DateTime:
 		return offsetOf(v)
 	}
-	clr.Throw(clr.ExInvalidCast, "Invalid cast from '"+from.FullName()+"' to '"+to.FullName()+"'.")
+	badCast(v, from, to)
 	return v
+}
+
+// castable reports whether a type is one of those that convert each other.
+func castable(t *clr.Type) bool {
+	return t.IsNumeric() || t == clr.Boolean || t == clr.DateTime || t == clr.StringType
+}
+
+// badCast throws what .NET throws for a conversion that does not exist.
+func badCast(v V, from, to *clr.Type) {
+	switch {
+	case castable(from) && castable(to):
+		clr.Throw(clr.ExInvalidCast, "Invalid cast from '"+from.Name+"' to '"+to.Name+"'.")
+	case castable(from) || from.Kind == clr.Enum:
+		clr.Throw(clr.ExInvalidCast, "Invalid cast from '"+from.FullName()+"' to '"+to.FullName()+"'.")
+	}
+	clr.Throw(clr.ExInvalidCast, "Unable to cast object of type '"+from.ReflectionName()+"' to type 'System.IConvertible'.")
 }
 
 // toNumber rounds halves to even, and throws with the target's name.
@@ -164,7 +180,13 @@ func convertDecls() []clr.Decl {
 			}
 			return fromBase64(f, fromUnits(u[i:i+n]))
 		}),
-		R("static object ChangeType(object value, Type conversionType)", func(f F, a []V) V { return changeType(f, a[0], a[1].Ref().(*clr.TypeRef).Of) }),
+		R("static object ChangeType(object value, Type conversionType)", func(f F, a []V) V {
+			to := notNull(a[1], "conversionType").Ref().(*clr.TypeRef).Of
+			if a[0].IsNull() && to.IsValueType() {
+				clr.Throw(clr.ExInvalidCast, "Null object cannot be converted to a value type.")
+			}
+			return changeType(f, a[0], to)
+		}),
 		R("static bool IsDBNull(object value)", func(F, []V) V { return clr.Bool(false) }),
 		P("static string ToString(int value, int toBase)", func(f F, a []V) V { return radix(a, 32) }), P("static string ToString(long value, int toBase)", func(f F, a []V) V { return radix(a, 64) }),
 		P("static string ToString(byte value, int toBase)", func(f F, a []V) V { return radix(a, 8) }), P("static string ToString(short value, int toBase)", func(f F, a []V) V { return radix(a, 16) }),
@@ -183,6 +205,9 @@ func convertDecls() []clr.Decl {
 						return clr.Null
 					}
 					return clr.String("")
+				}
+				if t == clr.Char && from == "string" {
+					text(a[0], "value")
 				}
 				return changeType(f, a[0], t)
 			}
@@ -234,14 +259,35 @@ func unradix(a []V, t *clr.Type) V {
 	if base == 10 {
 		return parseInteger(a[0], t, styleInteger)
 	}
-	s := strings.TrimPrefix(strings.TrimPrefix(a[0].Str(), "0x"), "0X")
-	n, err := strconv.ParseUint(s, base, 64)
-	if err != nil {
-		clr.Throw(clr.ExFormat, "Could not find any recognizable digits.")
+	if a[0].IsNull() {
+		return clr.Zero(t)
 	}
-	v := clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(n)), clr.UInt64, t, false)
-	if size := map[*clr.Type]int{clr.Byte: 8, clr.SByte: 8, clr.Int16: 16, clr.UInt16: 16, clr.Int32: 32, clr.UInt32: 32}[t]; size > 0 && n>>size != 0 {
+	s := a[0].Str()
+	switch {
+	case s == "":
+		clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+	case s[0] == '-':
+		clr.Throw(clr.ExArgument, "String cannot contain a minus sign if the base is not 10.")
+	}
+	if base == 16 {
+		s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
+	}
+	digits := "0123456789abcdefABCDEF"
+	if base < 16 {
+		digits = digits[:base]
+	}
+	switch rest := strings.TrimLeft(s, digits); {
+	case len(rest) == len(s):
+		clr.Throw(clr.ExFormat, "Could not find any recognizable digits.")
+	case rest != "":
+		clr.Throw(clr.ExFormat, "Additional non-parsable characters are at the end of the string.")
+	}
+	n, err := strconv.ParseUint(s, base, 64)
+	if err != nil || n>>sizeOf(t) != 0 {
+		if whole := map[*clr.Type]*clr.Type{clr.Int32: clr.UInt32, clr.Int64: clr.UInt64}[t]; whole != nil {
+			t = whole
+		}
 		clr.Throw(clr.ExOverflow, "Value was either too large or too small for "+titleOf(t)+".")
 	}
-	return v
+	return clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(n)), clr.UInt64, t, false)
 }

@@ -38,7 +38,7 @@ func throwGuid(fault string) {
 func readGuid(s string) (g *Guid, fault string) {
 	s = strings.TrimFunc(s, isSpace)
 	switch {
-	case len(s) < 32: // shorter than every format
+	case s == "":
 		return &Guid{}, guidUnknown
 	case s[0] == '(':
 		return readGuidAs(s, "P")

@@ -1,6 +1,7 @@
 package lib
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,9 +66,34 @@ func (r *Regex) find(f F, s string) *match1 {
 	return &match1{m: m, r: r, s: s}
 }
 
+// findFrom is the first match at or behind the unit at start, or before it if
+// the expression goes from right to left.
+func (r *Regex) findFrom(f F, s string, start int64) *match1 {
+	n := int64(length(s))
+	if start < 0 || start > n {
+		clr.ThrowRange("startat", "Start index cannot be less than 0 or greater than input length.")
+	}
+	f.Step(len(s) / 16)
+	m, err := r.re.FindRunesMatchStartingAt([]rune(s), runeCount(cut(s, 0, int(start))))
+	regexFail(err)
+	return &match1{m: m, r: r, s: s}
+}
+
+func runeCount(s string) int { return len([]rune(s)) }
+
 // each yields all matches.
 func (r *Regex) each(f F, s string, yield func(m *match1) bool) {
 	m, err := r.re.FindStringMatch(s)
+	r.rest(f, s, m, err, yield)
+}
+
+// eachFrom yields all matches from a start on.
+func (r *Regex) eachFrom(f F, s string, start int64, yield func(m *match1) bool) {
+	r.rest(f, s, r.findFrom(f, s, start).m, nil, yield)
+}
+
+// rest yields m and the matches that follow it.
+func (r *Regex) rest(f F, s string, m *regexp2.Match, err error, yield func(m *match1) bool) {
 	for {
 		regexFail(err)
 		f.Step(len(s)/64 + 1)
@@ -233,22 +259,21 @@ func (m *match1) expand(f F, by string) string {
 				b.WriteString(g.String())
 			}
 			i += end
+		case c == '+':
+			groups := m.m.Groups()
+			b.WriteString(groups[len(groups)-1].String())
+			i++
 		case c >= '0' && c <= '9':
 			end := i + 1
 			for end < len(by) && by[end] >= '0' && by[end] <= '9' {
 				end++
 			}
-			for ; end > i+1; end-- {
-				n, _ := strconv.Atoi(by[i+1 : end])
-				if g := m.m.GroupByNumber(n); g != nil {
-					b.WriteString(g.String())
-					break
-				}
-			}
-			if end == i+1 {
-				b.WriteByte('$')
-			} else {
+			n, err := strconv.Atoi(by[i+1 : end])
+			if g := m.m.GroupByNumber(n); err == nil && g != nil {
+				b.WriteString(g.String())
 				i = end - 1
+			} else {
+				b.WriteByte('$')
 			}
 		default:
 			b.WriteByte('$')
@@ -257,34 +282,80 @@ func (m *match1) expand(f F, by string) string {
 	return b.String()
 }
 
-func (r *Regex) replace(f F, s string, count int64, with func(m *match1) string) V {
+// begin is where an operation without a start begins.
+func (r *Regex) begin(s string) int64 {
+	if r.re.RightToLeft() {
+		return int64(length(s))
+	}
+	return 0
+}
+
+func checkMost(count int64) {
+	if count < -1 {
+		clr.ThrowRange("count", "Count cannot be less than -1.")
+	}
+}
+
+// replace replaces up to count matches from start on; -1 stands for all.
+func (r *Regex) replace(f F, s string, count, start int64, with func(m *match1) string) V {
+	checkMost(count)
 	if count == 0 {
 		return clr.String(s)
 	}
 	runes := []rune(s)
-	var b strings.Builder
+	left := r.re.RightToLeft()
 	at := 0
-	r.each(f, s, func(m *match1) bool {
-		b.WriteString(string(runes[at:m.m.Index]))
+	if left {
+		at = len(runes)
+	}
+	var parts []string
+	r.eachFrom(f, s, start, func(m *match1) bool {
+		from, to := m.m.Index, m.m.Index+m.m.Length
+		var between string
+		if left {
+			between = string(runes[to:at])
+			at = from
+		} else {
+			between = string(runes[at:from])
+			at = to
+		}
 		x := with(m)
-		f.Alloc(len(x) + m.m.Index - at)
-		b.WriteString(x)
-		at = m.m.Index + m.m.Length
+		f.Alloc(len(x) + len(between))
+		parts = append(parts, between, x)
 		count--
 		return count != 0
 	})
-	b.WriteString(string(runes[at:]))
-	return f.Str(b.String())
+	if left {
+		parts = append(parts, string(runes[:at]))
+		slices.Reverse(parts)
+	} else {
+		parts = append(parts, string(runes[at:]))
+	}
+	return f.Str(strings.Join(parts, ""))
 }
 
-func (r *Regex) split(f F, s string, count int64) V {
+// split splits into up to count parts from start on; 0 stands for all.
+func (r *Regex) split(f F, s string, count, start int64) V {
+	if count < 0 {
+		clr.ThrowRange("count", "Count cannot be less than -1.")
+	}
 	runes := []rune(s)
-	var out []string
+	left := r.re.RightToLeft()
 	at := 0
+	if left {
+		at = len(runes)
+	}
+	var out []string
 	if count != 1 {
-		r.each(f, s, func(m *match1) bool {
-			out = append(out, string(runes[at:m.m.Index]))
-			at = m.m.Index + m.m.Length
+		r.eachFrom(f, s, start, func(m *match1) bool {
+			from, to := m.m.Index, m.m.Index+m.m.Length
+			if left {
+				out = append(out, string(runes[to:at]))
+				at = from
+			} else {
+				out = append(out, string(runes[at:from]))
+				at = to
+			}
 			for i, g := range m.m.Groups() {
 				if i > 0 && len(g.Captures) > 0 {
 					out = append(out, g.String())
@@ -295,7 +366,73 @@ func (r *Regex) split(f F, s string, count int64) V {
 		})
 	}
 	f.Alloc(24 * len(out))
+	if left {
+		out = append(out, string(runes[:at]))
+		slices.Reverse(out)
+		return clr.Strings(out)
+	}
 	return clr.Strings(append(out, string(runes[at:])))
+}
+
+// regexFromRows are the members that take a start or a count.
+func regexFromRows(re func(V) *Regex) []clr.Row {
+	input := func(a []V) string { return text(a[1], "input") }
+	expand := func(f F, by V) func(m *match1) string {
+		t := text(by, "replacement")
+		return func(m *match1) string { return m.expand(f, t) }
+	}
+	call := func(f F, by V) func(m *match1) string {
+		fn := notNull(by, "evaluator")
+		return func(m *match1) string { return f.Invoke(fn, clr.Object(m)).Str() }
+	}
+	rows := []clr.Row{
+		R("bool IsMatch(string input, int startat)", func(f F, a []V) V { return clr.Bool(re(a[0]).findFrom(f, input(a), a[2].Int()).m != nil) }),
+		R("Match Match(string input, int startat)", func(f F, a []V) V { return clr.Object(re(a[0]).findFrom(f, input(a), a[2].Int())) }),
+		R("Match Match(string input, int beginning, int length)", func(f F, a []V) V { return clr.Object(re(a[0]).findPart(f, input(a), a[2].Int(), a[3].Int())) }),
+		R("MatchCollection Matches(string input, int startat)", func(f F, a []V) V {
+			var out []V
+			re(a[0]).eachFrom(f, input(a), a[2].Int(), func(m *match1) bool { f.Alloc(128); out = append(out, clr.Object(m)); return true })
+			return clr.Object(newResults("MatchCollection", out))
+		}),
+		R("string[] Split(string input, int count)", func(f F, a []V) V {
+			s := input(a)
+			return re(a[0]).split(f, s, a[2].Int(), re(a[0]).begin(s))
+		}),
+		R("string[] Split(string input, int count, int startat)", func(f F, a []V) V { return re(a[0]).split(f, input(a), a[2].Int(), a[3].Int()) }),
+	}
+	for _, param := range []string{"string replacement", "MatchEvaluator evaluator"} {
+		with := expand
+		if strings.HasPrefix(param, "MatchEvaluator") {
+			with = call
+		}
+		rows = append(rows,
+			R("string Replace(string input, "+param+", int count)", func(f F, a []V) V {
+				s := input(a)
+				return re(a[0]).replace(f, s, a[3].Int(), re(a[0]).begin(s), with(f, a[2]))
+			}),
+			R("string Replace(string input, "+param+", int count, int startat)", func(f F, a []V) V {
+				return re(a[0]).replace(f, input(a), a[3].Int(), a[4].Int(), with(f, a[2]))
+			}))
+	}
+	return rows
+}
+
+// findPart is the first match in a part of s, which looks like all of it to
+// anchors and look-around.
+func (r *Regex) findPart(f F, s string, from, n int64) *match1 {
+	all := int64(length(s))
+	if from < 0 || from > all {
+		clr.ThrowRange("beginning", "Start index cannot be less than 0 or greater than input length.")
+	}
+	if n < 0 || n > all-from {
+		clr.ThrowRange("length", "Length cannot be less than 0 or exceed input length.")
+	}
+	m := r.find(f, cut(s, int(from), int(n)))
+	if m.m != nil {
+		m.m.Index += runeCount(cut(s, 0, int(from)))
+		m.s = s
+	}
+	return m
 }
 
 func regexDecls() []clr.Decl {
@@ -351,20 +488,14 @@ func regexDecls() []clr.Decl {
 	})
 	op("string", "Replace", "string replacement", 1, func(f F, r *Regex, s string, rest []V) V {
 		by := text(rest[0], "replacement")
-		return r.replace(f, s, -1, func(m *match1) string { return m.expand(f, by) })
+		return r.replace(f, s, -1, r.begin(s), func(m *match1) string { return m.expand(f, by) })
 	})
 	op("string", "Replace", "MatchEvaluator evaluator", 1, func(f F, r *Regex, s string, rest []V) V {
 		fn := notNull(rest[0], "evaluator")
-		return r.replace(f, s, -1, func(m *match1) string { return f.Invoke(fn, clr.Object(m)).Str() })
+		return r.replace(f, s, -1, r.begin(s), func(m *match1) string { return f.Invoke(fn, clr.Object(m)).Str() })
 	})
-	op("string[]", "Split", "", 0, func(f F, r *Regex, s string, _ []V) V { return r.split(f, s, 0) })
-	rows = append(rows,
-		R("string Replace(string input, string replacement, int count)", func(f F, a []V) V {
-			by := text(a[2], "replacement")
-			return re(a[0]).replace(f, text(a[1], "input"), a[3].Int(), func(m *match1) string { return m.expand(f, by) })
-		}),
-		R("string[] Split(string input, int count)", func(f F, a []V) V { return re(a[0]).split(f, text(a[1], "input"), a[2].Int()) }),
-	)
+	op("string[]", "Split", "", 0, func(f F, r *Regex, s string, _ []V) V { return r.split(f, s, 0, r.begin(s)) })
+	rows = append(rows, regexFromRows(re)...)
 	item := func(_ F, a []V) V {
 		r := a[0].Ref().(*results)
 		if a[1].IsString() {

@@ -264,14 +264,37 @@ func webDecls() []clr.Decl {
 				return clr.Bool(err == nil && u.Scheme != "")
 			}),
 			R("static string UriSchemeHttp", clr.String("http")), R("static string UriSchemeHttps", clr.String("https")), R("static string SchemeDelimiter", clr.String("://")),
+			R("static string UriSchemeFtp", clr.String("ftp")), R("static string UriSchemeFile", clr.String("file")), R("static string UriSchemeMailto", clr.String("mailto")),
+			R("static string UriSchemeGopher", clr.String("gopher")), R("static string UriSchemeNews", clr.String("news")), R("static string UriSchemeNntp", clr.String("nntp")),
+			R("static string UriSchemeNetTcp", clr.String("net.tcp")), R("static string UriSchemeNetPipe", clr.String("net.pipe")),
+			R("static bool IsHexDigit(char character)", func(_ F, a []V) V { return clr.Bool(hexValue(a[0].Int()) >= 0) }),
+			R("static int FromHex(char digit)", func(_ F, a []V) V {
+				n := hexValue(a[0].Int())
+				if n < 0 {
+					clr.Throw(clr.ExArgument, "Value does not fall within the expected range.")
+				}
+				return clr.Int(n)
+			}),
+			R("static bool IsHexEncoding(string pattern, int index)", func(_ F, a []V) V { return clr.Bool(hexAt(a[0].Str(), a[1].Int()) >= 0) }),
+			R("static char HexUnescape(string pattern, ref int index)", hexUnescape),
+			R("static UriHostNameType CheckHostName(string name)", func(_ F, a []V) V { return clr.Scalar(named("System.UriHostNameType"), hostKind(a[0].Str())) }),
+			R("Uri MakeRelativeUri(Uri uri)", func(_ F, a []V) V { return relativeURI(x(a[0]), x(notNull(a[1], "uri"))) }),
 		),
 		D("static class System.Net.WebUtility",
 			R("static string UrlEncode(string value)", web(func(s string) string { return strings.ReplaceAll(percent(s, "-_.!*() "), " ", "+") })),
 			R("static string UrlDecode(string encodedValue)", web(func(s string) string { return unpercent(s, true) })),
-			R("static string HtmlEncode(string value)", web(htmlEncode)), R("static string HtmlDecode(string value)", web(html.UnescapeString)),
+			R("static string HtmlEncode(string value)", web(htmlEncode)), R("static string HtmlDecode(string value)", web(htmlDecode)),
+			R("static byte[] UrlDecodeToBytes(byte[] encodedValue, int offset, int count)", func(_ F, a []V) V {
+				if a[0].IsNull() && a[2].Int() == 0 {
+					return clr.Null
+				}
+				return clr.Bytes(unpercentBytes(string(byteSpan(a, "encodedValue")), true))
+			}),
 			R("static byte[] UrlEncodeToBytes(byte[] encodedValue, int offset, int count)", func(_ F, a []V) V {
-				b := bytesOf(a[0], "encodedValue")
-				return clr.Bytes([]byte(strings.ReplaceAll(percent(string(b[a[1].Int():a[1].Int()+a[2].Int()]), "-_.!*() "), " ", "+")))
+				if a[0].IsNull() && a[2].Int() == 0 {
+					return clr.Null
+				}
+				return clr.Bytes([]byte(strings.ReplaceAll(percentBytes(byteSpan(a, "value"), "-_.!*() "), " ", "+")))
 			}),
 		),
 		D("enum System.Net.Sockets.AddressFamily { Unspecified = 0, InterNetwork = 2, InterNetworkV6 = 23 }"), ipDecl(),
@@ -279,9 +302,11 @@ func webDecls() []clr.Decl {
 }
 
 // percent escapes all but letters, digits and the characters of safe.
-func percent(s, safe string) string {
+func percent(s, safe string) string { return percentBytes(encodeUTF8(s), safe) }
+
+func percentBytes(bytes []byte, safe string) string {
 	var b strings.Builder
-	for _, c := range encodeUTF8(s) {
+	for _, c := range bytes {
 		if c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || strings.IndexByte(safe, c) >= 0 {
 			b.WriteByte(c)
 		} else {
@@ -293,7 +318,9 @@ func percent(s, safe string) string {
 	return b.String()
 }
 
-func unpercent(s string, plus bool) string {
+func unpercent(s string, plus bool) string { return decodeUTF8(unpercentBytes(s, plus)) }
+
+func unpercentBytes(s string, plus bool) []byte {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
@@ -309,7 +336,59 @@ func unpercent(s string, plus bool) string {
 			b = append(b, s[i])
 		}
 	}
-	return decodeUTF8(b)
+	return b
+}
+
+// byteSpan is the part of the arguments (byte[] b, int offset, int count).
+func byteSpan(a []V, param string) []byte {
+	b := bytesOf(a[0], param)
+	i, n := a[1].Int(), a[2].Int()
+	if i < 0 || i > int64(len(b)) {
+		clr.ThrowRange("offset", "")
+	}
+	if n < 0 || i+n > int64(len(b)) {
+		clr.ThrowRange("count", "")
+	}
+	return b[i : i+n]
+}
+
+// htmlDecode replaces character references, which must end in a semicolon.
+func htmlDecode(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '&')
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		s = s[i:]
+		end := strings.IndexAny(s[1:], ";&") + 1
+		if end == 0 || s[end] == '&' {
+			b.WriteByte('&')
+			s = s[1:]
+			continue
+		}
+		b.WriteString(reference(s[:end+1]))
+		s = s[end+1:]
+	}
+}
+
+// reference is what a character reference stands for, and itself if it is none.
+func reference(ref string) string {
+	num, ok := strings.CutPrefix(ref[:len(ref)-1], "&#")
+	if !ok {
+		return html.UnescapeString(ref)
+	}
+	base := 10
+	if strings.HasPrefix(num, "x") || strings.HasPrefix(num, "X") {
+		num, base = num[1:], 16
+	}
+	n, err := strconv.ParseUint(num, base, 32)
+	if err != nil || n == 0 || n > 0x10FFFF || n >= 0xD800 && n <= 0xDFFF {
+		return ref
+	}
+	return string(rune(n))
 }
 
 func htmlEncode(s string) string {
