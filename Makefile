@@ -1,5 +1,6 @@
 # `make` alone lists the targets. Everything a target needs it builds or fetches through Go itself.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 GO ?= go
 BIN := bin/portico
@@ -29,7 +30,8 @@ run: $(BIN) ## run Portico here, data in ./portico-data
 
 .PHONY: test
 test: ## run all tests
-	@$(GO) test -timeout 10m ./...
+	@$(GO) test -timeout 10m $$($(GO) list ./... | grep -v /test/)
+	@$(GO) test -timeout 15m -v ./test/e2e | grep -v '^=== '
 
 .PHONY: check
 check: ## format, vet, staticcheck, race detector, cross-compile

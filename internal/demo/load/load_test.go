@@ -38,7 +38,7 @@ func TestClient_CountsEveryKind(t *testing.T) {
 	if n.Failed+n.Cut != 0 {
 		t.Fatalf("failures against a healthy shop: %+v %v", n, c.Failures())
 	}
-	if n.Fresh < n.Done*3/10 || n.Fresh > n.Done*7/10 {
+	if n.Fresh < n.Done*4/10 || n.Fresh > n.Done*7/10 {
 		t.Errorf("%d of %d on new connections, want about half", n.Fresh, n.Done)
 	}
 }
