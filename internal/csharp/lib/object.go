@@ -252,6 +252,8 @@ func key(f F, v V) any {
 		return [2]any{v.Tag(), v.Bits()}
 	}
 	switch o := v.Ref().(type) {
+	case *clr.Unset:
+		return key(f, unset(o.T))
 	case Keyer:
 		return o.Key()
 	case *clr.Decimal:

@@ -32,6 +32,7 @@ type Node struct {
 	attrs  []*Node
 	kids   []*Node
 	decl   string // of a document
+	open   bool   // written with an end tag although it has no content
 }
 
 // RuntimeType is the class of the node.
@@ -101,6 +102,7 @@ func (n *Node) add(f F, k *Node) {
 		clr.Throw(clr.ExInvalidOp, "This operation would create an incorrectly structured document.")
 	}
 	k.parent = n
+	n.open = false
 	n.kids = append(n.kids, k)
 }
 
@@ -184,10 +186,8 @@ func (n *Node) qname(scope map[string]string) string {
 		return n.prefix + ":" + n.local
 	}
 	if n.kind == xAttribute && n.space != "" && n.space != xmlnsURI {
-		for p, uri := range scope {
-			if uri == n.space && p != "" {
-				return p + ":" + n.local
-			}
+		if p := prefixOf(scope, n.space); p != "" {
+			return p + ":" + n.local
 		}
 	}
 	return n.local
@@ -211,6 +211,17 @@ func (w *xmlWriter) node(n *Node, depth int, scope map[string]string) {
 	}
 }
 
+// prefixOf is a prefix that stands for a namespace, the first by name.
+func prefixOf(scope map[string]string, uri string) string {
+	best := ""
+	for p, u := range scope {
+		if u == uri && p != "" && (best == "" || p < best) {
+			best = p
+		}
+	}
+	return best
+}
+
 func (w *xmlWriter) element(n *Node, depth int, outer map[string]string) {
 	if depth > 1000 {
 		clr.Throw(clr.ExXML, "The XML is nested too deeply.")
@@ -230,6 +241,11 @@ func (w *xmlWriter) element(n *Node, depth int, outer map[string]string) {
 		}
 	}
 	name := n.qname(scope)
+	if n.prefix == "" && n.space != "" && scope[""] != n.space {
+		if p := prefixOf(scope, n.space); p != "" {
+			name = p + ":" + n.local
+		}
+	}
 	prefix, _, found := strings.Cut(name, ":")
 	if !found {
 		prefix = ""
@@ -249,12 +265,12 @@ func (w *xmlWriter) element(n *Node, depth int, outer map[string]string) {
 	for _, a := range attrs {
 		w.b.WriteString(" " + a)
 	}
-	if len(n.kids) == 0 {
+	if len(n.kids) == 0 && !n.open {
 		w.b.WriteString(" />")
 		return
 	}
 	w.b.WriteByte('>')
-	lines := w.indent && !n.mixed()
+	lines := w.indent && len(n.kids) > 0 && !n.mixed()
 	for _, k := range n.kids {
 		if lines {
 			w.b.WriteString("\r\n" + strings.Repeat("  ", depth+1))
@@ -286,9 +302,13 @@ type xmlReader struct {
 }
 
 func (r *xmlReader) fail(msg string) {
-	line := 1 + strings.Count(r.s[:min(r.i, len(r.s))], "\n")
-	col := min(r.i, len(r.s)) - strings.LastIndexByte(r.s[:min(r.i, len(r.s))], '\n')
-	clr.Throw(clr.ExXML, msg+" Line "+strconv.Itoa(line)+", position "+strconv.Itoa(col)+".")
+	line, col := r.position(r.i)
+	clr.Throw(clr.ExXML, msg+" Line "+line+", position "+col+".")
+}
+
+func (r *xmlReader) position(at int) (line, col string) {
+	s := r.s[:min(at, len(r.s))]
+	return strconv.Itoa(1 + strings.Count(s, "\n")), strconv.Itoa(len(s) - strings.LastIndexByte(s, '\n'))
 }
 
 // parseXML reads a document.
@@ -298,7 +318,7 @@ func parseXML(f F, s string, dom, keepSpace bool) *Node {
 	doc := &Node{kind: xDocument, dom: dom}
 	r.content(doc, map[string]string{"xml": "http://www.w3.org/XML/1998/namespace", "": ""}, 0)
 	if doc.root() == nil {
-		r.fail("Root element is missing.")
+		clr.Throw(clr.ExXML, "Root element is missing.")
 	}
 	return doc
 }
@@ -352,10 +372,10 @@ func (r *xmlReader) content(n *Node, scope map[string]string, depth int) {
 			if end < 0 {
 				end = len(rest)
 			}
-			text := r.entities(rest[:end])
+			text := r.entities(rest[:end], r.i)
 			if n.kind == xDocument {
 				if strings.TrimSpace(text) != "" {
-					r.i++
+					r.i += strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune(" \t\r\n", c) })
 					r.fail("Data at the root level is invalid.")
 				}
 			} else if r.ws || strings.TrimSpace(text) != "" {
@@ -389,6 +409,7 @@ func (r *xmlReader) element(parent *Node, outer map[string]string, depth int) {
 		r.fail("The XML is nested too deeply.")
 	}
 	r.i++
+	start := r.i
 	qn := r.name()
 	n := &Node{kind: xElement, dom: r.dom, parent: parent}
 	scope := outer
@@ -402,10 +423,10 @@ func (r *xmlReader) element(parent *Node, outer map[string]string, depth int) {
 		}
 		scope = r.attribute(n, scope, outer)
 	}
-	r.resolve(n, qn, scope)
+	r.resolve(n, qn, scope, start)
 	for _, a := range n.attrs {
 		if a.space != xmlnsURI {
-			r.resolveAttr(a, scope)
+			r.resolveAttr(a, scope, start)
 		}
 	}
 	parent.kids = append(parent.kids, n)
@@ -415,14 +436,18 @@ func (r *xmlReader) element(parent *Node, outer map[string]string, depth int) {
 	}
 	r.i++
 	r.content(n, scope, depth+1)
+	n.open = len(n.kids) == 0
 	if r.i >= len(r.s) {
 		r.fail("Unexpected end of file has occurred. The following elements are not closed: " + qn + ".")
 	}
 	r.i += 2
+	at := r.i
 	end := r.name()
 	r.space()
 	if end != qn {
-		r.fail("The '" + qn + "' start tag does not match the end tag of '" + end + "'.")
+		r.i = at
+		line, col := r.position(start)
+		r.fail("The '" + qn + "' start tag on line " + line + " position " + col + " does not match the end tag of '" + end + "'.")
 	}
 	if r.i >= len(r.s) || r.s[r.i] != '>' {
 		r.fail("'>' is expected.")
@@ -431,6 +456,7 @@ func (r *xmlReader) element(parent *Node, outer map[string]string, depth int) {
 }
 
 func (r *xmlReader) attribute(n *Node, scope, outer map[string]string) map[string]string {
+	start := r.i
 	qn := r.name()
 	r.space()
 	if r.i >= len(r.s) || r.s[r.i] != '=' {
@@ -443,7 +469,8 @@ func (r *xmlReader) attribute(n *Node, scope, outer map[string]string) map[strin
 	}
 	q := r.s[r.i : r.i+1]
 	r.i++
-	v := r.entities(r.until(q, "attribute"))
+	from := r.i
+	v := r.entities(r.until(q, "attribute"), from)
 	a := &Node{kind: xAttribute, dom: r.dom, value: v, parent: n, local: qn}
 	if p, l, ok := strings.Cut(qn, ":"); ok {
 		a.prefix, a.local = p, l
@@ -463,6 +490,7 @@ func (r *xmlReader) attribute(n *Node, scope, outer map[string]string) map[strin
 	}
 	for _, o := range n.attrs {
 		if o.local == a.local && o.prefix == a.prefix {
+			r.i = start
 			r.fail("'" + qn + "' is a duplicate attribute name.")
 		}
 	}
@@ -470,30 +498,33 @@ func (r *xmlReader) attribute(n *Node, scope, outer map[string]string) map[strin
 	return scope
 }
 
-func (r *xmlReader) resolve(n *Node, qn string, scope map[string]string) {
+func (r *xmlReader) resolve(n *Node, qn string, scope map[string]string, at int) {
 	n.local = qn
 	if p, l, ok := strings.Cut(qn, ":"); ok {
 		n.prefix, n.local = p, l
 	}
 	uri, ok := scope[n.prefix]
 	if !ok {
+		r.i = at
 		r.fail("'" + n.prefix + "' is an undeclared prefix.")
 	}
 	n.space = uri
 }
 
-func (r *xmlReader) resolveAttr(a *Node, scope map[string]string) {
+func (r *xmlReader) resolveAttr(a *Node, scope map[string]string, at int) {
 	if a.prefix == "" {
 		return
 	}
 	uri, ok := scope[a.prefix]
 	if !ok {
+		r.i = at
 		r.fail("'" + a.prefix + "' is an undeclared prefix.")
 	}
 	a.space = uri
 }
 
-func (r *xmlReader) entities(s string) string {
+// entities replaces references; at is the place of s in the source.
+func (r *xmlReader) entities(s string, at int) string {
 	if !strings.Contains(s, "&") {
 		return strings.ReplaceAll(s, "\r\n", "\n")
 	}
@@ -530,6 +561,7 @@ func (r *xmlReader) entities(s string) string {
 			}
 			b.WriteRune(rune(n))
 		default:
+			r.i = at + i + 1
 			r.fail("Reference to undeclared entity '" + name + "'.")
 		}
 		i += end

@@ -151,7 +151,7 @@ func (n *Node) setText(f F, s string) {
 	for _, k := range n.kids {
 		k.parent = nil
 	}
-	n.kids = nil
+	n.kids, n.open = nil, false
 	if s != "" {
 		n.add(f, &Node{kind: xText, dom: n.dom, value: s})
 	}
@@ -258,7 +258,12 @@ func xmlDecls() []clr.Decl {
 	simple := func(kind int) func(F, []V) V {
 		return func(_ F, a []V) V { return clr.Object(&Node{kind: kind, value: text(a[0], "value")}) }
 	}
-	value := RW("string Value", func(f F, a []V) V { return f.Str(node(a[0]).text()) }, func(f F, a []V) V { node(a[0]).setText(f, text(a[1], "value")); return clr.Null })
+	value := RW("string Value", func(f F, a []V) V { return f.Str(node(a[0]).text()) }, func(f F, a []V) V {
+		n := node(a[0])
+		n.setText(f, text(a[1], "value"))
+		n.open = n.kind == xElement && len(n.kids) == 0
+		return clr.Null
+	})
 	var conv []clr.Row
 	for _, t := range []string{"string", "bool", "int", "long", "double", "decimal", "DateTime", "Guid", "bool?", "int?", "long?", "double?", "decimal?", "DateTime?", "float", "uint", "ulong", "TimeSpan"} {
 		for _, c := range []string{"XElement", "XAttribute"} {
@@ -267,7 +272,7 @@ func xmlDecls() []clr.Decl {
 					if s.Ret.IsReference() || s.Ret.IsNullable() {
 						return clr.Null
 					}
-					clr.ThrowArgNull("element")
+					clr.ThrowArgNull(map[bool]string{true: "element", false: "attribute"}[c == "XElement"])
 				}
 				v := node(a[0]).text()
 				if s.Ret.Underlying() == clr.Boolean && (v == "1" || v == "0") {
@@ -375,13 +380,13 @@ func xmlDecls() []clr.Decl {
 		D("class "+lns+"XElement : XContainer", append(pick("XElement"),
 			R("new(XName name)", makeElem), R("new(XName name, object content)", makeElem), R("new(XName name, params object[] content)", makeElem), R("new(XElement other)", func(f F, a []V) V { return clr.Object(node(a[0]).copy(f)) }),
 			R("static XElement Parse(string text)", func(f F, a []V) V {
-				d := parseXML(f, text(a[0], "text"), false, false)
+				d := parseXML(f, text(a[0], "s"), false, false)
 				r := d.root()
 				r.parent = nil
 				return clr.Object(r)
 			}),
 			R("static XElement Parse(string text, LoadOptions options)", func(f F, a []V) V {
-				r := parseXML(f, text(a[0], "text"), false, a[1].Int()&1 != 0).root()
+				r := parseXML(f, text(a[0], "s"), false, a[1].Int()&1 != 0).root()
 				r.parent = nil
 				return clr.Object(r)
 			}),
@@ -400,7 +405,7 @@ func xmlDecls() []clr.Decl {
 				}
 				return nodes(lns+"XAttribute", nil)
 			}),
-			R("bool HasAttributes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).attrs) > 0) }), R("bool HasElements", func(_ F, a []V) V { return clr.Bool(node(a[0]).root() != nil) }), R("bool IsEmpty", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).kids) == 0) }),
+			R("bool HasAttributes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).attrs) > 0) }), R("bool HasElements", func(_ F, a []V) V { return clr.Bool(node(a[0]).root() != nil) }), R("bool IsEmpty", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).kids) == 0 && !node(a[0]).open) }),
 			R("IEnumerable<XElement> AncestorsAndSelf()", up(true)), R("IEnumerable<XElement> DescendantsAndSelf()", deep(true)), R("IEnumerable<XElement> DescendantsAndSelf(XName name)", deep(true)),
 			R("void SetAttributeValue(XName name, object value)", func(f F, a []V) V {
 				n, x := node(a[0]), xn(a[1], "name")
@@ -446,15 +451,19 @@ func xmlDecls() []clr.Decl {
 		D("class "+lns+"XAttribute : XObject", append(pick("XAttribute"),
 			R("new(XName name, object value)", func(f F, a []V) V {
 				x := xn(a[0], "name")
-				return clr.Object(&Node{kind: xAttribute, space: x.space, local: x.local, value: xmlText(f, notNull(a[1], "value"))})
+				n := &Node{kind: xAttribute, space: x.space, local: x.local, value: xmlText(f, notNull(a[1], "value"))}
+				if x.space == xmlnsURI {
+					n.prefix = "xmlns"
+				}
+				return clr.Object(n)
 			}),
 			R("XName Name", func(_ F, a []V) V { return name(node(a[0])) }), value, R("bool IsNamespaceDeclaration", func(_ F, a []V) V { return clr.Bool(node(a[0]).space == xmlnsURI) }),
 			R("void Remove()", func(_ F, a []V) V { node(a[0]).detach(); return clr.Null }), R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).value = xmlText(f, a[1]); return clr.Null }), R("string ToString()", toStringRow))...),
 		D("class "+lns+"XDocument : XContainer", R("new(params object[] content)", func(f F, a []V) V { return makeDoc(f, arr(a[0], "content").V) }), R("new(XDeclaration declaration, params object[] content)", func(f F, a []V) V {
 			return makeDoc(f, append([]V{a[0]}, arr(a[1], "content").V...))
 		}),
-			R("static XDocument Parse(string text)", func(f F, a []V) V { return clr.Object(parseXML(f, text(a[0], "text"), false, false)) }),
-			R("static XDocument Parse(string text, LoadOptions options)", func(f F, a []V) V { return clr.Object(parseXML(f, text(a[0], "text"), false, a[1].Int()&1 != 0)) }),
+			R("static XDocument Parse(string text)", func(f F, a []V) V { return clr.Object(parseXML(f, text(a[0], "s"), false, false)) }),
+			R("static XDocument Parse(string text, LoadOptions options)", func(f F, a []V) V { return clr.Object(parseXML(f, text(a[0], "s"), false, a[1].Int()&1 != 0)) }),
 			R("XElement Root", func(_ F, a []V) V { return nodeValue(node(a[0]).root()) }),
 			R("XDeclaration Declaration", func(_ F, a []V) V {
 				if node(a[0]).decl == "" {
@@ -485,6 +494,17 @@ func xmlDecls() []clr.Decl {
 					node(v).detach()
 				}
 				return clr.Null
+			}),
+			R("static IEnumerable<XAttribute> Attributes(this IEnumerable<XElement> source, XName name)", func(f F, a []V) V {
+				var out []*Node
+				x := xn(a[1], "name")
+				Each(f, notNull(a[0], "source"), func(v V) bool {
+					if n := node(v).attr(x.space, x.local); n != nil {
+						out = append(out, n)
+					}
+					return true
+				})
+				return nodes(lns+"XAttribute", out)
 			}),
 			R("static IEnumerable<XAttribute> Attributes(this IEnumerable<XElement> source)", func(f F, a []V) V {
 				var out []*Node
