@@ -170,7 +170,7 @@ func (c *Client) work(ctx context.Context, w worker) {
 			due = time.Now() // far behind: do not make up for it with a burst
 		}
 		due = due.Add(w.pause)
-		if w.keep && !w.slow && c.fresh.Load()*20 < c.done.Load()*9 {
+		if c.opt.Workers > 1 && w.keep && !w.slow && c.fresh.Load()*20 < c.done.Load()*9 {
 			continue // a busy machine slows new connections more: the mix stays about half and half
 		}
 		c.send(&w)
