@@ -37,9 +37,16 @@ func textDecls() []clr.Decl {
 				if r.s == "" {
 					return clr.Null
 				}
-				line, rest, _ := strings.Cut(r.s, "\n")
-				r.s = rest
-				return clr.String(strings.TrimSuffix(line, "\r"))
+				end := strings.IndexAny(r.s, "\r\n")
+				if end < 0 {
+					end = len(r.s)
+				}
+				line, rest := r.s[:end], r.s[end:]
+				if !strings.HasPrefix(rest, "\r\n") {
+					rest = rest[min(1, len(rest)):]
+				}
+				r.s = strings.TrimPrefix(rest, "\r\n")
+				return clr.String(line)
 			}),
 			R("int Read()", func(_ F, a []V) V { return a[0].Ref().(*reader).read(true) }), R("int Peek()", func(_ F, a []V) V { return a[0].Ref().(*reader).read(false) }),
 		),
