@@ -173,7 +173,7 @@ func xmlDecls() []clr.Decl {
 	}
 	byName := func(n *Node, a []V) bool {
 		if len(a) > 1 {
-			return n.is(a[1])
+			return !a[1].IsNull() && n.is(a[1])
 		}
 		return n.kind == xElement
 	}
@@ -343,7 +343,7 @@ func xmlDecls() []clr.Decl {
 			R("string ToString()", toStringRow), R("string ToString(SaveOptions options)", func(f F, a []V) V { n := node(a[0]); return f.Str(writeXML(f, n, a[1].Int()&1 == 0 && !n.mixed())) })),
 		D("class "+lns+"XContainer : XNode", R("XElement Element(XName name)", func(_ F, a []V) V {
 			for _, k := range node(a[0]).kids {
-				if k.is(notNull(a[1], "name")) {
+				if !a[1].IsNull() && k.is(a[1]) {
 					return clr.Object(k)
 				}
 			}

@@ -579,6 +579,10 @@ func (p *parser) newExpr() Expr {
 		return &New{p.since(from), nil, args, nil}
 	}
 	t := p.typeNoArray()
+	if p.is("?") && p.ahead(1).is("[") { // new int?[n]
+		p.next()
+		t = &Type{Range: p.since(from), Elem: t, Nullable: true}
+	}
 	if p.is("[") {
 		return p.newArray(from, t)
 	}
