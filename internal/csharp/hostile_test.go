@@ -17,6 +17,29 @@ func options() csharp.Options {
 	return csharp.Options{Types: apim.Universe(), Context: apim.ContextType()}
 }
 
+// hostileReasons are the exact errors of those that can end in one way only.
+var hostileReasons = map[string]string{
+	"endless while":    "expression exceeded its step budget",
+	"endless for":      "expression exceeded its step budget",
+	"endless do":       "expression exceeded its step budget",
+	"endless sequence": "expression exceeded its step budget",
+	"catching":         "expression exceeded its step budget",
+	"goto loop":        "expression exceeded its step budget",
+	"finally loop":     "expression exceeded its step budget",
+	"when filter":      "expression exceeded its step budget",
+	"cartesian":        "expression exceeded its step budget",
+	"huge repeat":      "expression exceeded its memory budget",
+	"huge array":       "expression exceeded its memory budget",
+	"huge matrix":      "expression exceeded its memory budget",
+	"pad":              "expression exceeded its memory budget",
+	"replace growth":   "expression exceeded its memory budget",
+	"join growth":      "expression exceeded its memory budget",
+	"recursion":        "expression calls itself too deeply",
+	"lambda recursion": "expression calls itself too deeply",
+	"mutual recursion": "expression calls itself too deeply",
+	"recursive throw":  "expression calls itself too deeply",
+}
+
 // TestHostile runs expressions that would not end or would fill memory: each
 // must stop with an error of the budget.
 func TestHostile(t *testing.T) {
@@ -77,6 +100,9 @@ func TestHostile(t *testing.T) {
 			var ex *csharp.Exception
 			if !errors.As(err, &stop) && !errors.As(err, &ex) {
 				t.Fatalf("%s: got %v, want a stop", src, err)
+			}
+			if want := hostileReasons[name]; want != "" && err.Error() != want {
+				t.Fatalf("%s: got %v, want %s", src, err, want)
 			}
 		})
 	}
