@@ -203,10 +203,13 @@ func (d *demo) target(ctx context.Context, name, key string) (load.Target, error
 	}
 	addr := strings.TrimPrefix(s.Properties.GatewayURL, "http://")
 	t := load.Target{Addr: addr, Host: addr, Path: "/shop", Key: key}
-	return t, until(ctx, 10*time.Second, func() bool {
-		status, _, err := call(ctx, t, http.MethodGet, "/books/1", "")
-		return err == nil && status == http.StatusOK
-	})
+	u, err := d.units(ctx, name)
+	if err != nil {
+		return t, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return t, load.Reach(ctx, t, u.machines())
 }
 
 // call sends one request on a connection of its own.

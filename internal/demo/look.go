@@ -11,7 +11,7 @@ type units struct {
 		PlatformVersion string `json:"platformVersion"`
 		Sets            []struct {
 			ID       string `json:"id"`
-			Shared   bool   `json:"shared"`
+			Active   bool   `json:"active"` // names and the newest address lead to it
 			Machines []struct {
 				ID    string `json:"id"`
 				Zone  string `json:"zone"`
@@ -44,6 +44,21 @@ func (u units) settled() bool {
 		}
 	}
 	return true
+}
+
+// machines lists the machines that answer at the newest address.
+func (u units) machines() []string {
+	var ids []string
+	for _, l := range u.Locations {
+		for _, s := range l.Sets {
+			for _, m := range s.Machines {
+				if s.Active && m.Mode == "serving" {
+					ids = append(ids, m.ID)
+				}
+			}
+		}
+	}
+	return ids
 }
 
 // serving is the process of a machine that serves; 0 when there is none.

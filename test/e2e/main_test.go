@@ -306,6 +306,7 @@ type units struct {
 		PlatformVersion string `json:"platformVersion"`
 		Sets            []struct {
 			ID       string    `json:"id"`
+			Active   bool      `json:"active"`
 			Machines []machine `json:"machines"`
 		} `json:"sets"`
 		VIPs []struct {
@@ -314,6 +315,21 @@ type units struct {
 		} `json:"vips"`
 		Coexistence *struct{} `json:"coexistence"`
 	} `json:"locations"`
+}
+
+// serving lists the machines that the newest address leads to.
+func (u units) serving() []string {
+	var ids []string
+	for _, l := range u.Locations {
+		for _, s := range l.Sets {
+			for _, m := range s.Machines {
+				if s.Active && m.Mode == "serving" {
+					ids = append(ids, m.ID)
+				}
+			}
+		}
+	}
+	return ids
 }
 
 func (h *host) units(name string) units {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -43,7 +44,11 @@ func (h *host) aim(name, key string) load.Target {
 	if strings.Contains(t.Addr, ".apim.localhost:") { // resolved by browsers and curl, not by every resolver
 		t.Addr = strings.TrimPrefix(h.client.Endpoints.Edge, "http://")
 	}
-	eventually(h.t, 10*time.Second, "a first answer of "+name, func() bool { return get(t, "/books/1") == http.StatusOK })
+	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	defer cancel()
+	if err := load.Reach(ctx, t, h.units(name).serving()); err != nil {
+		h.t.Fatal(err)
+	}
 	return t
 }
 
