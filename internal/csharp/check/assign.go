@@ -240,12 +240,13 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 			continue
 		}
 		target := b.target(e.X, val)
+		if target == nil {
+			continue // a discard
+		}
 		if isBad(target) {
 			return bad()
 		}
-		if target != nil {
-			steps = append(steps, b.store(target, b.convert(val, target.T(), e.X)))
-		}
+		steps = append(steps, b.store(target, b.convert(val, target.T(), e.X)))
 	}
 	return &Let{typed{yt}, v, y, steps, &Local{typed{yt}, v}}
 }
