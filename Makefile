@@ -35,7 +35,7 @@ test: ## run all tests
 
 .PHONY: check
 check: ## format, vet, staticcheck, race detector, cross-compile
-	@bad="$$($(TOOL) gofumpt -l cmd internal)"; if [ -n "$$bad" ]; then echo "not formatted (run: make fmt):"; echo "$$bad"; exit 1; fi
+	@bad="$$($(TOOL) gofumpt -l cmd internal test bench)"; if [ -n "$$bad" ]; then echo "not formatted (run: make fmt):"; echo "$$bad"; exit 1; fi
 	@$(GO) vet ./...
 	@$(TOOL) staticcheck ./...
 	@for target in linux/arm64 darwin/arm64; do echo "cross-compile $$target"; \
@@ -45,7 +45,7 @@ check: ## format, vet, staticcheck, race detector, cross-compile
 
 .PHONY: fmt
 fmt: ## format the sources
-	@$(TOOL) gofumpt -w cmd internal
+	@$(TOOL) gofumpt -w cmd internal test bench
 
 .PHONY: clients
 clients: $(BIN) ## run the unmodified Azure clients (Go, and JavaScript where npm is) against Portico

@@ -81,9 +81,20 @@ func sampleSize(l lane) int {
 
 // relapses are the points at which starts after a crash die. Every start reaches some of them, others only one that has work left.
 var relapses = []point{
-	{"hosting.lease.before", 1}, {"hosting.lease.after", 1}, {"store.commit.before", 1}, {"store.commit.after", 1},
-	{"hosting.reserve.before", 1}, {"hosting.apply.before", 1}, {"hosting.apply.after", 2}, {"hosting.route.after", 1}, {"hosting.name.after", 1},
-	{"hosting.delete.before", 1}, {"hosting.release.before", 1}, {"hosting.commit.before", 1}, {"hosting.commit.after", 1}, {"hosting.commit.after", 2},
+	{"hosting.lease.before", 1},
+	{"hosting.lease.after", 1},
+	{"store.commit.before", 1},
+	{"store.commit.after", 1},
+	{"hosting.reserve.before", 1},
+	{"hosting.apply.before", 1},
+	{"hosting.apply.after", 2},
+	{"hosting.route.after", 1},
+	{"hosting.name.after", 1},
+	{"hosting.delete.before", 1},
+	{"hosting.release.before", 1},
+	{"hosting.commit.before", 1},
+	{"hosting.commit.after", 1},
+	{"hosting.commit.after", 2},
 }
 
 // plan runs each kind once without a crash and lists all its points, shuffled. The kinds take turns, so that one leaves

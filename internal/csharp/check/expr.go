@@ -413,9 +413,9 @@ func (b *binder) memberOf(x Expr, part *syntax.NamePart, n syntax.Node) Expr {
 		return bad()
 	}
 	t := x.T()
-	switch x.(type) {
+	switch x := x.(type) {
 	case *group:
-		b.err(n, "CS0119", "'"+x.(*group).name+"' is a method, which is not valid in the given context")
+		b.err(n, "CS0119", "'"+x.name+"' is a method, which is not valid in the given context")
 		return bad()
 	case *lambda, *funcGroup:
 		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type 'lambda expression'")

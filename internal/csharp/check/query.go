@@ -47,7 +47,6 @@ type queryBuilder struct {
 	src  syntax.Expr
 	vars []string // range variables; more than one are items of a tuple
 	at   syntax.Range
-	n    int
 }
 
 func (q *queryBuilder) call(x syntax.Expr, method string, args ...syntax.Expr) syntax.Expr {

@@ -15,9 +15,8 @@ type Decimal struct {
 }
 
 var (
-	maxCoeff   = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 96), big.NewInt(1))
-	ten        = big.NewInt(10)
-	decimalMax = &Decimal{c: maxCoeff}
+	maxCoeff = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 96), big.NewInt(1))
+	ten      = big.NewInt(10)
 )
 
 // RuntimeType is System.Decimal.

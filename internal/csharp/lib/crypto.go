@@ -135,11 +135,13 @@ func (k *rsaKey) crypt(b []byte, padding string, encrypt bool) V {
 	case encrypt && oaep != nil:
 		out, err = rsa.EncryptOAEP(oaep(), rand.Reader, k.pub, b, nil)
 	case encrypt:
-		out, err = rsa.EncryptPKCS1v15(rand.Reader, k.pub, b)
+		//lint:ignore SA1019 .NET has it, and policies choose it
+		out, err = rsa.EncryptPKCS1v15(rand.Reader, k.pub, b) //nolint:staticcheck // likewise
 	case oaep != nil:
 		out, err = rsa.DecryptOAEP(oaep(), nil, k.priv, b, nil)
 	default:
-		out, err = rsa.DecryptPKCS1v15(nil, k.priv, b)
+		//lint:ignore SA1019 .NET has it, and policies choose it
+		out, err = rsa.DecryptPKCS1v15(nil, k.priv, b) //nolint:staticcheck // likewise
 	}
 	if err != nil {
 		cryptoError("The parameter is incorrect.")

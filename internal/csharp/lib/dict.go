@@ -49,7 +49,6 @@ type Dict struct {
 	vals  []V
 	index map[any]int
 	mode  int64 // of string keys: odd ignores case
-	eq    V     // an equality comparer of the expression
 	ver   int
 }
 

@@ -151,8 +151,12 @@ type jsonWord struct {
 }
 
 var jsonWords = []jsonWord{
-	{"true", "boolean", jBoolean, clr.Bool(true)}, {"false", "boolean", jBoolean, clr.Bool(false)}, {"null", "null", jNull, clr.Null},
-	{"undefined", "undefined", jUndefined, clr.Null}, {"NaN", "NaN", jFloat, clr.Float(math.NaN())}, {"Infinity", "Infinity", jFloat, clr.Float(math.Inf(1))},
+	{"true", "boolean", jBoolean, clr.Bool(true)},
+	{"false", "boolean", jBoolean, clr.Bool(false)},
+	{"null", "null", jNull, clr.Null},
+	{"undefined", "undefined", jUndefined, clr.Null},
+	{"NaN", "NaN", jFloat, clr.Float(math.NaN())},
+	{"Infinity", "Infinity", jFloat, clr.Float(math.Inf(1))},
 }
 
 // word reads a literal; what follows it must end it.

@@ -17,9 +17,12 @@ var intTypes = []struct {
 	max  string
 	name string
 }{
-	{clr.SByte, "sbyte", "-128", "127", "a signed byte"}, {clr.Byte, "byte", "0", "255", "an unsigned byte"},
-	{clr.Int16, "short", "-32768", "32767", "an Int16"}, {clr.UInt16, "ushort", "0", "65535", "a UInt16"},
-	{clr.Int32, "int", "-2147483648", "2147483647", "an Int32"}, {clr.UInt32, "uint", "0", "4294967295", "a UInt32"},
+	{clr.SByte, "sbyte", "-128", "127", "a signed byte"},
+	{clr.Byte, "byte", "0", "255", "an unsigned byte"},
+	{clr.Int16, "short", "-32768", "32767", "an Int16"},
+	{clr.UInt16, "ushort", "0", "65535", "a UInt16"},
+	{clr.Int32, "int", "-2147483648", "2147483647", "an Int32"},
+	{clr.UInt32, "uint", "0", "4294967295", "a UInt32"},
 	{clr.Int64, "long", "-9223372036854775808", "9223372036854775807", "an Int64"},
 	{clr.UInt64, "ulong", "0", "18446744073709551615", "a UInt64"},
 }

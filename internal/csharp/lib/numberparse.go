@@ -278,10 +278,8 @@ func floatWord(s string) (float64, bool) {
 	return 0, false
 }
 
-// readDecimal parses a decimal in the style of numbers; nil and false are what
-// is none, and over what is out of range.
-func readDecimal(s string) (d *clr.Decimal, ok, over bool) { return readDecimalStyle(s, styleNumber) }
-
+// readDecimalStyle parses a decimal; nil and false are what is none, and over
+// what is out of range.
 func readDecimalStyle(s string, style int64) (d *clr.Decimal, ok, over bool) {
 	n, ok := scanNumber(s, style)
 	if !ok {

@@ -164,8 +164,7 @@ func domDecls() []clr.Decl {
 		})
 		return list(out)
 	}
-	var spaces func(v V) map[string]string
-	spaces = func(v V) map[string]string {
+	spaces := func(v V) map[string]string {
 		if m, ok := v.Ref().(*nsManager); ok {
 			return m.m
 		}

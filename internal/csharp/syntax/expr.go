@@ -390,7 +390,6 @@ func (p *parser) atom() Expr {
 	case Ident:
 		if t.Text == "global" && p.ahead(1).is("::") {
 			p.i += 2
-			t = p.tok()
 		}
 		name, _ := p.name()
 		return &Name{p.since(from), name, p.genericTail()}
