@@ -173,12 +173,8 @@ func constConv(x *Const, to *clr.Type) conversion {
 
 // userConv looks for a user-defined conversion in both types.
 func (b *binder) userConv(from, to *clr.Type, explicit bool) conversion {
-	if from.Kind == clr.Interface || from.Kind == clr.NullKind || to == clr.ObjectType && !explicit {
-		if from.Kind != clr.NullKind || true {
-			if from.Kind == clr.Interface || to == clr.ObjectType {
-				return none
-			}
-		}
+	if from.Kind == clr.Interface || to == clr.ObjectType && (!explicit || from.Kind == clr.NullKind) {
+		return none
 	}
 	names := []string{"implicit"}
 	if explicit {
