@@ -148,14 +148,11 @@ func (b *binder) literal(n *syntax.Literal) Expr {
 	t := &n.Tok
 	switch t.Kind {
 	case syntax.StringLit:
-		s, _ := t.Value.(string)
-		return k(clr.StringType, clr.String(s))
+		return k(clr.StringType, clr.String(t.Text))
 	case syntax.CharLit:
-		c, _ := t.Value.(uint16)
-		return k(clr.Char, clr.Rune16(c))
+		return k(clr.Char, clr.Rune16(uint16(t.Lit.Int)))
 	case syntax.IntLit:
-		v, _ := t.Value.(uint64)
-		return b.integer(v, t.Suffix)
+		return b.integer(t.Lit.Int, t.Lit.Suffix)
 	case syntax.RealLit:
 		return b.realLit(n)
 	}
@@ -198,8 +195,8 @@ func (b *binder) integer(v uint64, suffix string) Expr {
 }
 
 func (b *binder) realLit(n *syntax.Literal) Expr {
-	v, _ := n.Tok.Value.(float64)
-	switch n.Tok.Suffix {
+	v := n.Tok.Lit.Real
+	switch n.Tok.Lit.Suffix {
 	case "f":
 		return &Const{typed{clr.Single}, clr.Float32(float32(v))}
 	case "m":

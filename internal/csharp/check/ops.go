@@ -18,9 +18,9 @@ func (b *binder) unary(n *syntax.Unary) Expr {
 	}
 	if lit, ok := n.X.(*syntax.Literal); ok && n.Op == "-" && lit.Tok.Kind == syntax.IntLit {
 		// -2147483648 and its long brother have no positive counterpart.
-		if v, _ := lit.Tok.Value.(uint64); v == 1<<31 && lit.Tok.Suffix == "" {
+		if v, suffix := lit.Tok.Lit.Int, lit.Tok.Lit.Suffix; v == 1<<31 && suffix == "" {
 			return &Const{typed{clr.Int32}, clr.Scalar(clr.Int32, -1<<31)}
-		} else if v == 1<<63 && (lit.Tok.Suffix == "" || lit.Tok.Suffix == "l") {
+		} else if v == 1<<63 && (suffix == "" || suffix == "l") {
 			return &Const{typed{clr.Int64}, clr.Long(-1 << 63)}
 		}
 	}

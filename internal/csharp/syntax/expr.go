@@ -529,7 +529,7 @@ func (p *parser) deconstruction() Expr {
 
 func (p *parser) interp(t *Token) Expr {
 	out := &Interp{Range: Range{t.Pos, t.End}}
-	for _, part := range t.Parts {
+	for _, part := range t.Lit.Parts {
 		if part.Hole == nil {
 			out.Parts = append(out.Parts, InterpExpr{Text: part.Text})
 			continue

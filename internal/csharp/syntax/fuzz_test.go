@@ -11,7 +11,7 @@ func FuzzScan(f *testing.F) {
 		var errs []*Error
 		sc := &scanner{src: src, errs: &errs}
 		at := Pos(0)
-		for _, tok := range sc.scan(nil) {
+		for _, tok := range sc.scan() {
 			if tok.Pos < at || tok.End < tok.Pos || int(tok.End) > len(src) {
 				t.Fatalf("%q: token %q stands at %d to %d, after %d", src, tok.Text, tok.Pos, tok.End, at)
 			}

@@ -30,7 +30,7 @@ func Parse(text string) (Node, []*Error) {
 		return &Bad{}, []*Error{{0, 0, "CS8078", "An expression is too long or complex to compile"}}
 	}
 	sc := &scanner{src: text, errs: &errs}
-	p := &parser{toks: sc.scan(nil), errs: &errs}
+	p := &parser{toks: sc.scan(), errs: &errs}
 	var n Node
 	if p.is("{") {
 		n = p.block()

@@ -30,12 +30,17 @@ func (s *scanner) at(i int) byte {
 	return 0
 }
 
-// scan reads tokens until stop says so, or the end.
-func (s *scanner) scan(stop func(t *Token) bool) []Token {
-	var toks []Token
+// scan reads all tokens of the source.
+func (s *scanner) scan() []Token {
+	// A token has about four bytes with the space before it.
+	return s.scanUntil(make([]Token, 0, len(s.src)/4+8), func(*Token) bool { return false })
+}
+
+// scanUntil appends tokens until stop says so, or the end.
+func (s *scanner) scanUntil(toks []Token, stop func(t *Token) bool) []Token {
 	for {
 		t := s.token()
-		if t.Kind == EOF || stop != nil && stop(&t) {
+		if t.Kind == EOF || stop(&t) {
 			return append(toks, Token{Kind: EOF, Pos: t.Pos, End: t.Pos})
 		}
 		toks = append(toks, t)
@@ -62,14 +67,14 @@ func (s *scanner) one() (Token, bool) {
 	c := s.src[start]
 	switch {
 	case c == '"':
-		t.Kind, t.Value = StringLit, s.regular()
+		t.Kind, t.Text = StringLit, s.regular()
 	case c == '@' && s.at(1) == '"':
 		s.pos++
-		t.Kind, t.Value = StringLit, s.verbatim()
+		t.Kind, t.Text = StringLit, s.verbatim()
 	case c == '$' && (s.at(1) == '"' || s.at(1) == '@' && s.at(2) == '"'), c == '@' && s.at(1) == '$' && s.at(2) == '"':
-		t.Kind, t.Parts = InterpLit, s.interpolated()
+		t.Kind, t.Lit = InterpLit, &Lit{Parts: s.interpolated()}
 	case c == '\'':
-		t.Kind, t.Value = CharLit, s.char()
+		t.Kind, t.Lit = CharLit, &Lit{Int: uint64(s.char())}
 	case c >= '0' && c <= '9', c == '.' && s.at(1) >= '0' && s.at(1) <= '9':
 		s.number(&t)
 	case c == '@' && isIdentStart(s.runeAt(1)):
@@ -93,15 +98,24 @@ func (s *scanner) runeAt(i int) rune {
 	if s.pos+i >= len(s.src) {
 		return 0
 	}
+	if c := s.src[s.pos+i]; c < utf8.RuneSelf {
+		return rune(c)
+	}
 	r, _ := utf8.DecodeRuneInString(s.src[s.pos+i:])
 	return r
 }
 
 func isIdentStart(r rune) bool {
-	return r == '_' || unicode.IsLetter(r) || unicode.Is(unicode.Nl, r)
+	if r < utf8.RuneSelf {
+		return r == '_' || (r|0x20) >= 'a' && (r|0x20) <= 'z'
+	}
+	return unicode.IsLetter(r) || unicode.Is(unicode.Nl, r)
 }
 
 func isIdentPart(r rune) bool {
+	if r < utf8.RuneSelf {
+		return isIdentStart(r) || r >= '0' && r <= '9'
+	}
 	return isIdentStart(r) || unicode.IsDigit(r) || unicode.In(r, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Cf)
 }
 
@@ -109,6 +123,9 @@ func isIdentPart(r rune) bool {
 func (s *scanner) skip() bool {
 	start := s.pos
 	for s.pos < len(s.src) {
+		if c := s.src[s.pos]; c > ' ' && c != '/' && c < utf8.RuneSelf {
+			break
+		}
 		r, n := utf8.DecodeRuneInString(s.src[s.pos:])
 		switch {
 		case unicode.IsSpace(r) || r == '\uFEFF' || r == '\u001a':
@@ -135,6 +152,12 @@ func (s *scanner) skip() bool {
 
 func (s *scanner) ident() string {
 	start := s.pos
+	for s.pos < len(s.src) && s.src[s.pos] < utf8.RuneSelf && isIdentPart(rune(s.src[s.pos])) {
+		s.pos++
+	}
+	if c := s.at(0); c < utf8.RuneSelf && c != '\\' {
+		return s.src[start:s.pos]
+	}
 	var b []byte
 	for s.pos < len(s.src) {
 		if s.at(0) == '\\' && (s.at(1) == 'u' || s.at(1) == 'U') {
@@ -154,7 +177,7 @@ func (s *scanner) ident() string {
 
 // operator reads an operator; it reports and passes a character that begins none.
 func (s *scanner) operator(t *Token) bool {
-	for _, op := range operators {
+	for _, op := range byFirst[s.src[s.pos]&0x7F] {
 		if strings.HasPrefix(s.src[s.pos:], op) {
 			if op == "?." && s.at(2) >= '0' && s.at(2) <= '9' {
 				op = "?"
@@ -335,38 +358,35 @@ func (s *scanner) number(t *Token) {
 		_, n := utf8.DecodeRuneInString(s.src[s.pos:])
 		s.pos += n
 	}
-	t.Suffix = strings.ToLower(s.src[from:s.pos])
-	t.Text = text
-	switch t.Suffix {
+	lit := &Lit{Suffix: strings.ToLower(s.src[from:s.pos])}
+	t.Text, t.Lit = text, lit
+	switch lit.Suffix {
 	case "f", "d", "m":
 		real = base == 10
 	case "", "u", "l", "ul", "lu":
 	default:
 		s.fail(start, s.pos, "CS1013", "Invalid number")
-		t.Suffix = ""
+		lit.Suffix = ""
 	}
+	var err error
 	if real {
 		t.Kind = RealLit
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil && t.Suffix != "m" {
+		if lit.Real, err = strconv.ParseFloat(text, 64); err != nil && lit.Suffix != "m" {
 			s.fail(start, s.pos, "CS0594", "Floating-point constant is outside the range of type 'double'")
 		}
-		t.Value = v
 		return
 	}
 	t.Kind = IntLit
 	if base != 10 {
 		text = text[2:]
 	}
-	v, err := strconv.ParseUint(text, base, 64)
-	if err != nil {
+	if lit.Int, err = strconv.ParseUint(text, base, 64); err != nil {
 		code, msg := "CS1021", "Integral constant is too large"
 		if text == "" {
 			code, msg = "CS1013", "Invalid number"
 		}
 		s.fail(start, s.pos, code, msg)
 	}
-	t.Value = v
 }
 
 // interpolated reads $"…", $@"…" or @$"…".
@@ -454,12 +474,12 @@ func (s *scanner) hole(verbatim bool) InterpPart {
 		}
 		return false
 	}
-	p.Hole = s.scan(stop)
+	p.Hole = s.scanUntil(nil, stop)
 	if len(p.Hole) == 1 {
 		s.fail(from, s.pos, "CS1733", "Expected expression")
 	}
 	if end == "," {
-		p.Alignment = s.scan(stop)
+		p.Alignment = s.scanUntil(nil, stop)
 	}
 	if end == ":" {
 		p.HasFormat = true

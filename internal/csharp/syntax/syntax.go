@@ -14,7 +14,7 @@ import (
 )
 
 // Pos is a byte offset in the source.
-type Pos int
+type Pos int32
 
 // Error is one finding about a source.
 type Error struct {

@@ -16,15 +16,21 @@ const (
 	Op
 )
 
-// Token is one token of a source.
+// Token is one token of a source. A long source has many: it stays small.
 type Token struct {
-	Kind     Kind
-	Text     string // the identifier, keyword or operator
+	Text     string // the identifier, keyword or operator; the text of a string; the digits of a number
+	Lit      *Lit   // of numbers, characters and interpolated strings
 	Pos, End Pos
-	Value    any // of a literal: uint64, float64, uint16, string
-	Suffix   string
-	Parts    []InterpPart
+	Kind     Kind
 	Space    bool // white space or a comment stands before it
+}
+
+// Lit is what a literal has beside its text.
+type Lit struct {
+	Int    uint64 // of IntLit; the UTF-16 unit of CharLit
+	Real   float64
+	Suffix string // in lower case
+	Parts  []InterpPart
 }
 
 // InterpPart is text or a hole of an interpolated string.
@@ -59,3 +65,11 @@ var operators = []string{
 	"/=", "%=", "&=", "|=", "^=", "<<", "::", "..", "{", "}", "(", ")", "[", "]", ".", ",", ":", ";", "+", "-", "*",
 	"/", "%", "&", "|", "^", "!", "~", "=", "<", ">", "?",
 }
+
+// byFirst are the operators by their first byte, longest first.
+var byFirst = func() (t [128][]string) {
+	for _, op := range operators {
+		t[op[0]] = append(t[op[0]], op)
+	}
+	return t
+}()
