@@ -59,12 +59,36 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
 				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, dash(m.Zone),
-					m.UpdateDomain, m.FaultDomain, m.Mode, dash(string(m.Phase)), m.Seq, m.Conns, m.Restarts, m.PID)
+					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, m.Conns, m.Restarts, m.PID)
 			}
 		}
 		if err := w.Flush(); err != nil {
 			return err
 		}
+		for _, s := range l.Sets {
+			for _, m := range s.Machines {
+				printTrouble(out, m)
+			}
+		}
 	}
 	return nil
+}
+
+func phaseText(m hosting.UnitMachine) string {
+	if m.CrashLoop {
+		return "crash loop"
+	}
+	return dash(string(m.Phase))
+}
+
+// printTrouble says why a machine last ended or what it refuses, and when it is started again.
+func printTrouble(out io.Writer, m hosting.UnitMachine) {
+	if m.Error == "" {
+		return
+	}
+	fmt.Fprintf(out, "  machine %s: %s", m.ID, m.Error)
+	if !m.NextStart.IsZero() {
+		fmt.Fprintf(out, "; starts again at %s", m.NextStart.Local().Format("15:04:05"))
+	}
+	fmt.Fprintln(out)
 }

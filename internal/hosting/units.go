@@ -46,10 +46,13 @@ type UnitMachine struct {
 	PID      int            `json:"pid,omitempty"`
 	Seq      int64          `json:"seq"`
 	Restarts int            `json:"restarts"`
-	Active   int            `json:"active"` // requests in flight
-	Conns    int            `json:"conns"`
-	Since    time.Time      `json:"since,omitzero"`
-	Error    string         `json:"error,omitempty"`
+	// CrashLoop says that the machine fails again and again; NextStart is when the next try begins.
+	CrashLoop bool      `json:"crashLoop,omitempty"`
+	NextStart time.Time `json:"nextStart,omitzero"`
+	Active    int       `json:"active"` // requests in flight
+	Conns     int       `json:"conns"`
+	Since     time.Time `json:"since,omitzero"`
+	Error     string    `json:"error,omitempty"` // why it last ended, could not start, or does not serve all that it should
 }
 
 // UnitVIP is an address with the sets that should accept on it and those that do.
@@ -98,7 +101,7 @@ func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
 		o := obs.Machines[m.ID]
 		out.Machines = append(out.Machines, UnitMachine{
 			Machine: m, Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
-			Since: o.Since, Error: o.Error,
+			Since: o.Since, Error: o.Error, CrashLoop: o.CrashLoop(), NextStart: o.NextStart,
 		})
 	}
 	return out

@@ -109,20 +109,31 @@ type State struct {
 
 // MachineStatus is what a fabric sees of a machine.
 type MachineStatus struct {
-	ID       string    `json:"id"`
-	PID      int       `json:"pid,omitempty"`
-	Phase    Phase     `json:"phase"`
-	Seq      int64     `json:"seq"`                // of the snapshot it serves
-	Digest   string    `json:"digest,omitempty"`   // of that snapshot
-	Restarts int       `json:"restarts,omitempty"` // since it was first started
-	Active   int       `json:"active"`             // requests in flight
-	Conns    int       `json:"conns"`              // open client connections
-	Since    time.Time `json:"since"`              // of Phase
-	Error    string    `json:"error,omitempty"`    // why it last stopped or could not start
-	Gateway  string    `json:"gateway,omitempty"`  // version it runs
+	ID       string `json:"id"`
+	PID      int    `json:"pid,omitempty"`
+	Phase    Phase  `json:"phase"`
+	Seq      int64  `json:"seq"`                // of the snapshot it serves
+	Digest   string `json:"digest,omitempty"`   // of that snapshot
+	Restarts int    `json:"restarts,omitempty"` // since it was first started
+	// Failures counts the runs in a row that ended soon, or could not begin; a run that lasts takes them back. Between
+	// two of them the machine waits, longer each time, until NextStart.
+	Failures  int       `json:"failures,omitempty"`
+	NextStart time.Time `json:"nextStart,omitzero"`
+	Active    int       `json:"active"`            // requests in flight
+	Conns     int       `json:"conns"`             // open client connections
+	Since     time.Time `json:"since"`             // of Phase
+	Error     string    `json:"error,omitempty"`   // why it last stopped or could not start
+	Gateway   string    `json:"gateway,omitempty"` // version it runs
 	// Mode is the one that the machine has taken; empty when the fabric cannot tell, which counts as the listed one.
 	Mode Mode `json:"mode,omitempty"`
 }
+
+// loopsFrom is the number of failures in a row that make a crash loop. One or two happen to a machine that starts on a
+// busy host.
+const loopsFrom = 3
+
+// CrashLoop says that the machine fails again and again: starting it once more is not expected to help.
+func (s MachineStatus) CrashLoop() bool { return s.Failures >= loopsFrom }
 
 // Phase is what a machine is doing.
 type Phase string

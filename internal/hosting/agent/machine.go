@@ -94,7 +94,6 @@ func (m *machine) mode() platform.Mode {
 
 // supervise keeps the machine as it is wanted until nobody wants it.
 func (m *machine) supervise() {
-	failures := 0
 	for {
 		switch m.aim() {
 		case aimForget:
@@ -106,28 +105,43 @@ func (m *machine) supervise() {
 			<-m.kick
 			continue
 		}
-		started := time.Now()
-		if asked := m.run(); asked {
-			failures = 0
-			continue
+		if asked := m.run(); !asked {
+			m.pause(m.failed())
+			m.restarts()
 		}
-		if time.Since(started) >= healthyTime {
-			failures = 0
-		}
-		m.pause(backoff(failures))
-		failures++
-		m.restarts()
+	}
+}
+
+// failed counts a run that ended without being asked, and returns how long to wait before the next.
+func (m *machine) failed() time.Duration {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	pause := backoff(m.status.Failures)
+	m.status.Failures++
+	m.status.NextStart = time.Now().Add(pause)
+	m.a.bump()
+	return pause
+}
+
+// lasted takes the failures back: the run under way has gone on for long enough.
+func (m *machine) lasted() {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	if m.status.Failures > 0 {
+		m.status.Failures = 0
+		m.a.bump()
 	}
 }
 
 // restarts counts a restart that is about to happen.
 func (m *machine) restarts() {
-	if m.aim() != aimRun {
-		return
-	}
+	restart := m.aim() == aimRun
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	m.status.Restarts++
+	m.status.NextStart = time.Time{}
+	if restart {
+		m.status.Restarts++
+	}
 }
 
 // backoff is the pause before the restart after so many failures in a row: none before the first.
@@ -176,6 +190,7 @@ func (m *machine) run() (asked bool) {
 	}
 	defer p.close()
 	var kill <-chan time.Time
+	lasted := time.After(healthyTime)
 	resend := time.NewTicker(resendEvery)
 	defer resend.Stop()
 	again := false
@@ -194,6 +209,8 @@ func (m *machine) run() (asked bool) {
 			again = true
 		case r := <-p.reports:
 			m.note(r)
+		case <-lasted:
+			m.lasted()
 		case <-kill:
 			m.a.log.Warn("machine killed: it did not drain in time", slog.String("machine", m.status.ID))
 			p.kill()
@@ -374,7 +391,9 @@ func (m *machine) ended(why string) {
 	if m.status.Phase != platform.Starting {
 		m.status.Since = time.Now()
 	}
-	m.fresh = m.leaving
+	if m.fresh = m.leaving; m.leaving {
+		m.status.Failures = 0
+	}
 	m.status.PID, m.status.Phase = 0, platform.Exited
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	m.status.Error = why

@@ -193,13 +193,16 @@ func TestMachine_CrashesAreRetriedAndTold(t *testing.T) {
 	s := setOf("set", platform.Serving, 1)
 	s.Machines[0].Gateway = "crash"
 	apply(t, h, s)
-	agenttest.Eventually(t, "three restarts", func() bool { return observe(t, h).Machines["set-0"].Restarts >= 3 })
+	agenttest.Eventually(t, "it waits for the next start after three", func() bool {
+		m := observe(t, h).Machines["set-0"]
+		return m.Restarts >= 3 && m.CrashLoop() && m.Failures == m.Restarts+1 && m.NextStart.After(m.Since)
+	})
 	agenttest.Eventually(t, "the reason is told", func() bool {
 		return observe(t, h).Machines["set-0"].Error == "exited without being asked: exit status 3"
 	})
 	mend(t, h)
 	waitPhase(t, h, s, platform.Ready)
-	if got := observe(t, h).Machines["set-0"].Error; got != "" {
-		t.Errorf("error of a ready machine: %q, want none", got)
+	if got := observe(t, h).Machines["set-0"]; got.Error != "" || !got.NextStart.IsZero() {
+		t.Errorf("a ready machine has the error %q and starts again at %v, want neither", got.Error, got.NextStart)
 	}
 }

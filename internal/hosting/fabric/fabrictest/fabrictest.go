@@ -304,7 +304,7 @@ func restarts(t *testing.T, b *bench) {
 	b.await("both are ready", b.allReady("m1", "m2"))
 	b.Kill("m1")
 	b.await("m1 is back", func(o platform.Observation) bool {
-		return b.allReady("m1", "m2")(o) && o.Machines["m1"].Restarts == 1
+		return b.allReady("m1", "m2")(o) && o.Machines["m1"].Restarts == 1 && o.Machines["m1"].Failures == 1 && o.Machines["m1"].NextStart.IsZero()
 	})
 	if got := b.get("v"); got != "m1" && got != "m2" {
 		t.Errorf("got an answer of %q", got)

@@ -53,7 +53,6 @@ func (m *machine) unwanted() bool {
 
 // supervise runs the machine again and again until it is no longer listed.
 func (m *machine) supervise() {
-	pause := m.f.opt.Backoff
 	for !m.forgotten() {
 		if m.resting() {
 			select {
@@ -64,12 +63,26 @@ func (m *machine) supervise() {
 		}
 		started := time.Now()
 		m.run()
-		if time.Since(started) > time.Second {
-			pause = m.f.opt.Backoff
-		}
-		m.sleep(pause)
-		pause = min(2*pause, 100*m.f.opt.Backoff)
+		m.sleep(m.failed(time.Since(started) > time.Second))
 	}
+}
+
+// failed counts a run that ended without being asked, as the first in a row if it lasted, and returns how long to wait
+// before the next.
+func (m *machine) failed(lasted bool) time.Duration {
+	m.f.mu.Lock()
+	defer m.f.mu.Unlock()
+	if lasted || m.unwanted() {
+		m.status.Failures = 0
+	}
+	if m.unwanted() {
+		return 0
+	}
+	pause := min(m.f.opt.Backoff<<min(m.status.Failures, 20), 100*m.f.opt.Backoff)
+	m.status.Failures++
+	m.status.NextStart = time.Now().Add(pause)
+	m.f.bump()
+	return pause
 }
 
 // forgotten removes a machine that is no longer listed.
@@ -127,7 +140,7 @@ func (m *machine) run() {
 		m.f.mu.Unlock()
 		return
 	}
-	m.cancel = cancel
+	m.cancel, m.status.NextStart = cancel, time.Time{}
 	m.phase(platform.Starting)
 	m.f.mu.Unlock()
 	if m.f.opt.Start != nil {

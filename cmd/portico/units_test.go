@@ -1,0 +1,40 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/hosting"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+func TestPrintUnits_TellsOfACrashLoop(t *testing.T) {
+	t.Parallel()
+	next := time.Date(2030, 1, 2, 3, 4, 5, 0, time.Local)
+	var out strings.Builder
+	err := printUnits(&out, "shop", hosting.Units{ProvisioningState: "Succeeded", Locations: []hosting.UnitLocation{{
+		Location: "westeurope", PlatformVersion: platform.STv2, Tier: platform.Developer, Units: 1,
+		Sets: []hosting.UnitSet{{ID: "s", Platform: platform.STv2, Machines: []hosting.UnitMachine{
+			{
+				Machine: platform.Machine{ID: "bad", Mode: platform.Serving}, Phase: platform.Exited, Restarts: 4, CrashLoop: true,
+				NextStart: next, Error: "exited without being asked: exit status 3",
+			},
+			{Machine: platform.Machine{ID: "good", Mode: platform.Serving}, Phase: platform.Ready, PID: 7, Seq: 9},
+		}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `shop in westeurope: stv2, Developer with 1 unit, Succeeded
+  SET  PLATFORM  MACHINE  ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE     PHASE       SEQ  CONNECTIONS  RESTARTS  PID
+  s    stv2      bad      -     0              0             serving  crash loop  0    0            4         0
+  s    stv2      good     -     0              0             serving  ready       9    0            0         7
+  machine bad: exited without being asked: exit status 3; starts again at 03:04:05
+`
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Errorf("units (-want +got):\n%s", d)
+	}
+}
