@@ -49,6 +49,7 @@ type Options struct {
 
 // Error is one finding about a source.
 type Error struct {
+	Offset    int    // in bytes, into the source
 	Line, Col int    // from 1, in UTF-16 units
 	Code      string // CS0103, or SANDBOX
 	Message   string
@@ -139,7 +140,11 @@ func CompileMarked(src string, opt Options) (*Program, Errors) {
 		line += opt.Line - 1
 	}
 	opt.Line, opt.Col = line, col
-	return Compile(inner, opt)
+	p, errs := Compile(inner, opt)
+	for _, e := range errs {
+		e.Offset += lead + skip
+	}
+	return p, errs
 }
 
 func positions(src string, opt Options, errs []*syntax.Error) Errors {
@@ -147,7 +152,7 @@ func positions(src string, opt Options, errs []*syntax.Error) Errors {
 	out := make(Errors, len(errs))
 	for i, e := range errs {
 		line, col := s.Position(e.Pos)
-		out[i] = &Error{Line: line, Col: col, Code: e.Code, Message: e.Message, Snippet: s.Line(line), Caret: col}
+		out[i] = &Error{Offset: int(e.Pos), Line: line, Col: col, Code: e.Code, Message: e.Message, Snippet: s.Line(line), Caret: col}
 		if opt.Line > 0 {
 			if line == 1 {
 				out[i].Col += max(opt.Col, 1) - 1

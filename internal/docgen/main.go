@@ -161,7 +161,7 @@ func verbs(r *resource.Row) string {
 func statements(p *proofs) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Policy statements\n\n" + mark)
-	b.WriteString("Statements that gateways run. Values are literals; expressions and the statements below the table are refused when a\ndocument is saved.\n\n")
+	b.WriteString("Statements that gateways run. Attributes marked with ƒ take policy expressions, as texts of elements do. The statements\nbelow the table are refused when a document is saved.\n\n")
 	b.WriteString("| statement | sections | scopes | attributes | proof |\n| --- | --- | --- | --- | --- |\n")
 	var refused []string
 	for _, row := range policy.Catalogue() {
@@ -183,6 +183,9 @@ func statements(p *proofs) []byte {
 // attribute shows a name, with what is refused of it.
 func attribute(a policy.Attr) string {
 	text := "`" + a.Name + "`"
+	if a.Expression {
+		text += " ƒ"
+	}
 	if a.Required {
 		text += " (required)"
 	}

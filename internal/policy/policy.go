@@ -211,3 +211,21 @@ func (e *Expression) At(offset int) Position {
 	}
 	return e.doc.src.Position(e.start + i)
 }
+
+// Conceal is a message about a byte offset into Source as clients may see it: texts that named values put into the
+// expression are replaced by the references to them, since a named value may be secret.
+func (e *Expression) Conceal(offset int, message string) string {
+	src := e.doc.src
+	at := e.start + min(max(0, offset), len(e.Source))
+	for _, p := range src.pieces {
+		if p.at+p.size <= e.start || p.at >= e.end || p.size == 0 {
+			continue
+		}
+		reference := src.Submitted[p.from : p.from+p.width]
+		if !e.escaped && at >= p.at && at < p.at+p.size {
+			return "The value of " + reference + " cannot stand here."
+		}
+		message = strings.ReplaceAll(message, src.Text[p.at:p.at+p.size], reference)
+	}
+	return message
+}

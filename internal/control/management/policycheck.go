@@ -2,6 +2,7 @@ package management
 
 import (
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/expression"
 	"github.com/portico-dev/portico/internal/policy"
 	"github.com/portico-dev/portico/internal/resource"
 )
@@ -14,6 +15,7 @@ func CheckPolicy(in resource.PolicyInput) (raw string, details []arm.ErrorDetail
 	if len(found) == 0 {
 		found = doc.Check(policy.CheckOptions{
 			Scope: policy.Scope(in.Scope), Tier: in.Tier, BackendExists: in.BackendExists, Parameter: in.Parameter,
+			Expression: expression.Check,
 		})
 	}
 	raw = in.Text

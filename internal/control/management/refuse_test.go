@@ -3,6 +3,7 @@ package management_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -107,6 +108,7 @@ func TestRefusals(t *testing.T) {
 
 		{"broken XML", "PUT", servicePath + "/policies/policy", policy("<policies><inbound></policies>"), 400, invalid, fields, "", nil},
 		{"unknown statement", "PUT", servicePath + "/policies/policy", policy("<policies>\\n  <inbound><fly /></inbound></policies>"), 400, invalid, fields, "fly", nil},
+		{"expression of a wrong type", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-status code='@(new List<int>())' /></inbound></policies>"), 400, invalid, fields, "set-status", nil},
 		{"unknown named value", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-header name='x'><value>{{none}}</value></set-header></inbound></policies>"), 400, invalid, fields, "", nil},
 		{"unknown backend", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-backend-service backend-id='none' /></inbound></policies>"), 400, invalid, fields, "set-backend-service", nil},
 		{"unknown parameter", "PUT", servicePath + "/apis/echo/operations/get/policies/policy", policy("<policies><inbound><rewrite-uri template='/b/{other}' /></inbound></policies>"), 400, invalid, fields, "rewrite-uri", nil},
@@ -196,4 +198,35 @@ func TestBody_GzipAndBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(http.StatusRequestEntityTooLarge, "PUT", servicePath+"/products/z", b.String(), "Content-Encoding", "gzip")
+}
+
+// TestPutPolicy_ExpressionErrors sends expressions that do not compile: all errors come at once, each with its place.
+func TestPutPolicy_ExpressionErrors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withService()
+	const xml = "<policies>\n  <inbound>\n    <set-header name=\"x\"><value>@(contxt.Request.Method)</value></set-header>\n" +
+		"    <set-variable name=\"f\" value=\"@(System.IO.File.ReadAllText(&quot;a&quot;))\" />\n" +
+		"    <set-variable name=\"s\" value=\"@(1 + )\" />\n  </inbound>\n</policies>"
+	body, err := json.Marshal(map[string]any{"properties": map[string]any{"format": "xml", "value": xml}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := w.seq()
+	r := w.want(400, "PUT", servicePath+"/policies/policy", string(body))
+	var got []string
+	for _, d := range r.Body.List("error.details") {
+		d := d.(map[string]any)
+		got = append(got, d["target"].(string)+": "+d["message"].(string))
+	}
+	want := []string{
+		"value: Error in element 'value' on line 3, column 35: The name 'contxt' does not exist in the current context",
+		"set-variable: Error in element 'set-variable' on line 4, column 37: Usage of type 'System.IO.File' is not supported within expressions",
+		"set-variable: Error in element 'set-variable' on line 5, column 41: Expected expression",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if w.seq() != seq {
+		t.Error("a refused policy changed the store")
+	}
 }

@@ -13,6 +13,15 @@ func (a *Arr) RuntimeType() *Type { return a.T }
 
 var bytesType = ArrayOf(Byte)
 
+// Bytes is the content of a byte[], which the caller does not change; ok is false for anything else.
+func (v Value) Bytes() (b []byte, ok bool) {
+	a, ok := v.o.(*Arr)
+	if !ok || a.T.Elem != Byte {
+		return nil, false
+	}
+	return a.B, true
+}
+
 // Bytes makes a byte[]; it owns b.
 func Bytes(b []byte) Value {
 	if b == nil {

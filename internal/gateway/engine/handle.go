@@ -111,7 +111,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.S
 	x := &pipeline.Exchange{
 		Context: r.Context(), Started: time.Now(), TLS: r.TLS, ClientIP: hostname(r.RemoteAddr),
 		OriginalURL:    pipeline.URL{Scheme: scheme, Host: r.Host, Path: path, RawQuery: query},
-		OriginalMethod: r.Method, Request: m, MaxBuffer: s.maxBuffer(svc),
+		OriginalMethod: r.Method, Request: m, MaxBuffer: s.maxBuffer(svc), Machine: s.opt.Machine, Log: s.log,
 	}
 	if r.ProtoAtLeast(1, 1) {
 		x.Early = func(status int, h pipeline.Header) { early(w, status, h) }

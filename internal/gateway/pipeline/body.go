@@ -15,6 +15,7 @@ type Body struct {
 	stream io.ReadCloser
 	data   []byte
 	held   bool
+	taken  bool  // an expression has read it away
 	size   int64 // -1: unknown
 }
 

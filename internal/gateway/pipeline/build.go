@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/portico-dev/portico/internal/expression"
 	"github.com/portico-dev/portico/internal/policy"
 )
 
@@ -17,8 +18,6 @@ type Build struct {
 	// Params lists the template parameters of the operation; Operation says whether the document belongs to one.
 	Params   []string
 	Builders map[string]Builder
-	// Expression compiles expressions. Nil refuses every expression by name.
-	Expression func(e *policy.Expression) (Program, error)
 
 	Section policy.Section // the section being compiled
 }
@@ -156,13 +155,13 @@ func (b *Build) Fixed(s *policy.Statement, name, absent string) (string, error) 
 	return strings.TrimSpace(text), nil
 }
 
+// expression compiles an expression. Which types the place takes was decided when the document was saved; here whatever
+// comes is converted.
 func (b *Build) expression(s *policy.Statement, e *policy.Expression) (Value, error) {
-	if b.Expression == nil {
-		return Value{}, &BuildError{Element: s.Name, Line: e.Line, Column: e.Column, Message: "Policy expressions are not built yet."}
-	}
-	p, err := b.Expression(e)
-	if err != nil {
-		return Value{}, err
+	p, findings := expression.Compile(e, policy.Any)
+	if findings != nil {
+		f := findings[0]
+		return Value{}, &BuildError{Element: s.Name, Line: f.Line, Column: f.Column, Message: f.Message}
 	}
 	return Evaluated(p), nil
 }

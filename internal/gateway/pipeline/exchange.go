@@ -3,32 +3,18 @@ package pipeline
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/portico-dev/portico/internal/csharp"
 	"github.com/portico-dev/portico/internal/gateway/route"
 	"github.com/portico-dev/portico/internal/policy"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
-
-// A Message is a request or a response. Method and URL belong to requests, Status and Reason to responses.
-type Message struct {
-	Method string
-	URL    URL // of a request: the path below the backend's base URL, and the query
-	Status int
-	Reason string // empty: the usual phrase for Status
-	Header Header
-	Body   Body
-	// Trailer is known once Body was read to its end; TrailerNames, before.
-	Trailer      *Header
-	TrailerNames []string
-}
-
-// NewResponse makes a response without headers and body.
-func NewResponse(status int) *Message { return &Message{Status: status} }
 
 // A Target is where the backend section forwards to.
 type Target struct {
@@ -46,6 +32,8 @@ type Target struct {
 type Services interface {
 	// Backend finds a backend entity by its name.
 	Backend(name string) (*Target, bool)
+	// API finds an API by its resource ID.
+	API(id string) (*snapshot.API, bool)
 }
 
 // An Exchange is one request on its way to a response. It is the request's context and belongs to one goroutine.
@@ -68,6 +56,8 @@ type Exchange struct {
 	Operation    *snapshot.Operation    // nil: none matched
 	Product      *snapshot.Product      // nil: not in the context of a product
 	Subscription *snapshot.Subscription // nil: none was used
+	Key          string                 // of Subscription, as it was sent
+	Machine      string                 // the machine's own ID
 	Params       []route.Param          // captures of the operation's template, percent-encoded
 
 	Section   policy.Section
@@ -82,34 +72,21 @@ type Exchange struct {
 	Unbuffered bool
 	// MaxBuffer bounds every body that is held in memory, in bytes.
 	MaxBuffer int64
+	// Budget bounds each evaluation of an expression.
+	Budget csharp.Budget
+	// Log takes the messages of context.Trace, at level debug; nil drops them.
+	Log *slog.Logger
+	// Variables are what set-variable and other statements keep for the rest of the request.
+	Variables Variables
 
-	id        string
-	variables map[string]any
+	id        uuid.UUID
 	pending   []Field // put on the response when it is sent
 	secondary []error // of on-error itself
+	view      view
 }
 
 // RequestID is a GUID that names the request. It is made when first asked for.
-func (x *Exchange) RequestID() string {
-	if x.id == "" {
-		x.id = uuid.NewString()
-	}
-	return x.id
-}
-
-// Variable gives a variable. Names compare without case.
-func (x *Exchange) Variable(name string) (any, bool) {
-	v, ok := x.variables[strings.ToLower(name)]
-	return v, ok
-}
-
-// SetVariable sets a variable for the rest of the request.
-func (x *Exchange) SetVariable(name string, value any) {
-	if x.variables == nil {
-		x.variables = make(map[string]any)
-	}
-	x.variables[strings.ToLower(name)] = value
-}
+func (x *Exchange) RequestID() string { return x.requestID().String() }
 
 // Message is what header and body statements act on in the current section: the request in inbound and backend, the
 // response in outbound and on-error.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/csharp"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/policy"
 )
@@ -89,19 +90,38 @@ func TestErrorBody_Spacing(t *testing.T) {
 
 func TestValue(t *testing.T) {
 	t.Parallel()
-	of := func(v any) pipeline.Value {
-		return pipeline.Evaluated(func(*pipeline.Exchange) (any, error) { return v, nil })
+	of := func(source string) pipeline.Value {
+		p, errs := csharp.Compile(source, csharp.Options{})
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		return pipeline.Evaluated(p)
 	}
+	x := &pipeline.Exchange{Context: t.Context(), Request: &pipeline.Message{}}
 	for _, c := range []struct {
 		v    pipeline.Value
 		want string
-	}{{pipeline.Literal("x"), "x"}, {of(true), "True"}, {of(false), "False"}, {of(7), "7"}, {of("s"), "s"}} {
-		if got, ok, err := c.v.String(nil); got != c.want || !ok || err != nil {
+	}{{pipeline.Literal("x"), "x"}, {of("true"), "True"}, {of("1 > 2"), "False"}, {of("7"), "7"}, {of(`"s"`), "s"}, {of("1.50m"), "1.50"}} {
+		if got, ok, err := c.v.String(x); got != c.want || !ok || err != nil {
 			t.Errorf("got %q, %v, %v; want %q", got, ok, err, c.want)
 		}
 	}
-	if _, ok, err := of(nil).String(nil); ok || err != nil {
+	if _, ok, err := of("null").String(x); ok || err != nil {
 		t.Error("null is a text")
+	}
+	if got, err := of("new byte[] { 1, 2 }").Bytes(x); string(got) != "\x01\x02" || err != nil {
+		t.Errorf("bytes: %q, %v", got, err)
+	}
+	if got, err := of(`"1" == "1"`).Bool(x); !got || err != nil {
+		t.Errorf("bool: %v, %v", got, err)
+	}
+	if got, err := of(`" 12 "`).Int(x); got != 12 || err != nil {
+		t.Errorf("int: %v, %v", got, err)
+	}
+	_, _, err := of(`new string[0][1]`).String(x)
+	var f *pipeline.Failure
+	if !errors.As(err, &f) || f.Message != "Expression evaluation failed. Index was outside the bounds of the array." || f.Reason != pipeline.ReasonExpression {
+		t.Errorf("failure: %v", err)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/route"
-	"github.com/portico-dev/portico/internal/policy"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
@@ -28,8 +27,6 @@ type Bundle struct {
 type Compiler struct {
 	// Builders compile statements by element name.
 	Builders map[string]pipeline.Builder
-	// Expression compiles policy expressions; nil refuses them by name.
-	Expression func(e *policy.Expression) (pipeline.Program, error)
 	// StrictProtocols answers 404 to a request whose scheme its API does not list.
 	StrictProtocols bool
 }

@@ -83,7 +83,7 @@ func (s *Service) authorize(x *pipeline.Exchange, a *api) (*product, *pipeline.F
 	if !ok {
 		return nil, invalidKey(x, a)
 	}
-	x.Subscription = &sub.Subscription
+	x.Subscription, x.Key = &sub.Subscription, key
 	return p, nil
 }
 

@@ -24,7 +24,7 @@ func (c *Compiler) document(p *snapshot.Policy, scope policy.Scope, params []str
 	if err := findings.Err(); err != nil {
 		return nil, fmt.Errorf("policy %s: %w", p.ID, err)
 	}
-	b := &pipeline.Build{ID: p.ID, Scope: scope, Params: params, Builders: c.Builders, Expression: c.Expression}
+	b := &pipeline.Build{ID: p.ID, Scope: scope, Params: params, Builders: c.Builders}
 	out, err := b.Document(doc)
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", p.ID, err)

@@ -74,6 +74,17 @@ func (s *Service) Backend(name string) (*pipeline.Target, bool) {
 	return t, ok
 }
 
+// API implements pipeline.Services: the current revision of an API.
+func (s *Service) API(id string) (*snapshot.API, bool) {
+	id = withoutRevision(id)
+	for _, a := range s.apis {
+		if a.Current && a.id == id {
+			return &a.API, true
+		}
+	}
+	return nil, false
+}
+
 // api is one compiled API revision.
 type api struct {
 	snapshot.API

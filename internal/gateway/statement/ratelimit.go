@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/gateway/limit"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/policy"
@@ -177,7 +178,7 @@ func (l *rateLimit) concerns(x *pipeline.Exchange) bool {
 // show leaves the figures that are written on every execution.
 func (p *report) show(x *pipeline.Exchange, remaining, total int) {
 	if p.remainingVariable != "" {
-		x.SetVariable(p.remainingVariable, remaining)
+		x.Variables.Set(p.remainingVariable, clr.Int(remaining))
 	}
 	if p.remainingHeader != "" {
 		x.Attach(p.remainingHeader, strconv.Itoa(remaining))
@@ -191,7 +192,7 @@ func (p *report) show(x *pipeline.Exchange, remaining, total int) {
 func (p *report) refuse(x *pipeline.Exchange, retry time.Duration) error {
 	seconds := max(1, int((retry+time.Second-1)/time.Second))
 	if p.retryVariable != "" {
-		x.SetVariable(p.retryVariable, seconds)
+		x.Variables.Set(p.retryVariable, clr.Int(seconds))
 	}
 	return &pipeline.Failure{
 		Reason: pipeline.ReasonRateLimit, Message: "Rate limit is exceeded", Status: 429,

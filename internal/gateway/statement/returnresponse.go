@@ -52,10 +52,10 @@ func startResponse(x *pipeline.Exchange, variable string) (*pipeline.Message, er
 	if variable == "" {
 		return pipeline.NewResponse(200), nil
 	}
-	v, _ := x.Variable(variable)
-	m, ok := v.(*pipeline.Message)
+	v, _ := x.Variables.Get(variable)
+	r, ok := v.Ref().(*pipeline.ResponseView)
 	if !ok {
 		return nil, fmt.Errorf("variable %q holds no response", variable)
 	}
-	return m, nil
+	return r.Message(), nil
 }

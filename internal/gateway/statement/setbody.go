@@ -1,8 +1,6 @@
 package statement
 
 import (
-	"fmt"
-
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/policy"
 )
@@ -25,22 +23,10 @@ func bodyEdit(b *pipeline.Build, s *policy.Statement) (edit, error) {
 		return nil, err
 	}
 	return func(x *pipeline.Exchange, m *pipeline.Message) error {
-		if text, fixed := value.Fixed(); fixed {
-			return m.Body.Replace([]byte(text))
-		}
-		v, err := value.Any(x)
+		data, err := value.Bytes(x)
 		if err != nil {
 			return err
 		}
-		switch v := v.(type) {
-		case nil:
-			return m.Body.Replace(nil)
-		case []byte:
-			return m.Body.Replace(v)
-		case string:
-			return m.Body.Replace([]byte(v))
-		default:
-			return m.Body.Replace(fmt.Append(nil, v))
-		}
+		return m.Body.Replace(data)
 	}, nil
 }

@@ -25,7 +25,7 @@ func setVariable(b *pipeline.Build, s *policy.Statement) (pipeline.Step, error) 
 		if err != nil {
 			return pipeline.Next, err
 		}
-		x.SetVariable(name, v)
+		x.Variables.Set(name, v)
 		return pipeline.Next, nil
 	}, nil
 }
