@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -70,10 +71,10 @@ func runHost(ctx context.Context, cfg config.Up) error {
 	return agent.Run(ctx, agent.Options{
 		Layout: layout, VIPHTTP: cfg.VIPHTTP, VIPHTTPS: cfg.VIPHTTPS, Pool: cfg.VIPPool,
 		EdgeHTTP: cfg.Edge, EdgeTLS: cfg.EdgeTLS, Settings: agentSettings(cfg),
-		Command: func(kind string) []string {
-			return []string{exe, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}
+		Command: func(kind, _ string) ([]string, error) {
+			return []string{exe, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
 		},
-		Publish: publish, Key: key, GatewayVersion: buildVersion(), Log: logger(cfg.LogLevel),
+		Publish: publish, Key: key, Version: buildVersion(), Log: logger(cfg.LogLevel),
 	})
 }
 
@@ -119,14 +120,24 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 		return err
 	}
 	m := g.Config()
+	g.Runs(buildVersion())
 	log = log.With(slog.String("machine", m.Machine.ID))
 	var srv *engine.Server
 	f, err := feed.New(feed.Options{
 		Machine: m.Machine.ID, Service: m.Service, Location: m.Location, Socket: m.Publish, Cache: m.Cache, Key: m.Key,
-		Apply:  func(b service.Bundle) ([]snapshot.Refusal, error) { return srv.Apply(b) },
-		Drop:   func(id string) { srv.Drop(id) },
-		Served: func(st feed.Status) { g.Ready(st.Seq, st.Digest) },
-		Log:    log,
+		Apply: func(b service.Bundle) ([]snapshot.Refusal, error) {
+			refused, err := srv.Apply(b)
+			if err != nil {
+				g.Refused(refusal(append(refused, snapshot.Refusal{ID: b.Manifest.Service, Reason: err.Error()})))
+			}
+			return refused, err
+		},
+		Drop: func(id string) { srv.Drop(id) },
+		Served: func(st feed.Status) {
+			g.Refused(refusal(st.Refused))
+			g.Ready(st.Seq, st.Digest)
+		},
+		Log: log,
 	})
 	if err != nil {
 		return err
@@ -153,6 +164,18 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	}()
 	go reportLoad(ctx, g, srv)
 	return g.Run(ctx, srv)
+}
+
+// refusal says what a machine cannot serve: the first part with its reason, and how many others there are.
+func refusal(parts []snapshot.Refusal) string {
+	switch n := len(parts); n {
+	case 0:
+		return ""
+	case 1:
+		return parts[0].ID + ": " + parts[0].Reason
+	default:
+		return fmt.Sprintf("%s: %s (and %d more)", parts[0].ID, parts[0].Reason, n-1)
+	}
 }
 
 // reportLoad tells the agent how busy the machine is; the guest sends only what has changed.

@@ -123,7 +123,8 @@ type MachineStatus struct {
 	Conns     int       `json:"conns"`             // open client connections
 	Since     time.Time `json:"since"`             // of Phase
 	Error     string    `json:"error,omitempty"`   // why it last stopped or could not start
-	Gateway   string    `json:"gateway,omitempty"` // version it runs
+	Gateway   string    `json:"gateway,omitempty"` // version it says it runs; empty until it said so
+	Refused   string    `json:"refused,omitempty"` // what of its configuration it cannot serve, in its words
 	// Mode is the one that the machine has taken; empty when the fabric cannot tell, which counts as the listed one.
 	Mode Mode `json:"mode,omitempty"`
 }

@@ -48,14 +48,15 @@ type Options struct {
 	EdgeHTTP, EdgeTLS string
 	// Settings are told to whoever asks who the agent is: what it was started with, in its caller's words.
 	Settings map[string]string
-	// Command is the command line that runs a process of a kind. The process inherits its channel.
-	Command func(kind string) []string
+	// Command is the command line that runs a process of a kind: a machine with a version of the gateway program, the
+	// edge with none. The process inherits its channel.
+	Command func(kind, version string) ([]string, error)
 	// Publish is the unix socket of the control plane that machines are told.
 	Publish string
 	// Key seals what machines keep on disk.
 	Key []byte
-	// GatewayVersion is the version of the gateway that Command runs.
-	GatewayVersion string
+	// Version is that of this program, for whoever asks who the agent is.
+	Version string
 	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
 	DrainTimeout time.Duration
 	// LogSize bounds the log of one process in bytes; as much again is kept of what was before. 4 MiB by default.
@@ -238,7 +239,7 @@ func (a *agent) until(ctx context.Context, done func() bool) error {
 func (a *agent) info() wire.Info {
 	i := wire.Info{
 		PID:      os.Getpid(),
-		Version:  a.opt.GatewayVersion,
+		Version:  a.opt.Version,
 		Edge:     wire.Ports{HTTP: a.ports.edgeHTTP, HTTPS: a.ports.edgeTLS},
 		Pool:     a.ports.poolText(),
 		Settings: a.opt.Settings,

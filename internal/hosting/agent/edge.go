@@ -66,7 +66,7 @@ func (e *edgeKeeper) supervise() {
 
 // run sees one process to its end. It returns true when the agent drains.
 func (e *edgeKeeper) run() bool {
-	p, err := e.a.launch(KindEdge, KindEdge)
+	p, err := e.a.launch(KindEdge, KindEdge, "")
 	if err != nil {
 		e.a.log.Error("edge could not start", slog.Any("error", err))
 		return false

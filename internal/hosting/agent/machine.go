@@ -48,7 +48,7 @@ func newMachine(a *agent, s *set, spec platform.Machine) *machine {
 	return &machine{
 		a: a, set: s, spec: spec, kick: make(chan struct{}, 1), fresh: true,
 		status: platform.MachineStatus{
-			ID: spec.ID, Phase: platform.Exited, Since: time.Now(), Gateway: a.opt.GatewayVersion,
+			ID: spec.ID, Phase: platform.Exited, Since: time.Now(),
 		},
 	}
 }
@@ -229,7 +229,10 @@ func (m *machine) start() (*process, error) {
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return nil, err
 	}
-	p, err := a.launch(KindMachine, id)
+	a.mu.Lock()
+	version := m.spec.Gateway
+	a.mu.Unlock()
+	p, err := a.launch(KindMachine, id, version)
 	if err != nil {
 		return nil, err
 	}
@@ -242,6 +245,7 @@ func (m *machine) start() (*process, error) {
 	if m.fresh {
 		m.fresh, m.status.Since = false, time.Now()
 	}
+	m.status.Gateway, m.status.Refused = "", ""
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	a.bump()
 	a.mu.Unlock()
@@ -338,8 +342,9 @@ func (m *machine) note(r wire.FromMachine) {
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest
 	m.status.Active, m.status.Conns = r.Active, r.Conns
+	m.status.Gateway, m.status.Refused = r.Gateway, r.Refused
 	if r.Ready {
-		m.status.Error = r.Refused
+		m.status.Error = ""
 	}
 	if r.Failed != "" {
 		m.status.Error = r.Failed

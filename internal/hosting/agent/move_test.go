@@ -186,6 +186,23 @@ func TestMachine_KilledCutsItsOwnConnectionsOnly(t *testing.T) {
 	}
 }
 
+// A machine runs the version that it is listed with, and what it says of itself is told.
+func TestMachine_SaysItsVersionAndWhatItRefuses(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	s := setOf("set", platform.Parked, 3)
+	for i, version := range []string{"", "picky", "missing"} {
+		s.Machines[i].Gateway = version
+	}
+	apply(t, h, s)
+	agenttest.Eventually(t, "all is told", func() bool {
+		m := observe(t, h).Machines
+		return m["set-0"].Phase == platform.Ready && m["set-0"].Gateway == agenttest.Version && m["set-0"].Refused == "" &&
+			m["set-1"].Phase == platform.Ready && m["set-1"].Gateway == "picky" && m["set-1"].Refused == "/apis/a: too new" &&
+			m["set-2"].Phase == platform.Exited && m["set-2"].Restarts > 0 && m["set-2"].Error == "could not start: gateway missing is not installed"
+	})
+}
+
 // A machine that cannot start is tried again with growing pauses; why it failed is kept; it comes once it can.
 func TestMachine_CrashesAreRetriedAndTold(t *testing.T) {
 	t.Parallel()

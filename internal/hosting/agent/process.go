@@ -23,12 +23,12 @@ type process struct {
 	reader  sync.WaitGroup
 }
 
-// launch starts a process of a kind under a name and notes it in the list of processes. Its output goes straight to a
-// file and through no pipe of the agent's, so that it can go on printing when the agent is gone.
-func (a *agent) launch(kind, name string) (*process, error) {
-	argv := a.opt.Command(kind)
-	if len(argv) == 0 {
-		return nil, fmt.Errorf("no command for a %s", kind)
+// launch starts a process of a kind and version under a name and notes it in the list of processes. Its output goes
+// straight to a file and through no pipe of the agent's, so that it can go on printing when the agent is gone.
+func (a *agent) launch(kind, name, version string) (*process, error) {
+	argv, err := a.opt.Command(kind, version)
+	if err != nil {
+		return nil, err
 	}
 	out, err := a.openLog(name)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *agent) launch(kind, name string) (*process, error) {
 		if p.conn != nil {
 			_ = p.conn.Close()
 		}
-		return nil, err
+		return nil, fmt.Errorf("%w: %s", err, p.state())
 	}
 	if kind == KindMachine {
 		p.reader.Go(p.read)

@@ -104,7 +104,12 @@ func (g *Guest) Ready(seq int64, digest string) {
 	g.report(func(s *wire.FromMachine) { s.Ready, s.Seq, s.Digest = true, seq, digest })
 }
 
-// Refused reports why the machine cannot do what it should; an empty reason takes that back.
+// Runs reports the version of the gateway program.
+func (g *Guest) Runs(version string) {
+	g.report(func(s *wire.FromMachine) { s.Gateway = clip(version) })
+}
+
+// Refused reports what of its configuration the machine cannot serve; an empty reason takes that back.
 func (g *Guest) Refused(reason string) {
 	g.report(func(s *wire.FromMachine) { s.Refused = clip(reason) })
 }

@@ -3,7 +3,9 @@
 package agenttest
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -71,12 +73,19 @@ func runMachine(ctx context.Context, log *slog.Logger, handler NewHandler) error
 	if err != nil {
 		return err
 	}
+	g.Runs(runs(g))
 	if crashes(g) {
 		os.Exit(3)
+	}
+	if g.Config().Machine.Gateway == "picky" {
+		g.Refused("/apis/a: too new")
 	}
 	g.Ready(7, "digest-7")
 	return g.Run(ctx, h)
 }
+
+// runs is the version that a machine says it runs: the one it is asked for, or Version when that is left open.
+func runs(g *guest.Guest) string { return cmp.Or(g.Config().Machine.Gateway, Version) }
 
 // crashes makes a machine with the gateway version "crash" end before it is ready, until there is a file "mended" in
 // its cache folder's parent.
@@ -98,17 +107,20 @@ func runHost(ctx context.Context, log *slog.Logger) error {
 
 func options(l config.Layout, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Layout: l, Publish: "publish.sock", Key: []byte("key"), GatewayVersion: Version,
+		Layout: l, Publish: "publish.sock", Key: []byte("key"), Version: Version,
 		DrainTimeout: 10 * time.Second, Command: Command, Log: log,
 	}
 }
 
-// Command is the command line of a kind of process.
-func Command(kind string) []string {
-	if kind == agent.KindEdge {
-		return []string{os.Args[0], argEdge}
+// Command is the command line of a kind of process. The version "missing" is not there.
+func Command(kind, version string) ([]string, error) {
+	switch {
+	case kind == agent.KindEdge:
+		return []string{os.Args[0], argEdge}, nil
+	case version == "missing":
+		return nil, errors.New("gateway missing is not installed")
 	}
-	return []string{os.Args[0], argMachine}
+	return []string{os.Args[0], argMachine}, nil
 }
 
 // HostCommand is the command line of an agent process for a folder.

@@ -30,6 +30,8 @@ type FromMachine struct {
 	Digest string `json:"digest,omitempty"`
 	Active int    `json:"active,omitempty"` // requests in flight
 	Conns  int    `json:"conns,omitempty"`  // open client connections
+	// Gateway is the version of the gateway program that the machine runs.
+	Gateway string `json:"gateway,omitempty"`
 	// Gen is the newest order that holds: its listeners accept, all others have stopped.
 	Gen     int64  `json:"gen,omitempty"`
 	Failed  string `json:"failed,omitempty"`  // why a newer order does not hold

@@ -55,7 +55,7 @@ type Reply struct {
 // Info says who answers and where it serves.
 type Info struct {
 	PID     int    `json:"pid"`
-	Version string `json:"version"` // of the gateway program that its machines run
+	Version string `json:"version"` // of its program
 	Edge    Ports  `json:"edge"`    // addresses of the edge, host:port
 	VIPs    Ports  `json:"vips"`    // ports of every VIP; on systems without a loopback range, of none: empty
 	Pool    string `json:"pool"`    // range that VIPs are taken from
