@@ -2,7 +2,6 @@ package agent
 
 import (
 	"log/slog"
-	"os"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ const namesPerMessage = 200
 // edgeKeeper keeps an edge running and tells it what changes in the table of hosts.
 type edgeKeeper struct {
 	a         *agent
-	listeners [2]*os.File // HTTP, TLS; open for as long as the agent runs
+	listeners [2]*wire.Handle // HTTP, TLS; open for as long as the agent runs
 	kick      chan struct{}
 
 	// Guarded by agent.mu.
@@ -171,12 +170,12 @@ func (t *telling) tell() error {
 }
 
 // take turns the marks into messages: sets first, so that no host points at one that is not known.
-func (t *telling) take() (batch []wire.ToEdge, files [][]*os.File) {
+func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 	e := t.keeper
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
 	for id := range e.sets {
-		m, fds := wire.ToEdge{Set: id}, []*os.File(nil)
+		m, fds := wire.ToEdge{Set: id}, []*wire.Handle(nil)
 		if s := e.a.sets[id]; s != nil {
 			fds = s.send[:]
 		} else {

@@ -271,7 +271,7 @@ func (m *machine) config(cache string) fabric.MachineConfig {
 }
 
 // order is what the process should accept now, with the descriptors for it. a.mu is held.
-func (m *machine) order() (wire.Order, []*os.File) {
+func (m *machine) order() (wire.Order, []*wire.Handle) {
 	if m.leaving || m.gone || m.spec.Mode == platform.Draining {
 		return wire.Order{Drain: true}, nil
 	}
@@ -311,7 +311,7 @@ func (m *machine) send(p *process, again bool) (leaving bool, err error) {
 }
 
 // next is the order to send now, if there is one.
-func (m *machine) next(again bool) (o wire.Order, files []*os.File, ok bool) {
+func (m *machine) next(again bool) (o wire.Order, files []*wire.Handle, ok bool) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	o, files = m.order()

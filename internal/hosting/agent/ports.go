@@ -12,6 +12,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
 // loopbackRange is where the pools of folders lie. It is far from the addresses that other programs use.
@@ -82,7 +84,7 @@ func (a *agent) openEdge(k *kept) (err error) {
 
 // listenKept listens on an address. For port 0 it takes the port that was kept, or, when there is none or somebody
 // else has it now, a free one, which it keeps.
-func listenKept(address string, keep *uint16) (*os.File, string, error) {
+func listenKept(address string, keep *uint16) (*wire.Handle, string, error) {
 	at, err := resolve(address)
 	if err != nil {
 		return nil, "", err

@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
 // The loopback interface of darwin has one address, so that a VIP is a pair of ports of it: the one in its address
@@ -23,7 +24,7 @@ func (p *ports) poolText() string { return "127.0.0.1" }
 func (p *ports) vipText() (plain, secure string) { return "", "" }
 
 // openVIP opens exactly this address, "127.0.0.1:port".
-func (p *ports) openVIP(address string) (files [2]*os.File, err error) {
+func (p *ports) openVIP(address string) (files [2]*wire.Handle, err error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return files, fmt.Errorf("address %s: %w", address, err)
@@ -39,24 +40,24 @@ func (p *ports) openVIP(address string) (files [2]*os.File, err error) {
 }
 
 // openAnyVIP opens a free pair of ports.
-func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
+func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*wire.Handle, error) {
 	const most = 100 // pairs tried
 	for range most {
 		f, at, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
 		if err != nil {
-			return "", [2]*os.File{}, err
+			return "", [2]*wire.Handle{}, err
 		}
 		if !skip[at.String()] && at.Port() < 65535 {
 			second, _, err := listen(netip.AddrPortFrom(at.Addr(), at.Port()+1))
 			if err == nil {
-				return at.String(), [2]*os.File{f, second}, nil
+				return at.String(), [2]*wire.Handle{f, second}, nil
 			}
 			if !inUse(err) {
 				_ = f.Close()
-				return "", [2]*os.File{}, err
+				return "", [2]*wire.Handle{}, err
 			}
 		}
 		_ = f.Close()
 	}
-	return "", [2]*os.File{}, fmt.Errorf("pairs of ports on 127.0.0.1: %w", errExhausted)
+	return "", [2]*wire.Handle{}, fmt.Errorf("pairs of ports on 127.0.0.1: %w", errExhausted)
 }

@@ -3,7 +3,8 @@ package agent
 import (
 	"fmt"
 	"net/netip"
-	"os"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
 // settleVIPPorts fixes the ports of every VIP. A port that is to be picked is one that is free on an address of the
@@ -36,7 +37,7 @@ func (p *ports) poolText() string { return p.pool.String() }
 func (p *ports) vipText() (plain, secure string) { return portText(p.vipHTTP), portText(p.vipHTTPS) }
 
 // openVIP opens exactly this address.
-func (p *ports) openVIP(address string) (files [2]*os.File, err error) {
+func (p *ports) openVIP(address string) (files [2]*wire.Handle, err error) {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
 		return files, fmt.Errorf("address %s: %w", address, err)
@@ -44,7 +45,7 @@ func (p *ports) openVIP(address string) (files [2]*os.File, err error) {
 	return p.openAddr(addr.Unmap())
 }
 
-func (p *ports) openAddr(addr netip.Addr) (files [2]*os.File, err error) {
+func (p *ports) openAddr(addr netip.Addr) (files [2]*wire.Handle, err error) {
 	if files[0], _, err = listen(netip.AddrPortFrom(addr, p.vipHTTP)); err != nil {
 		return files, err
 	}
@@ -57,7 +58,7 @@ func (p *ports) openAddr(addr netip.Addr) (files [2]*os.File, err error) {
 
 // openAnyVIP opens the first address of the pool that is neither to be skipped nor in use. The first and the last
 // address of a range, and those that end in 0 or 255, are left out: some programs take them for something else.
-func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
+func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*wire.Handle, error) {
 	const most = 1 << 16 // addresses tried
 	addr := p.pool.Addr()
 	for range most {
@@ -75,5 +76,5 @@ func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*os.File, error) {
 			return "", files, err
 		}
 	}
-	return "", [2]*os.File{}, fmt.Errorf("pool %s: %w", p.pool, errExhausted)
+	return "", [2]*wire.Handle{}, fmt.Errorf("pool %s: %w", p.pool, errExhausted)
 }

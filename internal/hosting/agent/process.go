@@ -39,9 +39,10 @@ func (a *agent) launch(kind, name, version string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()                      //nolint:errcheck // the process has its own
+	channel := theirs.File()
+	defer channel.Close()                     //nolint:errcheck // the process has its own
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // the agent's own configuration
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.ExtraFiles = []*os.File{channel}
 	cmd.Stdout, cmd.Stderr = out, out
 	// A session of its own: a signal to the agent's group is not for its machines.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +29,7 @@ type set struct {
 	machines map[string]*machine
 	// The intake, a queue for plain and one for TLS. Both ends stay open here, so that nothing in it is lost when
 	// machines or the edge die.
-	send, recv [2]*os.File
+	send, recv [2]*wire.Handle
 }
 
 // setFor returns the set of an ID and makes it, with its intake, if there is none. a.mu is held.

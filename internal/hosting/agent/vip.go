@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -26,8 +25,8 @@ const releaseTime = 5 * time.Second
 type vip struct {
 	id      string
 	address string
-	files   [2]*os.File // HTTP, HTTPS
-	want    []string    // the route: sets that should accept
+	files   [2]*wire.Handle // HTTP, HTTPS
+	want    []string        // the route: sets that should accept
 	// allow is what holds on the way there: while it has more than want, the sets of want do not all accept yet.
 	allow []string
 }
@@ -222,7 +221,7 @@ func (a *agent) held(id string) bool {
 
 // listen opens a listening socket that this process never accepts on, and so does not poll: machines that get a
 // duplicate do. The kernel cuts the backlog to its own limit (somaxconn).
-func listen(at netip.AddrPort) (*os.File, netip.AddrPort, error) {
+func listen(at netip.AddrPort) (*wire.Handle, netip.AddrPort, error) {
 	fd, err := socket(at.Addr())
 	if err != nil {
 		return nil, at, fmt.Errorf("listen on %s: %w", at, err)
@@ -232,7 +231,7 @@ func listen(at netip.AddrPort) (*os.File, netip.AddrPort, error) {
 		_ = unix.Close(fd)
 		return nil, at, fmt.Errorf("listen on %s: %w", at, err)
 	}
-	return os.NewFile(uintptr(fd), "listener"), bound, nil
+	return wire.NewHandle(fd), bound, nil
 }
 
 func socket(addr netip.Addr) (int, error) {

@@ -15,7 +15,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -58,7 +57,7 @@ const (
 // Run is the edge's process: it serves with the channel inherited from the agent until the agent asks it to stop or
 // ctx ends.
 func Run(ctx context.Context, opt Options) error {
-	conn, err := wire.NewConn(os.NewFile(wire.ControlFD, "control"))
+	conn, err := wire.NewConn(wire.NewHandle(wire.ControlFD))
 	if err != nil {
 		return fmt.Errorf("start edge: %w; it is started by the agent", err)
 	}
@@ -111,12 +110,12 @@ func readListeners(conn *wire.Conn) (plain, secure net.Listener, err error) {
 	if !first.Listen || len(files) != 2 {
 		return nil, nil, errors.New("the first message brings no listeners")
 	}
-	if plain, err = net.FileListener(files[0]); err != nil {
-		return nil, nil, fmt.Errorf("open listener: %w", err)
+	if plain, err = files[0].Listener(); err != nil {
+		return nil, nil, err
 	}
-	if secure, err = net.FileListener(files[1]); err != nil {
+	if secure, err = files[1].Listener(); err != nil {
 		_ = plain.Close()
-		return nil, nil, fmt.Errorf("open listener: %w", err)
+		return nil, nil, err
 	}
 	return plain, secure, conn.SetReadDeadline(time.Time{})
 }

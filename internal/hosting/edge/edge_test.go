@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -27,14 +26,14 @@ func startEdge(t *testing.T, opt Options) (plain, secure string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files []*os.File
+	var files []*wire.Handle
 	var addrs []string
 	for range 2 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := l.(*net.TCPListener).File()
+		f, err := wire.Take(l.(*net.TCPListener))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func (t *table) find(host string) *set {
 }
 
 // change does what one message of the agent says. It takes over files.
-func (t *table) change(m wire.ToEdge, files []*os.File) error {
+func (t *table) change(m wire.ToEdge, files []*wire.Handle) error {
 	if len(files) != 0 && len(files) != 2 {
 		wire.CloseAll(files)
 		return fmt.Errorf("set %s comes with %d descriptors", m.Set, len(files))
@@ -94,13 +94,13 @@ func (t *table) close() {
 	}
 }
 
-func openSet(files []*os.File) (*set, error) {
-	plain, err := wire.PacketConn(files[0])
+func openSet(files []*wire.Handle) (*set, error) {
+	defer wire.CloseAll(files) // the intakes have their own
+	plain, err := files[0].Packets()
 	if err != nil {
-		_ = files[1].Close()
 		return nil, err
 	}
-	secure, err := wire.PacketConn(files[1])
+	secure, err := files[1].Packets()
 	if err != nil {
 		_ = plain.Close()
 		return nil, err

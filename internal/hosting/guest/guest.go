@@ -55,15 +55,12 @@ type Guest struct {
 
 // Attach opens the channel that the process inherited from its agent and reads what the machine is told first.
 func Attach(log *slog.Logger) (*Guest, error) {
-	return AttachTo(os.NewFile(wire.ControlFD, "control"), log)
+	return AttachTo(wire.NewHandle(wire.ControlFD), log)
 }
 
-// AttachTo is Attach for a channel that is at hand. It takes over f.
-func AttachTo(f *os.File, log *slog.Logger) (*Guest, error) {
-	if f == nil {
-		return nil, errors.New("attach machine: no channel was inherited")
-	}
-	conn, err := wire.NewConn(f)
+// AttachTo is Attach for a channel that is at hand. It takes the handle over.
+func AttachTo(h *wire.Handle, log *slog.Logger) (*Guest, error) {
+	conn, err := wire.NewConn(h)
 	if err != nil {
 		return nil, fmt.Errorf("attach machine: %w; machines are started by the agent", err)
 	}

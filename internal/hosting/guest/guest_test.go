@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -94,7 +93,7 @@ func startMachine(t *testing.T, ctx context.Context, h Handler) *machine { //nol
 }
 
 // order sends an order and waits until the machine says that it holds.
-func (m *machine) order(t *testing.T, o wire.Order, files ...*os.File) {
+func (m *machine) order(t *testing.T, o wire.Order, files ...*wire.Handle) {
 	t.Helper()
 	if err := m.agent.Send(wire.ToMachine{Order: &o}, time.Minute, files...); err != nil {
 		t.Fatal(err)
@@ -107,7 +106,7 @@ func (m *machine) order(t *testing.T, o wire.Order, files ...*os.File) {
 	t.Fatalf("order %d was not acknowledged", o.Gen)
 }
 
-func pair(t *testing.T) (send, recv *os.File) {
+func pair(t *testing.T) (send, recv *wire.Handle) {
 	t.Helper()
 	send, recv, err := wire.Pair()
 	if err != nil {
@@ -117,14 +116,14 @@ func pair(t *testing.T) (send, recv *os.File) {
 	return send, recv
 }
 
-func listener(t *testing.T) (*net.TCPListener, *os.File) {
+func listener(t *testing.T) (*net.TCPListener, *wire.Handle) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	f, err := l.(*net.TCPListener).File()
+	f, err := wire.Take(l.(*net.TCPListener))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +132,7 @@ func listener(t *testing.T) (*net.TCPListener, *os.File) {
 }
 
 // put hands a connection over as the edge does.
-func put(t *testing.T, send *os.File, c *net.TCPConn, head string) {
+func put(t *testing.T, send *wire.Handle, c *net.TCPConn, head string) {
 	t.Helper()
 	f, err := c.File()
 	if err != nil {
@@ -141,7 +140,7 @@ func put(t *testing.T, send *os.File, c *net.TCPConn, head string) {
 	}
 	defer f.Close() //nolint:errcheck // a duplicate
 	packet, rights := append([]byte{wire.HandOver}, head...), unix.UnixRights(int(f.Fd()))
-	if err := unix.Sendmsg(int(send.Fd()), packet, rights, nil, 0); err != nil {
+	if err := send.Use(func(fd int) error { return unix.Sendmsg(fd, packet, rights, nil, 0) }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -170,7 +169,7 @@ func TestGuest_ServesWhatItIsToldAndGivesItBack(t *testing.T) {
 	_, recvTLS := pair(t)
 	vip, vipFile := listener(t)
 	_, vipTLS := listener(t)
-	files := []*os.File{recv, recvTLS, vipFile, vipTLS}
+	files := []*wire.Handle{recv, recvTLS, vipFile, vipTLS}
 	m.order(t, wire.Order{Gen: 1, Intake: true, VIPs: []string{"vip"}}, files...)
 	m.order(t, wire.Order{Gen: 2, Intake: true, VIPs: []string{"vip"}}, files...) // changes nothing
 
@@ -330,19 +329,19 @@ func TestIntake_ClosingLosesNothing(t *testing.T) {
 }
 
 // takeInTurns opens a listener, closes it while it accepts, and starts over.
-func takeInTurns(t *testing.T, recv *os.File, got chan<- string, stop <-chan struct{}) {
+func takeInTurns(t *testing.T, recv *wire.Handle, got chan<- string, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		default:
 		}
-		fd, err := unix.Dup(int(recv.Fd()))
+		own, err := recv.Dup()
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		l, err := newIntake(os.NewFile(uintptr(fd), "intake"))
+		l, err := newIntake(own)
 		if err != nil {
 			t.Error(err)
 			return

@@ -2,7 +2,6 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -17,15 +16,11 @@ import (
 // longAgo is a deadline that wakes a blocked read.
 var longAgo = time.Unix(1, 0)
 
-// newListener makes a listener of a VIP's socket and takes f over. Its queue belongs to the VIP: closing this listener
+// newListener makes a listener of a VIP's socket and takes the handle over. Its queue belongs to the VIP: closing this listener
 // closes one descriptor of several, and who waits in the queue is accepted by another machine.
-func newListener(f *os.File) (net.Listener, error) {
-	l, err := net.FileListener(f)
-	_ = f.Close()
-	if err != nil {
-		return nil, fmt.Errorf("open listener: %w", err)
-	}
-	return l, nil
+func newListener(h *wire.Handle) (net.Listener, error) {
+	defer h.Close() //nolint:errcheck // the listener has its own
+	return h.Listener()
 }
 
 // intake is a listener whose connections were accepted, and read from, by the edge.
@@ -37,9 +32,10 @@ type intake struct {
 	oob []byte
 }
 
-// newIntake makes a listener of a set's intake and takes f over.
-func newIntake(f *os.File) (net.Listener, error) {
-	uc, err := wire.PacketConn(f)
+// newIntake makes a listener of a set's intake and takes the handle over.
+func newIntake(h *wire.Handle) (net.Listener, error) {
+	defer h.Close() //nolint:errcheck // the listener has its own
+	uc, err := h.Packets()
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +67,12 @@ func (l *intake) Accept() (net.Conn, error) {
 
 // handedOver opens the connection of a packet; nil for a packet that holds none, which only an edge of another
 // version could have sent.
-func handedOver(data []byte, files []*os.File) net.Conn {
+func handedOver(data []byte, files []*wire.Handle) net.Conn {
 	if len(files) != 1 || data[0] != wire.HandOver {
 		wire.CloseAll(files)
 		return nil
 	}
-	nc, err := net.FileConn(files[0])
-	_ = files[0].Close()
+	nc, err := files[0].Conn()
 	if err != nil {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
@@ -15,7 +14,7 @@ import (
 // received is an order with its descriptors.
 type received struct {
 	order wire.Order
-	files []*os.File
+	files []*wire.Handle
 }
 
 // readOrders hands on orders until the channel breaks or ctx ends.
@@ -115,7 +114,7 @@ func (s *serving) take(o received) error {
 }
 
 // start serves a pair of descriptors, plain and TLS, and takes them over. It starts both or none.
-func (s *serving) start(files []*os.File, open func(*os.File) (net.Listener, error)) ([]*served, error) {
+func (s *serving) start(files []*wire.Handle, open func(*wire.Handle) (net.Listener, error)) ([]*served, error) {
 	plain, err := open(files[0])
 	if err != nil {
 		_ = files[1].Close()

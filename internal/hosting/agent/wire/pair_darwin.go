@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -10,7 +9,7 @@ import (
 
 // Pair makes the two ends of a channel. They are not inherited by processes that are started, unless listed. Darwin
 // has no SEQPACKET; its datagram pairs keep order and lose nothing, but an end learns late that the other is gone.
-func Pair() (a, b *os.File, err error) {
+func Pair() (a, b *Handle, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
@@ -23,5 +22,5 @@ func Pair() (a, b *os.File, err error) {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4*MaxMessage)
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4*MaxMessage)
 	}
-	return os.NewFile(uintptr(fds[0]), "channel"), os.NewFile(uintptr(fds[1]), "channel"), nil
+	return NewHandle(fds[0]), NewHandle(fds[1]), nil
 }

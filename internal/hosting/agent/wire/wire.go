@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -35,33 +34,19 @@ type Conn struct {
 	oob []byte
 }
 
-// NewConn takes over the descriptor f, one end of a Pair, and closes it: the Conn has its own.
-func NewConn(f *os.File) (*Conn, error) {
-	uc, err := PacketConn(f)
+// NewConn opens one end of a Pair and takes the handle over.
+func NewConn(h *Handle) (*Conn, error) {
+	defer h.Close() //nolint:errcheck // the Conn has its own
+	uc, err := h.Packets()
 	if err != nil {
 		return nil, err
 	}
 	return &Conn{uc: uc}, nil
 }
 
-// PacketConn takes over the descriptor f, one end of a Pair, and closes it.
-func PacketConn(f *os.File) (*net.UnixConn, error) {
-	nc, err := net.FileConn(f)
-	_ = f.Close()
-	if err != nil {
-		return nil, fmt.Errorf("open channel: %w", err)
-	}
-	uc, ok := nc.(*net.UnixConn)
-	if !ok {
-		_ = nc.Close()
-		return nil, fmt.Errorf("open channel: descriptor is a %T", nc)
-	}
-	return uc, nil
-}
-
 // Send writes v with duplicates of files; the caller keeps its own. It gives up after timeout when the other end does
 // not read; a message is sent whole or not at all. A file that is closed meanwhile is an error, never another file.
-func (c *Conn) Send(v any, timeout time.Duration, files ...*os.File) error {
+func (c *Conn) Send(v any, timeout time.Duration, files ...*Handle) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
@@ -86,26 +71,17 @@ func (c *Conn) Send(v any, timeout time.Duration, files ...*os.File) error {
 	})
 }
 
-// hold calls f with the descriptors of files, none of which can be closed until f returns. File.Fd gives no such
-// promise: a number could belong to another file by the time it is used.
-func hold(files []*os.File, fds []int, f func([]int) error) error {
+// hold calls f with the descriptors of files, none of which can be closed until f returns.
+func hold(files []*Handle, fds []int, f func([]int) error) error {
 	if len(files) == 0 {
 		return f(fds)
 	}
-	raw, err := files[0].SyscallConn()
-	if err != nil {
-		return fmt.Errorf("use descriptor: %w", err)
-	}
-	var inner error
-	if err := raw.Control(func(fd uintptr) { inner = hold(files[1:], append(fds, int(fd)), f) }); err != nil {
-		return fmt.Errorf("use descriptor: %w", err)
-	}
-	return inner
+	return files[0].Use(func(fd int) error { return hold(files[1:], append(fds, fd), f) })
 }
 
 // Recv reads one message into v and returns the descriptors that came with it, which are the caller's to close. It
 // returns io.EOF when the other end is gone.
-func (c *Conn) Recv(v any) ([]*os.File, error) {
+func (c *Conn) Recv(v any) ([]*Handle, error) {
 	if c.buf == nil {
 		c.buf, c.oob = make([]byte, MaxMessage), make([]byte, unix.CmsgSpace(4*MaxFDs))
 	}
@@ -128,7 +104,7 @@ func (c *Conn) Close() error { return c.uc.Close() }
 
 // ReadPacket reads one packet and its descriptors. The data lies in buf. No packet is empty, so that nothing read
 // means that the other end is gone: io.EOF.
-func ReadPacket(uc *net.UnixConn, buf, oob []byte) ([]byte, []*os.File, error) {
+func ReadPacket(uc *net.UnixConn, buf, oob []byte) ([]byte, []*Handle, error) {
 	n, oobn, flags, _, err := uc.ReadMsgUnix(buf, oob)
 	if err != nil {
 		if errors.Is(err, unix.ECONNRESET) {
@@ -151,7 +127,7 @@ func ReadPacket(uc *net.UnixConn, buf, oob []byte) ([]byte, []*os.File, error) {
 	return buf[:n], fds, nil
 }
 
-func rights(oob []byte) ([]*os.File, error) {
+func rights(oob []byte) ([]*Handle, error) {
 	if len(oob) == 0 {
 		return nil, nil
 	}
@@ -159,7 +135,7 @@ func rights(oob []byte) ([]*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode descriptors: %w", err)
 	}
-	var fds []*os.File
+	var fds []*Handle
 	for i := range msgs {
 		got, err := unix.ParseUnixRights(&msgs[i])
 		if err != nil {
@@ -167,15 +143,8 @@ func rights(oob []byte) ([]*os.File, error) {
 			return nil, fmt.Errorf("decode descriptors: %w", err)
 		}
 		for _, fd := range got {
-			fds = append(fds, os.NewFile(uintptr(fd), "passed"))
+			fds = append(fds, NewHandle(fd))
 		}
 	}
 	return fds, nil
-}
-
-// CloseAll closes descriptors that nobody wants.
-func CloseAll(fds []*os.File) {
-	for _, f := range fds {
-		_ = f.Close()
-	}
 }

@@ -37,23 +37,29 @@ func TestConn_CarriesMessagesAndDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close() //nolint:errcheck // only a test's pipe
+	kept, err := Take(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close() //nolint:errcheck // only a test's pipe
 	want := []ToMachine{{Order: &Order{Gen: 1, VIPs: []string{"v"}}}, {Order: &Order{Gen: 2, Drain: true}}}
-	if err := a.Send(want[0], time.Minute, w); err != nil {
+	if err := a.Send(want[0], time.Minute, kept); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Send(want[1], time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	_ = w.Close()
+	_, _ = w.Close(), kept.Close()
 	got := make([]ToMachine, 2)
 	files, err := b.Recv(&got[0])
 	if err != nil || len(files) != 1 {
 		t.Fatalf("first message: %d descriptors, %v", len(files), err)
 	}
-	if _, err := io.WriteString(files[0], "through"); err != nil {
+	passed := files[0].File()
+	if _, err := io.WriteString(passed, "through"); err != nil {
 		t.Fatal(err)
 	}
-	_ = files[0].Close()
+	_ = passed.Close()
 	if data, err := io.ReadAll(r); err != nil || string(data) != "through" {
 		t.Errorf("pipe: %q, %v", data, err)
 	}
@@ -72,7 +78,7 @@ func TestConn_CarriesMessagesAndDescriptors(t *testing.T) {
 func TestConn_RefusesWhatItCannotSend(t *testing.T) {
 	t.Parallel()
 	a, b := connPair(t)
-	closed, other, err := os.Pipe()
+	closed, other, err := Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
