@@ -169,6 +169,11 @@ func (c *Change) Finish() *arm.Error {
 		c.Row.Complete(c)
 	}
 	setDefaults(c.Row, c.New)
+	return c.Check()
+}
+
+// Check lets every rule speak.
+func (c *Change) Check() *arm.Error {
 	var found []arm.ErrorDetail
 	for _, rule := range c.Row.Rules {
 		found = append(found, rule(c)...)

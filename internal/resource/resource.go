@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/store"
 )
 
 // Kind is the JSON type of a field.
@@ -120,7 +121,7 @@ type Row struct {
 	NameLike  *regexp.Regexp
 	NameIs    []string // the only names, if any
 	Fields    []Field
-	// Filters maps names that $filter may use to paths.
+	// Filters maps names that $filter may use to paths; the path "name" is the name of the resource.
 	Filters map[string]string
 	Rules   []Rule
 	// Prepare does what needs no other document, before the transaction; Complete fills what the client left out;
@@ -128,6 +129,8 @@ type Row struct {
 	Prepare  func(*Change) *arm.Error
 	Complete func(*Change)
 	Compute  func(*Shown)
+	// Stored writes, in the same transaction, what comes with a document that was written.
+	Stored func(*Change, store.Tx) error
 	// OnDelete refuses a deletion or names what goes with the document.
 	OnDelete func(*Removal) *arm.Error
 	Actions  []Action

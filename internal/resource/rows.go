@@ -36,7 +36,7 @@ func All() []*Row {
 		resourceGroups(), publicIPAddresses(), service(), deletedServices(),
 		apis(), operations(),
 		policies("service"), policies("service/apis"), policies("service/apis/operations"), policies("service/products"),
-		products(), productAPIs(), subscriptions(), namedValues(), backends(),
+		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(),
 	}
 }
 

@@ -25,7 +25,7 @@ func policies(parent string) *Row {
 
 // showPolicy gives a document the format that the query asks for: escaped unless it says rawxml.
 func showPolicy(s *Shown) {
-	if s.Query != nil && strings.EqualFold(s.Query("format"), "rawxml") {
+	if s.Query != nil && !s.Listed && strings.EqualFold(s.Query("format"), "rawxml") {
 		return
 	}
 	s.Object.Set("properties.value", s.Env.PolicyXML(s.Object.Text("properties.value")))

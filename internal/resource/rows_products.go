@@ -20,6 +20,7 @@ func products() *Row {
 			{Path: "properties.approvalRequired", Kind: Bool},
 			{Path: "properties.subscriptionsLimit", Kind: Int, Min: bound(0), Max: bound(1<<31 - 1)},
 			{Path: "properties.state", Kind: String, Enum: words("notPublished", "published"), Default: "notPublished"},
+			{Path: "properties.groups", Kind: Array, Of: Any, Flags: ReadOnly}, // of a list with expandGroups
 		},
 		Filters: map[string]string{
 			"name": "properties.displayName", "displayName": "properties.displayName", "description": "properties.description",
@@ -30,7 +31,18 @@ func products() *Row {
 				c.New.SetDefault("properties.approvalRequired", false)
 			}
 		},
-		Rules:    []Rule{productNeedsSubscriptions, productNameFree},
+		Rules: []Rule{productNeedsSubscriptions, productNameFree},
+		Stored: func(c *Change, tx store.Tx) error {
+			if !c.Creating() {
+				return nil
+			}
+			return PutLink(tx, c.ID, "service/products/groups", Administrators)
+		},
+		Compute: func(s *Shown) {
+			if s.Listed && s.asks("expandGroups") {
+				s.Object.Set("properties.groups", s.groupsOf("products"))
+			}
+		},
 		OnDelete: deleteProduct,
 	}
 }
@@ -112,7 +124,7 @@ func subscriptions() *Row {
 			"productId": "properties.scope", "state": "properties.state",
 		},
 		Complete: completeSubscription,
-		Rules:    []Rule{subscriptionScope, subscriptionKeys},
+		Rules:    []Rule{subscriptionScope, subscriptionOwner, subscriptionKeys},
 		OnDelete: func(r *Removal) *arm.Error {
 			if arm.SameID(r.Object.Text("properties.scope"), ServiceID(r.ID)) {
 				return arm.Invalid(Finding("sid", "The built-in all-access subscription cannot be deleted."))
@@ -138,6 +150,29 @@ func completeSubscription(c *Change) {
 		c.New.SetDefault("properties.state", was)
 	}
 	c.New.Set("properties.scope", c.fullScope(c.New.Text("properties.scope")))
+	if owner := c.New.Text("properties.ownerId"); owner != "" {
+		c.New.Set("properties.ownerId", c.fullID("users", owner))
+	}
+}
+
+// fullID is the full ID of an entity of this service that a client names by it, by "/users/1" or by "users/1". What is
+// no such name is returned as it is.
+func (c *Change) fullID(kind, ref string) string {
+	service, rest := c.Service(), strings.TrimRight(ref, "/")
+	if i := strings.Index(strings.ToLower(rest), "/providers/microsoft.apimanagement/service/"); i >= 0 {
+		if !strings.HasPrefix(store.Key(rest), store.Key(service)+"/") {
+			return ref
+		}
+		rest = rest[len(service):]
+	}
+	have, name, ok := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	if !ok || !strings.EqualFold(have, kind) || name == "" || strings.Contains(name, "/") {
+		return ref
+	}
+	if d, err := c.Tree.Get(service + "/" + kind + "/" + name); err == nil {
+		return d.ID
+	}
+	return service + "/" + kind + "/" + name
 }
 
 // fullScope is the full ID of a scope; what is no scope of this service is returned as it is.
@@ -183,6 +218,15 @@ func subscriptionScope(c *Change) []arm.ErrorDetail {
 		return []arm.ErrorDetail{Finding("scope", "Subscription scope '%s' could not be found.", scope)}
 	}
 	return []arm.ErrorDetail{Finding("scope", "Subscription scope should be one of '/apis', '/apis/{apiId}', '/products/{productId}'. You entered '%s'.", scope)}
+}
+
+// subscriptionOwner asks that the owner, if there is one, is a user of the service.
+func subscriptionOwner(c *Change) []arm.ErrorDetail {
+	owner := c.New.Text("properties.ownerId")
+	if owner == "" || owner == c.Old.Text("properties.ownerId") || strings.HasPrefix(store.Key(owner), store.Key(c.Service())+"/users/") && c.Exists(owner) {
+		return nil
+	}
+	return []arm.ErrorDetail{Finding("ownerId", "User '%s' could not be found.", owner)}
 }
 
 // subscriptionKeys refuses a key that another subscription has. Keys that did not change are unique already.

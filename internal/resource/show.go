@@ -13,19 +13,31 @@ type Shown struct {
 	Object  Object
 	Doc     store.Document
 	Version arm.Version
-	Env     *Env
-	// Query is the request's query; nil for an element of a collection.
-	Query func(name string) string
+	Around
+}
+
+// Around is what an answer may depend on besides its document.
+type Around struct {
+	Env  *Env
+	Tree store.Reader // the state that the document was read in
+	// Query is the request's query; nil for none.
+	Query  func(name string) string
+	Listed bool // the document is an element of a collection
+}
+
+// asks says whether the request has a query parameter that says true.
+func (a Around) asks(name string) bool {
+	return a.Query != nil && strings.EqualFold(a.Query(name), "true")
 }
 
 // Show is a document as api-version v knows it: with id, name and type, without secrets.
-func (e *Engine) Show(r *Row, v arm.Version, d store.Document, env *Env, query func(string) string) (Object, error) {
+func (e *Engine) Show(r *Row, v arm.Version, d store.Document, around Around) (Object, error) {
 	o, err := e.open(r, d)
 	if err != nil {
 		return nil, err
 	}
 	if r.Compute != nil {
-		r.Compute(&Shown{Object: o, Doc: d, Version: v, Env: env, Query: query})
+		r.Compute(&Shown{Object: o, Doc: d, Version: v, Around: around})
 	}
 	out := e.asVersion(r, v, o, false)
 	out["id"] = d.ID

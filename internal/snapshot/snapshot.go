@@ -2,8 +2,8 @@
 // content-addressed parts. Control makes snapshots out of documents, machines compile the parts they lack. Nothing
 // here reads a store or serves a request.
 //
-// One part holds what changes together: the service itself, its products, its subscriptions, its backends, and each
-// API with its API operations and policies. Named values are substituted before a part is made, so that a part's
+// One part holds what changes together: the service itself, its products, its subscriptions, the users that own these,
+// its backends, and each API with its API operations and policies. Named values are substituted before a part is made, so that a part's
 // digest covers everything that its meaning depends on.
 package snapshot
 
@@ -47,6 +47,7 @@ const (
 	KindService       = "service"       // Service
 	KindProducts      = "products"      // []Product
 	KindSubscriptions = "subscriptions" // []Subscription
+	KindUsers         = "users"         // []User
 	KindBackends      = "backends"      // []Backend
 	KindAPI           = "api"           // API
 )
@@ -97,6 +98,7 @@ type Product struct {
 	ApprovalRequired     bool     `json:"approvalRequired,omitempty"`
 	SubscriptionsLimit   *int     `json:"subscriptionsLimit,omitempty"`
 	APIs                 []string `json:"apis"` // resource IDs of APIs, without revision
+	Groups               []Group  `json:"groups,omitempty"`
 	Policy               *Policy  `json:"policy,omitempty"`
 }
 
@@ -107,13 +109,40 @@ type Subscription struct {
 	Name         string     `json:"name"`
 	DisplayName  string     `json:"displayName,omitempty"`
 	Scope        string     `json:"scope"`
-	State        string     `json:"state"` // active, submitted, …
-	OwnerID      string     `json:"ownerId,omitempty"`
+	State        string     `json:"state"`             // active, submitted, …
+	OwnerID      string     `json:"ownerId,omitempty"` // resource ID of a User
 	PrimaryKey   string     `json:"primaryKey"`
 	SecondaryKey string     `json:"secondaryKey"`
 	Created      time.Time  `json:"created"`
 	Starts       *time.Time `json:"starts,omitempty"`
 	Expires      *time.Time `json:"expires,omitempty"`
+}
+
+// A User is a user that owns a subscription.
+type User struct {
+	ID         string     `json:"id"` // resource ID
+	Name       string     `json:"name"`
+	Email      string     `json:"email"`
+	FirstName  string     `json:"firstName"`
+	LastName   string     `json:"lastName"`
+	Note       string     `json:"note,omitempty"`
+	State      string     `json:"state"` // active, blocked, …; the keys of a blocked user are refused
+	Registered time.Time  `json:"registered"`
+	Groups     []Group    `json:"groups,omitempty"`
+	Identities []Identity `json:"identities,omitempty"`
+}
+
+// A Group is a group of users.
+type Group struct {
+	ID          string `json:"id"` // resource ID
+	Name        string `json:"name"`
+	DisplayName string `json:"displayName"`
+}
+
+// An Identity is one way in which a user signs in.
+type Identity struct {
+	Provider string `json:"provider"`
+	ID       string `json:"id"`
 }
 
 // Backend is a backend entity that set-backend-service can name.

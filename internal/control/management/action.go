@@ -9,9 +9,18 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
+// unbuiltActions are those that are refused by name.
+var unbuiltActions = map[string]string{
+	"service/users/generatessourl":     "Single sign-on to a developer portal",
+	"service/users/confirmations/send": "Mails that confirm a sign-up",
+}
+
 // action answers a POST below an instance: the last segment of the path is its name.
 func (q *request) action() (*reply, *arm.Error) {
 	n := len(q.id.Types) - 1
+	if what := unbuiltActions[strings.ToLower(q.id.TypePath())]; what != "" {
+		return nil, arm.Invalid(resource.Finding(q.id.Types[n], "%s: not built in this version of Portico.", what))
+	}
 	row, ok := q.engine.Row(q.id.Provider + "/" + strings.Join(q.id.Types[:n], "/"))
 	if !ok {
 		return nil, q.noSuchType()
@@ -32,6 +41,8 @@ func (q *request) action() (*reply, *arm.Error) {
 		return q.secrets("primaryKey", "secondaryKey")
 	case "listValue":
 		return q.secrets("value")
+	case "token":
+		return q.userToken()
 	case "regeneratePrimaryKey":
 		return q.regenerate("primaryKey")
 	case "regenerateSecondaryKey":

@@ -1,7 +1,6 @@
 package management
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -20,15 +19,18 @@ func (q *request) link(tx store.Tx, p *place) (int, any, error) {
 	if linked == nil {
 		return 0, nil, arm.NotFound(row.Entity)
 	}
+	c := &resource.Change{Row: q.row, Version: q.version, ID: p.id, Tree: tx, Engine: q.engine, Env: q.env}
+	if err := c.Check(); err != nil {
+		return 0, nil, err
+	}
 	status := http.StatusOK
 	if p.doc == nil {
 		status = http.StatusCreated
-		id := p.parent + "/apis/" + linked.ID[strings.LastIndexByte(linked.ID, '/')+1:]
-		if _, err := tx.Put(store.Document{ID: id, Type: strings.ToLower(q.row.Type()), Desired: json.RawMessage("{}")}); err != nil {
+		if err := resource.PutLink(tx, p.parent, q.row.Path, lastSegment(linked.ID)); err != nil {
 			return 0, nil, err
 		}
 	}
-	o, err := q.engine.Show(row, q.version, *linked, q.env, nil)
+	o, err := q.engine.Show(row, q.version, *linked, resource.Around{Env: q.env, Tree: tx, Listed: true})
 	return status, o, err
 }
 

@@ -47,7 +47,7 @@ func (q *request) deleteService() (*reply, *arm.Error) {
 		q.header.Set("Location", m.ResultURL())
 		arm.SetRetryAfter(q.header, m.RetryAfter)
 		rep.status = http.StatusAccepted
-		rep.body, err = q.show(nil, d, q.query)
+		rep.body, err = q.show(tx, nil, d, q.query)
 		return err
 	})
 	return rep, err
@@ -152,7 +152,7 @@ func (q *request) purge() (*reply, *arm.Error) {
 		q.header.Set("Location", m.ResultURL())
 		arm.SetRetryAfter(q.header, m.RetryAfter)
 		rep.status = http.StatusAccepted
-		rep.body, err = q.show(nil, *p.doc, nil)
+		rep.body, err = q.show(tx, nil, *p.doc, nil)
 		return err
 	})
 	return rep, err

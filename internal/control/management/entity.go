@@ -38,12 +38,12 @@ func (q *request) hasETag() bool {
 }
 
 // show is a document's body, with the ETag in the header where it belongs there.
-func (q *request) show(p *place, d store.Document, query func(string) string) (resource.Object, error) {
+func (q *request) show(t store.Reader, p *place, d store.Document, query func(string) string) (resource.Object, error) {
 	row := q.row
 	if row.Shape == resource.Association {
 		return nil, fmt.Errorf("show %s: an association has no body", d.ID)
 	}
-	o, err := q.engine.Show(row, q.version, d, q.env, query)
+	o, err := q.engine.Show(row, q.version, d, resource.Around{Env: q.env, Tree: t, Query: query})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (q *request) get() (*reply, *arm.Error) {
 		if p.doc == nil {
 			return q.notFound(q.row, p.id)
 		}
-		rep.body, err = q.show(p, *p.doc, q.query)
+		rep.body, err = q.show(t, p, *p.doc, q.query)
 		return err
 	})
 	if err == nil {
@@ -165,7 +165,7 @@ func (q *request) put(patch bool) (*reply, *arm.Error) {
 		if p.doc == nil {
 			rep.status = http.StatusCreated
 		}
-		if rep.body, err = q.show(p, d, q.answerFormat(draft.New)); patch && q.version.Before(q.row.PatchSilentUntil) {
+		if rep.body, err = q.show(tx, p, d, q.answerFormat(draft.New)); patch && q.version.Before(q.row.PatchSilentUntil) {
 			rep.status, rep.body = http.StatusNoContent, nil
 		}
 		return err

@@ -109,7 +109,7 @@ func (q *request) showAll(t store.Reader, docs []store.Document, filter *resourc
 		if filter != nil && !q.passes(row, d, filter) {
 			continue
 		}
-		o, err := q.engine.Show(row, q.version, d, q.env, nil)
+		o, err := q.engine.Show(row, q.version, d, resource.Around{Env: q.env, Tree: t, Query: q.query, Listed: true})
 		if err != nil {
 			return nil, err
 		}
@@ -126,8 +126,11 @@ func (q *request) passes(row *resource.Row, d store.Document, f *resource.Filter
 	}
 	return f.Match(func(name string) any {
 		path := row.Filters[name]
-		if path == "properties.isCurrent" {
+		switch path {
+		case "properties.isCurrent":
 			return true
+		case "name":
+			return lastSegment(d.ID)
 		}
 		return o.Get(path)
 	})
@@ -135,6 +138,15 @@ func (q *request) passes(row *resource.Row, d store.Document, f *resource.Filter
 
 // filter parses $filter and refuses fields that the collection cannot be filtered by.
 func (q *request) filter() (*resource.Filter, *arm.Error) {
+	row := q.row
+	if row.Shape == resource.Association {
+		row, _ = q.engine.Row(resource.APIM + "/" + q.row.Link)
+	}
+	return q.filterBy(row.Filters)
+}
+
+// filterBy parses $filter, whose fields must be among those given.
+func (q *request) filterBy(fields map[string]string) (*resource.Filter, *arm.Error) {
 	f, err := resource.ParseFilter(q.query("$filter"))
 	if err != nil {
 		return nil, badFilter(q.query("$filter"), err.Error())
@@ -142,12 +154,8 @@ func (q *request) filter() (*resource.Filter, *arm.Error) {
 	if f == nil {
 		return nil, nil
 	}
-	row := q.row
-	if row.Shape == resource.Association {
-		row, _ = q.engine.Row(resource.APIM + "/" + q.row.Link)
-	}
 	for _, name := range f.Fields {
-		if row.Filters[name] == "" {
+		if fields[name] == "" {
 			return nil, badFilter(q.query("$filter"), "the collection cannot be filtered by '"+name+"'")
 		}
 	}
@@ -197,7 +205,7 @@ func (q *request) listResources() (*reply, *arm.Error) {
 				return err
 			}
 			for _, d := range docs {
-				o, err := q.engine.Show(row, row.Versions[0], d, q.env, nil)
+				o, err := q.engine.Show(row, row.Versions[0], d, resource.Around{Env: q.env, Tree: t, Listed: true})
 				if err != nil {
 					return err
 				}

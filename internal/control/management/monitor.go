@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -118,7 +119,7 @@ func (q *request) resultOf(op lro.Operation, target *store.Document) (*reply, *a
 	if !row.Has(version) {
 		version = arm.Version(op.APIVersion)
 	}
-	o, err := q.engine.Show(row, version, *target, q.env, nil)
+	o, err := q.engine.Show(row, version, *target, resource.Around{Env: q.env})
 	if err != nil {
 		return nil, q.finish(err)
 	}

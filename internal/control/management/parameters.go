@@ -18,7 +18,6 @@ var unbuilt = []struct {
 	{"service/apis", "tags", "Lists by tag", true},
 	{"service/apis/operations", "tags", "Lists by tag", true},
 	{"service/products", "tags", "Lists by tag", true},
-	{"service/products", "expandGroups", "Groups", true},
 	{"service/namedValues", "isKeyVaultRefreshFailed", "Named values from a key vault", true},
 }
 

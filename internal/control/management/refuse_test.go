@@ -21,6 +21,8 @@ func TestRefusals(t *testing.T) {
 	w.want(201, "PUT", servicePath+"/products/p1", `{"properties":{"displayName":"P1"}}`)
 	w.want(201, "PUT", servicePath+"/namedValues/nv", `{"properties":{"displayName":"nv","value":"v"}}`)
 	w.want(200, "PUT", servicePath+"/policies/policy", `{"properties":{"format":"rawxml","value":"<policies><inbound><set-header name=\"x\"><value>{{nv}}</value></set-header></inbound></policies>"}}`)
+	w.want(201, "PUT", servicePath+"/users/u", `{"properties":{"email":"u@b.c","firstName":"U","lastName":"V"}}`)
+	w.want(201, "PUT", servicePath+"/subscriptions/owned", `{"properties":{"displayName":"Owned","scope":"/apis","ownerId":"/users/u"}}`)
 	const (
 		shape   = "InvalidRequestContent"
 		invalid = "ValidationError"
@@ -60,7 +62,6 @@ func TestRefusals(t *testing.T) {
 		{"export", "GET", servicePath + "/apis/a?export=true&format=openapi-link", "", 400, invalid, fields, "export", nil},
 		{"APIs by tag", "GET", servicePath + "/apis?tags=red", "", 400, invalid, fields, "tags", nil},
 		{"API operations by tag", "GET", servicePath + "/apis/a/operations?tags=red", "", 400, invalid, fields, "tags", nil},
-		{"products with groups", "GET", servicePath + "/products?expandGroups=true", "", 400, invalid, fields, "expandGroups", nil},
 		{"named values that failed", "GET", servicePath + "/namedValues?isKeyVaultRefreshFailed=true", "", 400, invalid, fields, "isKeyVaultRefreshFailed", nil},
 
 		{"no JSON", "PUT", servicePath + "/apis/x", `{"properties":`, 400, shape, "The request content was invalid and could not be deserialized: 'unexpected EOF'.", "", nil},
@@ -122,6 +123,26 @@ func TestRefusals(t *testing.T) {
 		{"built-in scope", "PUT", servicePath + "/subscriptions/x", `{"properties":{"displayName":"X","scope":"` + servicePath + `"}}`, 400, invalid, fields, "scope", nil},
 		{"date", "PUT", servicePath + "/subscriptions/x", `{"properties":{"displayName":"X","scope":"/apis","expirationDate":"tomorrow"}}`, 400, invalid, fields, "expirationDate", nil},
 		{"built-in subscription", "DELETE", servicePath + "/subscriptions/master", "", 400, invalid, fields, "sid", []string{"If-Match", "*"}},
+		{"unknown owner", "PUT", servicePath + "/subscriptions/x", `{"properties":{"displayName":"X","scope":"/apis","ownerId":"/users/none"}}`, 400, invalid, fields, "ownerId", nil},
+		{"owner of another service", "PUT", servicePath + "/subscriptions/x", `{"properties":{"displayName":"X","scope":"/apis","ownerId":"` + other + `/users/1"}}`, 400, invalid, fields, "ownerId", nil},
+		{"email", "PUT", servicePath + "/users/x", `{"properties":{"email":"nobody","firstName":"X","lastName":"Y"}}`, 400, invalid, fields, "email", nil},
+		{"email taken", "PUT", servicePath + "/users/x", `{"properties":{"email":"A@B.C","firstName":"X","lastName":"Y"}}`, 400, invalid, fields, "email", nil},
+		{"user without name", "PUT", servicePath + "/users/x", `{"properties":{"email":"x@y.z","lastName":"Y"}}`, 400, invalid, fields, "firstName", nil},
+		{"state of a user", "PUT", servicePath + "/users/x", `{"properties":{"email":"x@y.z","firstName":"X","lastName":"Y","state":"asleep"}}`, 400, invalid, fields, "state", nil},
+		{"administrator", "DELETE", servicePath + "/users/1", "", 400, invalid, fields, "userId", []string{"If-Match", "*"}},
+		{"user with subscriptions", "DELETE", servicePath + "/users/u", "", 400, invalid, fields, "deleteSubscriptions", []string{"If-Match", "*"}},
+		{"token without key", "POST", servicePath + "/users/1/token", `{"properties":{"expiry":"2024-01-01T00:00:00Z"}}`, 400, invalid, fields, "keyType", nil},
+		{"token for a year", "POST", servicePath + "/users/1/token", `{"properties":{"keyType":"primary","expiry":"2999-01-01T00:00:00Z"}}`, 400, invalid, fields, "expiry", nil},
+		{"token of nobody", "POST", servicePath + "/users/none/token", `{"properties":{"keyType":"primary","expiry":"2024-01-01T00:00:00Z"}}`, 404, "ResourceNotFound", "User not found.", "", nil},
+		{"single sign-on", "POST", servicePath + "/users/1/generateSsoUrl", "", 400, invalid, fields, "generateSsoUrl", nil},
+		{"confirmation by mail", "POST", servicePath + "/users/1/confirmations/password/send", "", 400, invalid, fields, "send", nil},
+		{"built-in group", "PUT", servicePath + "/groups/developers", `{"properties":{"displayName":"D"}}`, 400, invalid, fields, "groupId", nil},
+		{"built-in group, deletion", "DELETE", servicePath + "/groups/guests", "", 400, invalid, fields, "groupId", []string{"If-Match", "*"}},
+		{"group of type system", "PUT", servicePath + "/groups/x", `{"properties":{"displayName":"X","type":"system"}}`, 400, invalid, fields, "type", nil},
+		{"group name taken", "PUT", servicePath + "/groups/x", `{"properties":{"displayName":"guests"}}`, 400, invalid, fields, "displayName", nil},
+		{"member of a built-in group", "PUT", servicePath + "/groups/administrators/users/u", "", 400, invalid, fields, "groupId", nil},
+		{"leaving a built-in group", "DELETE", servicePath + "/groups/developers/users/u", "", 400, invalid, fields, "groupId", nil},
+		{"member that does not exist", "PUT", servicePath + "/groups/developers/users/none", "", 404, "ResourceNotFound", "User not found.", "", nil},
 		{"named value name", "PUT", servicePath + "/namedValues/x", `{"properties":{"displayName":"a b","value":"v"}}`, 400, invalid, fields, "displayName", nil},
 		{"named value in use", "DELETE", servicePath + "/namedValues/nv", "", 400, invalid, fields, "namedValueId", []string{"If-Match", "*"}},
 		{"named value from a key vault", "PUT", servicePath + "/namedValues/x", `{"properties":{"displayName":"x","secret":true,"keyVault":{"secretIdentifier":"https://v/secrets/s"}}}`, 400, invalid, fields, "keyVault", nil},

@@ -141,7 +141,10 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 		}
 		return q.action()
 	}
-	if rep, err, ok := q.relatedList(); ok {
+	if rep, err, ok := q.relatedPath(); ok {
+		return rep, err
+	}
+	if rep, err, ok := q.facts(); ok {
 		return rep, err
 	}
 	row, ok := q.engine.Row(q.id.Provider + "/" + q.id.TypePath())

@@ -59,7 +59,7 @@ func (q *request) putService(patch bool) (*reply, *arm.Error) {
 		if op != nil {
 			q.monitors(d.ID, op.Name).SetHeaders(q.header)
 		}
-		rep.body, err = q.show(nil, d, q.query)
+		rep.body, err = q.show(tx, nil, d, q.query)
 		return err
 	})
 	return rep, err

@@ -32,10 +32,10 @@ type vector struct {
 	}
 }
 
-var built = regexp.MustCompile(`^(Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
-// it has not built does not count; of the others at least 95 % must be answered as published.
+// it has not built does not count; of the others at least 98 % must be answered as published.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(vectorFolder, "*", "*.json"))
@@ -80,7 +80,7 @@ func TestVectors(t *testing.T) {
 	}
 	sort.Strings(names)
 	t.Logf("samples of what is not built: %d\n%s", skipped, strings.Join(names, "\n"))
-	if passed*100 < total*95 {
+	if passed*100 < total*98 {
 		t.Errorf("only %d of %d samples that apply are answered as published", passed, total)
 	}
 }
@@ -259,19 +259,19 @@ func (w *world) seed(method, path, body, operation string) {
 	if scope := regexp.MustCompile(`"scope":"[^"]*/products/([^"/]+)"`).FindStringSubmatch(body); scope != nil {
 		w.want(201, "PUT", service+"/products/"+scope[1], seedBody("products"))
 	}
+	if owner := regexp.MustCompile(`"(?:ownerId|userId)":"[^"]*/users/([^"/]+)"`).FindStringSubmatch(body); owner != nil {
+		w.want(201, "PUT", service+"/users/"+owner[1], seedBody("users"))
+	}
 	at := service
-	for i := 1; i+1 < len(segs); i += 2 {
+	for i := 1; i+1 < len(segs) && segs[i] != "confirmations"; i += 2 {
 		at += "/" + segs[i] + "/" + segs[i+1]
-		if last := i+2 >= len(segs); last && method == "PUT" && segs[i] != "apis" {
-			break
-		} else if last && method == "PUT" && i == 1 {
-			break
-		}
-		if segs[i] == "apis" && i > 1 { // a link: the API too
-			w.want(201, "PUT", service+"/apis/"+segs[i+1], seedBody("apis"))
-			if method == "PUT" {
-				break
+		if i > 1 && slices.Contains([]string{"apis", "groups", "users"}, segs[i]) { // a link: the other end too
+			if a := w.do("PUT", service+"/"+segs[i]+"/"+segs[i+1], seedBody(segs[i])); a.Status > 201 {
+				w.t.Fatalf("seed %s: %d %s", at, a.Status, a.Raw)
 			}
+		}
+		if i+2 >= len(segs) && method == "PUT" {
+			break
 		}
 		if a := w.do("PUT", at, seedBody(segs[i])); a.Status > 201 {
 			w.t.Fatalf("seed %s: %d %s", at, a.Status, a.Raw)
@@ -296,6 +296,10 @@ func seedBody(kind string) string {
 		return `{"properties":{"displayName":"Seed","method":"GET","urlTemplate":"/seed"}}`
 	case "policies":
 		return `{"properties":{"format":"rawxml","value":"<policies><inbound><base /></inbound></policies>"}}`
+	case "users":
+		return `{"properties":{"firstName":"Seed","lastName":"Seed","email":"seed@seed.test"}}`
+	case "groups":
+		return `{"properties":{"displayName":"Seed"}}`
 	case "products":
 		return `{"properties":{"displayName":"Seed"}}`
 	case "subscriptions":

@@ -52,6 +52,11 @@ func (q *request) write(tx store.Tx, p *place, c *resource.Change, body []byte, 
 	if d, err = tx.Put(d); err != nil {
 		return d, err
 	}
+	if q.row.Stored != nil {
+		if err := q.row.Stored(c, tx); err != nil {
+			return d, err
+		}
+	}
 	return d, q.putOperations(tx, c)
 }
 

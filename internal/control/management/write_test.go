@@ -2,6 +2,7 @@ package management_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,10 @@ func TestPut_UnchangedTakesNoSeq(t *testing.T) {
 		{servicePath + "/apis/echo/policies/policy", `{"properties":{"value":"<policies><inbound><base /></inbound></policies>"}}`},
 		{servicePath + "/products/p", `{"properties":{"displayName":"P"}}`},
 		{servicePath + "/products/p/apis/echo", ``},
+		{servicePath + "/users/u", `{"properties":{"email":"u@b.c","firstName":"U","lastName":"V"}}`},
+		{servicePath + "/groups/g", `{"properties":{"displayName":"G"}}`},
+		{servicePath + "/groups/g/users/u", ``},
+		{servicePath + "/products/p/groups/g", ``},
 		{servicePath + "/subscriptions/s", `{"properties":{"displayName":"S","scope":"/products/p"}}`},
 		{servicePath + "/namedValues/n", `{"properties":{"displayName":"n","value":"v","secret":true}}`},
 		{servicePath + "/backends/b", `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["y"]}}}}`},
@@ -175,4 +180,31 @@ func TestPut_AfterFailedCreation(t *testing.T) {
 	}
 	w.settle()
 	w.want(200, "GET", servicePath+"/products/starter", "")
+}
+
+// A token is who, until when, and a signature: of the same user with the same key it is the same, with the other key
+// it is another.
+func TestUserToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withService()
+	w.want(201, "PUT", servicePath+"/users/ada", `{"properties":{"email":"ada@b.c","firstName":"A","lastName":"L"}}`)
+	token := func(user, key, version string) string {
+		body := `{"properties":{"keyType":"` + key + `","expiry":"2024-02-03T04:05:06Z"}}`
+		if version == "2018-01-01" {
+			body = `{"keyType":"` + key + `","expiry":"2024-02-03T04:05:06Z"}`
+		}
+		return w.want(200, "POST", servicePath+"/users/"+user+"/token?api-version="+version, body).text("value")
+	}
+	first := token("ADA", "primary", newest)
+	if !regexp.MustCompile(`^ada&202402030405&[A-Za-z0-9+/]{86}==$`).MatchString(first) {
+		t.Errorf("token %s", first)
+	}
+	if again := token("ada", "Primary", "2018-01-01"); again != first {
+		t.Errorf("the token was %s and is %s", first, again)
+	}
+	for _, other := range []string{token("ada", "secondary", newest), token("1", "primary", newest)} {
+		if other[strings.LastIndexByte(other, '&'):] == first[strings.LastIndexByte(first, '&'):] {
+			t.Errorf("two keys sign alike: %s and %s", first, other)
+		}
+	}
 }

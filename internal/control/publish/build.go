@@ -23,6 +23,8 @@ func (b *builder) draft(key partKey) (*draft, error) {
 		err = b.productsDraft(d)
 	case snapshot.KindSubscriptions:
 		err = b.subscriptionsDraft(d)
+	case snapshot.KindUsers:
+		err = b.usersDraft(d)
 	case snapshot.KindBackends:
 		err = b.backendsDraft(d)
 	case snapshot.KindAPI:
@@ -127,6 +129,10 @@ func (b *builder) productsDraft(d *draft) error {
 	if err != nil {
 		return err
 	}
+	groups, err := b.productGroups(d)
+	if err != nil {
+		return err
+	}
 	out := []snapshot.Product{}
 	for _, doc := range docs {
 		var desired productDocument
@@ -139,7 +145,7 @@ func (b *builder) productsDraft(d *draft) error {
 			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName,
 			Published:            strings.EqualFold(pr.State, "published"),
 			SubscriptionRequired: orTrue(pr.SubscriptionRequired), ApprovalRequired: pr.ApprovalRequired,
-			SubscriptionsLimit: pr.SubscriptionsLimit, APIs: apis[key], Policy: policies[key],
+			SubscriptionsLimit: pr.SubscriptionsLimit, APIs: apis[key], Groups: groups[key], Policy: policies[key],
 		}
 		if product.APIs == nil {
 			product.APIs = []string{}

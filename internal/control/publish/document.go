@@ -52,6 +52,27 @@ type subscriptionDocument struct {
 	} `json:"properties"`
 }
 
+type userDocument struct {
+	Properties struct {
+		Email            string    `json:"email"`
+		FirstName        string    `json:"firstName"`
+		LastName         string    `json:"lastName"`
+		Note             string    `json:"note"`
+		State            string    `json:"state"`
+		RegistrationDate time.Time `json:"registrationDate"`
+		Identities       []struct {
+			Provider string `json:"provider"`
+			ID       string `json:"id"`
+		} `json:"identities"`
+	} `json:"properties"`
+}
+
+type groupDocument struct {
+	Properties struct {
+		DisplayName string `json:"displayName"`
+	} `json:"properties"`
+}
+
 type namedValueDocument struct {
 	Properties struct {
 		DisplayName string  `json:"displayName"`

@@ -246,7 +246,14 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		shop+"/products/gold/apis/books", `{}`,
 		shop+"/products/gold/apis/gone", `{}`,
 		shop+"/products/gold/policies/policy", policyJSON("<product/>"),
-		shop+"/subscriptions/s1", `{"properties":{"scope":"/products/gold","state":"active","displayName":"One","primaryKey":{"$sealed":"sealed:k1"},"secondaryKey":{"$sealed":"sealed:k2"},"createdDate":"2026-01-02T03:04:05Z"}}`,
+		shop+"/subscriptions/s1", `{"properties":{"scope":"/products/gold","state":"active","displayName":"One","ownerId":"`+shop+`/users/ada","primaryKey":{"$sealed":"sealed:k1"},"secondaryKey":{"$sealed":"sealed:k2"},"createdDate":"2026-01-02T03:04:05Z"}}`,
+		shop+"/users/Ada", `{"properties":{"email":"ada@b.c","firstName":"Ada","lastName":"L","note":"n","state":"active","registrationDate":"2026-01-02T03:04:05Z","identities":[{"provider":"Basic","id":"ada@b.c"}]},"tokenKeys":{"primary":{"$sealed":"none of the gateway's business"}}}`,
+		shop+"/users/bob", `{"properties":{"email":"bob@b.c","firstName":"Owns","lastName":"Nothing"}}`,
+		shop+"/groups/staff", `{"properties":{"displayName":"Our staff","type":"custom"}}`,
+		shop+"/groups/other", `{"properties":{"displayName":"Others","type":"custom"}}`,
+		shop+"/groups/staff/users/ada", `{}`,
+		shop+"/products/gold/groups/Other", `{}`,
+		shop+"/products/gold/groups/gone", `{}`,
 		shop+"/backends/be", `{"properties":{"url":"https://b.example","protocol":"http","tls":{"validateCertificateChain":false},"credentials":{"header":{"X":["{{who}}!"]},"query":{"q":"one"},"authorization":{"scheme":"Basic","parameter":"p"}}}}`,
 	)...)
 	w.setStatus(shop, `{"hosting":{"vips":[{"id":"v1","address":"127.9.0.1"},{"id":"v2"}]}}`)
@@ -259,7 +266,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 	for _, p := range resp.Manifests[0].Parts {
 		kinds = append(kinds, p.Kind)
 	}
-	if d := cmp.Diff([]string{"service", "products", "subscriptions", "backends", "api", "api"}, kinds); d != "" {
+	if d := cmp.Diff([]string{"service", "products", "subscriptions", "users", "backends", "api", "api"}, kinds); d != "" {
 		t.Error(d)
 	}
 	two := 2
@@ -280,12 +287,19 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 	check([]snapshot.Product{{
 		ID: shop + "/products/gold", Name: "gold", DisplayName: "Gold", Published: true, SubscriptionRequired: true,
 		ApprovalRequired: true, SubscriptionsLimit: &two, APIs: []string{shop + "/apis/Books"},
+		Groups: []snapshot.Group{{ID: shop + "/groups/other", Name: "other", DisplayName: "Others"}},
 		Policy: &snapshot.Policy{ID: shop + "/products/gold/policies/policy", XML: "<product/>"},
 	}}, held[[]snapshot.Product](m, shop, "products", shop))
 	check([]snapshot.Subscription{{
-		ID: shop + "/subscriptions/s1", Name: "s1", DisplayName: "One", Scope: shop + "/products/gold", State: "active",
+		ID: shop + "/subscriptions/s1", Name: "s1", DisplayName: "One", Scope: shop + "/products/gold", State: "active", OwnerID: shop + "/users/ada",
 		PrimaryKey: "k1", SecondaryKey: "k2", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}}, held[[]snapshot.Subscription](m, shop, "subscriptions", shop))
+	check([]snapshot.User{{
+		ID: shop + "/users/Ada", Name: "Ada", Email: "ada@b.c", FirstName: "Ada", LastName: "L", Note: "n", State: "active",
+		Registered: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Groups:     []snapshot.Group{{ID: shop + "/groups/staff", Name: "staff", DisplayName: "Our staff"}},
+		Identities: []snapshot.Identity{{Provider: "Basic", ID: "ada@b.c"}},
+	}}, held[[]snapshot.User](m, shop, "users", shop))
 	check([]snapshot.Backend{{
 		ID: shop + "/backends/be", Name: "be", URL: "https://b.example", Protocol: "http", SkipChain: true,
 		Header: map[string][]string{"X": {"me!"}}, Query: map[string][]string{"q": {"one"}}, AuthScheme: "Basic", AuthParameter: "p",
@@ -329,7 +343,13 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		{"same part again", shop + "/products/p/apis/nothing", `{}`, nil},
 		{"subscription", shop + "/subscriptions/s", `{"properties":{"scope":"/apis"}}`, []string{"subscriptions Shop"}},
 		{"backend", shop + "/backends/b", `{"properties":{"url":"http://x"}}`, []string{"backends Shop"}},
-		{"something else", shop + "/groups/g", `{"properties":{}}`, nil},
+		{"user without subscription", shop + "/users/u", `{"properties":{"firstName":"U"}}`, nil},
+		{"user that owns one", shop + "/subscriptions/s", `{"properties":{"scope":"/apis","ownerId":"/users/u"}}`, []string{"subscriptions Shop", "users Shop"}},
+		{"group", shop + "/groups/g", `{"properties":{"displayName":"G"}}`, nil},
+		{"member", shop + "/groups/g/users/u", `{}`, []string{"users Shop"}},
+		{"group of a product", shop + "/products/p/groups/g", `{}`, []string{"products Shop"}},
+		{"group that both list", shop + "/groups/g", `{"properties":{"displayName":"H"}}`, []string{"products Shop", "users Shop"}},
+		{"something else", shop + "/tags/g", `{"properties":{}}`, nil},
 	} {
 		seq := w.put(c.id, c.doc)
 		resp := m.poll()
@@ -505,8 +525,8 @@ func TestPoll_WithoutALastGoodFormTheRestIsPublished(t *testing.T) {
 	if len(api.Operations) != 1 || api.Operations[0].Name != "add" {
 		t.Errorf("API operations = %v, want add alone", api.Operations)
 	}
-	if n := len(m.last[shop].Parts); n != 5 {
-		t.Errorf("%d parts, want 5: Music cannot be made", n)
+	if n := len(m.last[shop].Parts); n != 6 {
+		t.Errorf("%d parts, want 6: Music cannot be made", n)
 	}
 }
 
@@ -516,8 +536,8 @@ func TestPoll_NeedsNoCache(t *testing.T) {
 	w.put(shopDocuments()...)
 	for range 2 {
 		m := w.machine(shop, "")
-		if m.poll(); len(m.sent) != 6 {
-			t.Errorf("%d parts were sent, want 6", len(m.sent))
+		if m.poll(); len(m.sent) != 7 {
+			t.Errorf("%d parts were sent, want 7", len(m.sent))
 		}
 	}
 }
@@ -554,8 +574,8 @@ func TestPoll_AfterAResetOfTheLog(t *testing.T) {
 		t.Fatalf("reset = %v, %v; the test needs one", reset, err)
 	}
 	m.poll()
-	if n := len(m.last[shop].Parts); n != 5 || len(m.sent) != 0 {
-		t.Errorf("%d parts, %v sent; want 5 and none", n, m.sent)
+	if n := len(m.last[shop].Parts); n != 6 || len(m.sent) != 0 {
+		t.Errorf("%d parts, %v sent; want 6 and none", n, m.sent)
 	}
 	if n := len(w.pub.services); n != 1 {
 		t.Errorf("%d services are known, want 1", n)

@@ -19,6 +19,8 @@ const (
 	typeProduct      = typeService + "/products"
 	typeProductAPI   = typeProduct + "/apis"
 	typeSubscription = typeService + "/subscriptions"
+	typeProductGroup = typeProduct + "/groups"
+	typeGroup        = typeService + "/groups"
 	typeNamedValue   = typeService + "/namedvalues"
 	typeBackend      = typeService + "/backends"
 	typeAPI          = typeService + "/apis"
@@ -32,6 +34,7 @@ var (
 	servicePart       = partKey{kind: snapshot.KindService}
 	productsPart      = partKey{kind: snapshot.KindProducts}
 	subscriptionsPart = partKey{kind: snapshot.KindSubscriptions}
+	usersPart         = partKey{kind: snapshot.KindUsers}
 	backendsPart      = partKey{kind: snapshot.KindBackends}
 )
 
@@ -133,6 +136,14 @@ func (s *service) touch(key, rest string) {
 		s.stale.parts[servicePart] = true
 	case "subscriptions":
 		s.stale.parts[subscriptionsPart] = true
+		s.stale.parts[usersPart] = true // it holds those that own one
+	case "users":
+		s.stale.parts[usersPart] = true
+	case "groups":
+		s.stale.parts[usersPart] = true
+		if len(segs) == 2 { // products list the groups that see them
+			s.stale.parts[productsPart] = true
+		}
 	case "backends":
 		s.stale.parts[backendsPart] = true
 	case "products":

@@ -30,6 +30,7 @@ type Snapshot struct {
 	Service       snapshot.Service
 	Products      []snapshot.Product
 	Subscriptions []snapshot.Subscription
+	Users         []snapshot.User
 	Backends      []snapshot.Backend
 	APIs          []snapshot.API
 }
@@ -53,6 +54,7 @@ func (s Snapshot) Bundle(t testing.TB) service.Bundle {
 	add(snapshot.KindService, s.Service.ID, s.Service)
 	add(snapshot.KindProducts, s.Service.ID, s.Products)
 	add(snapshot.KindSubscriptions, s.Service.ID, s.Subscriptions)
+	add(snapshot.KindUsers, s.Service.ID, s.Users)
 	add(snapshot.KindBackends, s.Service.ID, s.Backends)
 	for _, a := range s.APIs {
 		add(snapshot.KindAPI, a.ID, a)

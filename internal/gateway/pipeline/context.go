@@ -26,6 +26,7 @@ type view struct {
 	operation    operationView
 	product      productView
 	subscription subscriptionView
+	user         userView
 	lastError    errorView
 	url          urlView // of the request as it would be forwarded now
 	original     urlView
@@ -53,7 +54,6 @@ func (v *view) Elapsed() time.Duration      { return time.Since(v.x.Started) }
 func (v *view) RequestID() [16]byte         { return v.x.requestID() }
 func (v *view) Timestamp() time.Time        { return v.x.Started.UTC() }
 func (v *view) Tracing() bool               { return false }
-func (v *view) User() apim.User             { return nil }
 func (v *view) Variables() apim.Variables   { return &v.x.Variables }
 func (v *view) Request() apim.Request       { return v.x.Request.request(v.x) }
 func (v *view) Response() apim.Response     { return v.x.Response.AsResponse(v.x) }
@@ -88,6 +88,14 @@ func (v *view) Subscription() apim.Subscription {
 	}
 	v.subscription = subscriptionView{v.x.Subscription, v.x.Key}
 	return &v.subscription
+}
+
+func (v *view) User() apim.User {
+	if v.x.User == nil {
+		return nil
+	}
+	v.user.User = v.x.User
+	return &v.user
 }
 
 // Trace logs a message of an expression.
@@ -153,7 +161,7 @@ func (p *productView) Name() string               { return p.DisplayName }
 func (p *productView) ApprovalRequired() bool     { return p.Product.ApprovalRequired }
 func (p *productView) SubscriptionRequired() bool { return p.Product.SubscriptionRequired }
 func (p *productView) Published() bool            { return p.Product.Published }
-func (p *productView) Groups() []apim.Group       { return nil }
+func (p *productView) Groups() []apim.Group       { return groups(p.Product.Groups) }
 
 func (p *productView) SubscriptionLimit() (int, bool) {
 	if p.SubscriptionsLimit == nil {
@@ -185,6 +193,37 @@ func (s *subscriptionView) SecondaryKey() string         { return s.Subscription
 func (s *subscriptionView) CreatedDate() time.Time       { return s.Created }
 func (s *subscriptionView) StartDate() (time.Time, bool) { return moment(s.Starts) }
 func (s *subscriptionView) EndDate() (time.Time, bool)   { return moment(s.Expires) }
+
+type userView struct{ *snapshot.User }
+
+func (u *userView) UserID() string              { return u.User.Name }
+func (u *userView) Email() string               { return u.User.Email }
+func (u *userView) FirstName() string           { return u.User.FirstName }
+func (u *userView) LastName() string            { return u.User.LastName }
+func (u *userView) Note() string                { return u.User.Note }
+func (u *userView) RegistrationDate() time.Time { return u.Registered.UTC() }
+func (u *userView) Groups() []apim.Group        { return groups(u.User.Groups) }
+
+func (u *userView) Identities() []apim.Identity {
+	out := make([]apim.Identity, len(u.User.Identities))
+	for i, id := range u.User.Identities {
+		out[i] = apim.Identity{ID: id.ID, Provider: id.Provider}
+	}
+	return out
+}
+
+type groupView struct{ *snapshot.Group }
+
+func (g groupView) GroupID() string   { return g.Name }
+func (g groupView) GroupName() string { return g.DisplayName }
+
+func groups(list []snapshot.Group) []apim.Group {
+	out := make([]apim.Group, len(list))
+	for i := range list {
+		out[i] = groupView{&list[i]}
+	}
+	return out
+}
 
 func moment(t *time.Time) (time.Time, bool) {
 	if t == nil {

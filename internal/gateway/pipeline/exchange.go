@@ -58,6 +58,7 @@ type Exchange struct {
 	Subscription *snapshot.Subscription // nil: none was used
 	Key          string                 // of Subscription, as it was sent
 	Machine      string                 // the machine's own ID
+	User         *snapshot.User         // owner of Subscription; nil: it has none
 	Params       []route.Param          // captures of the operation's template, percent-encoded
 
 	Section   policy.Section

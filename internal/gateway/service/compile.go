@@ -124,6 +124,8 @@ func (c *Compiler) compile(kind string, data []byte) (any, error) {
 		return decode(data, c.products)
 	case snapshot.KindSubscriptions:
 		return decode(data, newKeys)
+	case snapshot.KindUsers:
+		return decode(data, newUsers)
 	case snapshot.KindBackends:
 		return decode(data, newBackends)
 	case snapshot.KindAPI:
@@ -150,6 +152,8 @@ func (s *Service) assemble() {
 			s.products = v
 		case keys:
 			s.keys = v
+		case users:
+			s.users = v
 		case backends:
 			s.backends = v
 		case *api:

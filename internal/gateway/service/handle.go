@@ -83,7 +83,11 @@ func (s *Service) authorize(x *pipeline.Exchange, a *api) (*product, *pipeline.F
 	if !ok {
 		return nil, invalidKey(x, a)
 	}
-	x.Subscription, x.Key = &sub.Subscription, key
+	owner := s.users[strings.ToLower(sub.OwnerID)]
+	if owner != nil && owner.State == "blocked" {
+		return nil, invalidKey(x, a)
+	}
+	x.Subscription, x.Key, x.User = &sub.Subscription, key, owner
 	return p, nil
 }
 

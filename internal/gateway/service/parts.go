@@ -125,6 +125,14 @@ func newKeys(list []snapshot.Subscription) (keys, error) {
 	return out, nil
 }
 
+func newUsers(list []snapshot.User) (users, error) {
+	out := make(users, len(list))
+	for i := range list {
+		out[strings.ToLower(list[i].ID)] = &list[i]
+	}
+	return out, nil
+}
+
 func newBackends(list []snapshot.Backend) (backends, error) {
 	out := make(backends, len(list))
 	for _, v := range list {

@@ -25,6 +25,7 @@ type Service struct {
 	info     *info
 	products *products
 	keys     keys
+	users    users
 	backends backends
 	table    *route.Table
 	apis     []*api
@@ -119,6 +120,9 @@ type info struct {
 }
 
 type backends map[string]*pipeline.Target
+
+// users finds the owner of a subscription by its resource ID in lower case.
+type users map[string]*snapshot.User
 
 // subscription is a key holder with its scope made comparable.
 type subscription struct {

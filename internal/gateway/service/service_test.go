@@ -59,11 +59,14 @@ func guarded() gatewaytest.Snapshot {
 	s.Subscriptions = []snapshot.Subscription{
 		sub("gold", "/products/GOLD"), sub("hidden", "/products/hidden"), sub("closed", "/apis/closed"), sub("all", "/apis"), sub("master", ""),
 		sub("suspended", "/apis"), sub("early", "/apis"), sub("late", "/apis"), sub("current", "/apis/"),
+		sub("owned", "/apis"), sub("blocked", "/apis"),
 	}
 	s.Subscriptions[5].State = "suspended"
 	s.Subscriptions[6].Starts = &future
 	s.Subscriptions[7].Expires = &past
 	s.Subscriptions[8].Starts, s.Subscriptions[8].Expires = &past, &future
+	s.Subscriptions[9].OwnerID, s.Subscriptions[10].OwnerID = id+"/users/ADA", id+"/users/bob"
+	s.Users = []snapshot.User{{ID: id + "/users/ada", Name: "ada", State: "active"}, {ID: id + "/users/bob", Name: "bob", State: "blocked"}}
 	return s
 }
 
@@ -92,13 +95,14 @@ func TestAuthorization(t *testing.T) {
 		Ran          string // markers of inbound, or of on-error
 		Subscription string
 		Product      string
+		User         string
 	}
 	ok := func(subscription, product string) result {
 		layers := "operation,api,global,/api,/operation"
 		if product != "" {
 			layers = fmt.Sprintf("operation,api,%[1]s,global,/%[1]s,/api,/operation", product)
 		}
-		return result{200, "", layers, subscription, product}
+		return result{200, "", layers, subscription, product, ""}
 	}
 	denied := func(body string) result { return result{Status: 401, Body: body, Ran: "operation,api,global"} }
 	for _, c := range []struct {
@@ -121,6 +125,8 @@ func TestAuthorization(t *testing.T) {
 		{"not yet", "/closed", "early", "", denied(invalidKey)},
 		{"no longer", "/closed", "late", "", denied(invalidKey)},
 		{"within its dates", "/closed", "current", "", ok("current", "")},
+		{"of a user", "/closed", "owned", "", result{200, "", "operation,api,global,/api,/operation", "owned", "", "ada"}},
+		{"of a blocked user", "/closed", "blocked", "", denied(invalidKey)},
 		{"an API that needs none", "/free", "", "", ok("", "")},
 		{"a bad key where none is needed", "/free", "nothing", "", denied(invalidKey)},
 		{"a good key where none is needed", "/free", "all", "", ok("all", "")},
@@ -145,6 +151,9 @@ func TestAuthorization(t *testing.T) {
 		}
 		if x.Product != nil {
 			got.Product = x.Product.Name
+		}
+		if x.User != nil {
+			got.User = x.User.Name
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s:\n%s", c.name, diff)

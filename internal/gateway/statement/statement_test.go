@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -138,7 +139,14 @@ func start(t *testing.T, files []txtar.File) *scene {
 		ID: snap.APIs[0].ID + "/operations/plain", Name: "plain", DisplayName: "Plain", Method: "GET", URLTemplate: "/orders/{id}",
 	})
 	snap.Products = []snapshot.Product{{ID: gatewaytest.ServiceID + "/products/gold", Name: "gold", Published: true, SubscriptionRequired: true, APIs: []string{snap.APIs[0].ID}}}
-	snap.Subscriptions = []snapshot.Subscription{{ID: gatewaytest.ServiceID + "/subscriptions/s", Name: "s", Scope: gatewaytest.ServiceID + "/products/gold", State: "active", PrimaryKey: "k1"}}
+	snap.Subscriptions = []snapshot.Subscription{{ID: gatewaytest.ServiceID + "/subscriptions/s", Name: "s", Scope: gatewaytest.ServiceID + "/products/gold", State: "active", PrimaryKey: "k1", OwnerID: gatewaytest.ServiceID + "/users/ada"}}
+	staff := snapshot.Group{ID: gatewaytest.ServiceID + "/groups/staff", Name: "staff", DisplayName: "Our staff"}
+	snap.Products[0].Groups = []snapshot.Group{staff}
+	snap.Users = []snapshot.User{{
+		ID: gatewaytest.ServiceID + "/users/ada", Name: "ada", Email: "ada@b.c", FirstName: "Ada", LastName: "L", Note: "n", State: "active",
+		Registered: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Groups: []snapshot.Group{staff},
+		Identities: []snapshot.Identity{{Provider: "Basic", ID: "ada@b.c"}},
+	}}
 	snap.Backends = []snapshot.Backend{{
 		ID: gatewaytest.ServiceID + "/backends/books", Name: "books", URL: s.rec.URL + "/books", Protocol: "http",
 		Header: map[string][]string{"X-Credential": {"c1", "c2"}}, Query: map[string][]string{"code": {"q"}},

@@ -1,0 +1,86 @@
+package management
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// A factList is a collection of things that are no resources: they have no type and no address of their own.
+type factList struct {
+	from arm.Version // the first api-version that has it
+	// make lists the things, in their order. p is the place of what the collection is below.
+	make func(q *request, t store.Reader, p *place) ([]any, error)
+	// filters maps names that $filter may use to paths in a thing.
+	filters map[string]string
+}
+
+var factLists = map[string]factList{
+	"service/users/identities": {make: userIdentities},
+}
+
+// facts answers such a collection; ok is false when the path is none.
+func (q *request) facts() (rep *reply, err *arm.Error, ok bool) {
+	what, ok := factLists[strings.ToLower(q.id.TypePath())]
+	if !ok || !q.id.IsCollection() || !strings.EqualFold(q.id.Provider, resource.APIM) || q.version.Before(what.from) {
+		return nil, nil, false
+	}
+	if q.r.Method != http.MethodGet {
+		return nil, q.noSuchMethod(), true
+	}
+	// The collection is described by the row of what it is below.
+	q.row, _ = q.rowAt(len(q.id.Names) - 1)
+	q.id.Types = q.id.Types[:len(q.id.Names)]
+	q.canonicalTypes()
+	if err := q.checkVersion(); err != nil {
+		return nil, err, true
+	}
+	rep, err = q.listFacts(what)
+	return rep, err, true
+}
+
+func (q *request) listFacts(what factList) (*reply, *arm.Error) {
+	page, perr := arm.ParsePage(q.r.URL.Query())
+	if perr != nil {
+		return nil, perr
+	}
+	filter, perr := q.filterBy(what.filters)
+	if perr != nil {
+		return nil, perr
+	}
+	var items []any
+	err := q.view(func(t store.Reader) error {
+		p, err := q.locate(t)
+		if err != nil {
+			return err
+		}
+		if err := q.readable(p); err != nil {
+			return err
+		}
+		if p.doc == nil {
+			return q.notFound(q.row, p.id)
+		}
+		all, err := what.make(q, t, p)
+		for _, item := range all {
+			o, _ := item.(map[string]any)
+			if filter == nil || filter.Match(func(name string) any { return resource.Object(o).Get(what.filters[name]) }) {
+				items = append(items, item)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	from, to, _ := page.Slice(len(items))
+	rep := q.pageOf(items[from:to], len(items), page)
+	return rep, nil
+}
+
+func userIdentities(q *request, _ store.Reader, p *place) ([]any, error) {
+	o, err := q.engine.Open(*p.doc)
+	return o.List("properties.identities"), err
+}
