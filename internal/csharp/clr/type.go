@@ -255,7 +255,7 @@ func (t *Type) IsOpen() bool {
 // Subst replaces type parameters: those of class by its arguments, those of
 // methods by margs. A missing argument leaves the parameter in place.
 func (t *Type) Subst(class *Type, margs []*Type) *Type {
-	if t == nil || !t.IsOpen() {
+	if t == nil || len(margs) == 0 && (class == nil || len(class.Args) == 0) || !t.IsOpen() {
 		return t
 	}
 	switch {
@@ -337,12 +337,41 @@ func (t *Type) AsInstance(def *Type) *Type {
 			return c
 		}
 	}
-	for _, i := range t.Interfaces() {
-		if i.Definition() == def {
-			return i
+	var out *Type
+	t.instances(def, func(i *Type) bool { out = i; return false })
+	return out
+}
+
+// instances yields the interfaces of t whose definition is def, until told to
+// stop; it reports whether it was. What does not lead to def is not looked at:
+// overload resolution asks this all the time.
+func (t *Type) instances(def *Type, yield func(*Type) bool) bool {
+	for c := t; c != nil; c = c.BaseOf() {
+		if c.Kind == Array && c.Rank == 1 {
+			for _, d := range ArrayIfaces {
+				if d == def && !yield(Of(d, c.Elem)) || d.leadsTo(def) && !Of(d, c.Elem).instances(def, yield) {
+					return false
+				}
+			}
+		}
+		for _, i := range c.Definition().Ifaces {
+			d := i.Definition()
+			if d == def && !yield(i.Subst(c, nil)) || d.leadsTo(def) && !i.Subst(c, nil).instances(def, yield) {
+				return false
+			}
 		}
 	}
-	return nil
+	return true
+}
+
+// leadsTo reports whether a definition has an interface whose definition is def.
+func (t *Type) leadsTo(def *Type) bool {
+	for _, i := range t.Ifaces {
+		if d := i.Definition(); d == def || d.leadsTo(def) {
+			return true
+		}
+	}
+	return false
 }
 
 // Inherits reports whether a reference to t is a reference to base: same type,
@@ -362,12 +391,8 @@ func (t *Type) Inherits(base *Type) bool {
 	if base.Kind != Interface {
 		return base.Kind == Delegate && base.Def != nil && t.Def == base.Def && variant(t, base)
 	}
-	for _, i := range append(t.Interfaces(), t) {
-		if Same(i, base) || i.Def != nil && i.Def == base.Def && variant(i, base) {
-			return true
-		}
-	}
-	return false
+	fits := func(i *Type) bool { return Same(i, base) || i.Def != nil && i.Def == base.Def && variant(i, base) }
+	return fits(t) || !t.instances(base.Definition(), func(i *Type) bool { return !fits(i) })
 }
 
 // variant applies covariance to generic interfaces: every argument of i must be
