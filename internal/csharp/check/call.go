@@ -136,10 +136,10 @@ func (b *binder) nameOf(n *syntax.Call) Expr {
 func (b *binder) callGroup(g *group, args []arg, at syntax.Node) Expr {
 	var near *picked
 	methods := g.members
-	if len(g.targs) > 0 || len(methods) > 0 {
+	if len(g.targs) > 0 {
 		methods = nil
 		for _, c := range g.members {
-			if len(g.targs) == 0 || len(c.m.TypeParams) == len(g.targs) {
+			if len(c.m.TypeParams) == len(g.targs) {
 				methods = append(methods, c)
 			}
 		}
@@ -202,7 +202,7 @@ func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) 
 		}
 	}
 	if g.recv != nil && near != nil && near.m.Extension {
-		if len(g.members) == 0 && len(args)+1 <= len(near.params) && !b.receiverFits(near, g.recv) {
+		if len(g.members) == 0 && len(args)+1 <= len(near.types) && !b.receiverFits(near, g.recv) {
 			part, _ := g.at.(*syntax.NamePart)
 			b.noMember(g.recv.T(), part)
 			return
@@ -233,7 +233,7 @@ func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) 
 }
 
 func (b *binder) receiverFits(p *picked, recv Expr) bool {
-	return len(p.params) > 0 && standard(recv.T(), p.params[0].Type).ok
+	return len(p.types) > 0 && standard(recv.T(), p.types[0]).ok
 }
 
 func (b *binder) extensionOf(g *group) bool {
@@ -284,10 +284,10 @@ func title(m *clr.Member) string {
 func (b *binder) argErrors(p *picked, args []arg, at syntax.Node) {
 	found := false
 	for i, a := range args {
-		if a.x == nil || i >= len(p.params) {
+		if a.x == nil || i >= len(p.types) {
 			continue
 		}
-		t := p.params[i].Type
+		t := p.types[i]
 		if a.mod == "" && b.implicit(a.x, t).ok {
 			continue
 		}
@@ -353,7 +353,7 @@ func (b *binder) fill(p *picked, args []arg, at syntax.Node) []Expr {
 	var rest []Expr
 	ok := true
 	for i, a := range args {
-		t := p.params[i].Type
+		t := p.types[i]
 		if t.Name == "IEnumerable" && !isBad(a.x) && a.x.T() != nil && p.m.Owner.FullName() != "Newtonsoft.Json.Linq.Extensions" {
 			a.x = b.children(a.x)
 		}

@@ -27,9 +27,9 @@ func (f *inference) index(t *clr.Type) int {
 	return slices.Index(f.params, t)
 }
 
-func (f *inference) run(params []clr.Param, args []arg) bool {
+func (f *inference) run(params []*clr.Type, args []arg) bool {
 	for i, a := range args {
-		t := params[i].Type
+		t := params[i]
 		switch x := a.x.(type) {
 		case *lambda:
 			f.explicitParams(x, t)
@@ -48,7 +48,7 @@ func (f *inference) run(params []clr.Param, args []arg) bool {
 	for range len(f.params) + len(args) + 1 {
 		progress := false
 		for i, a := range args {
-			if f.output(a.x, params[i].Type) {
+			if f.output(a.x, params[i]) {
 				progress = true
 			}
 		}
@@ -69,10 +69,10 @@ func (f *inference) done() bool { return !slices.Contains(f.fixed, nil) }
 
 // fixReady fixes parameters that have bounds and that no unbound lambda input
 // still depends on; failing that, any that has bounds.
-func (f *inference) fixReady(params []clr.Param, args []arg) bool {
+func (f *inference) fixReady(params []*clr.Type, args []arg) bool {
 	waits := make([]bool, len(f.params)) // results of lambdas not yet bound
 	for i, a := range args {
-		if s := invokeOf(params[i].Type); s != nil && isFunction(a.x) && s.ret != nil {
+		if s := invokeOf(params[i]); s != nil && isFunction(a.x) && s.ret != nil {
 			open := false
 			for _, p := range s.params {
 				open = open || p.Type.Subst(nil, f.fixed).IsOpen()

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -26,10 +28,13 @@ type arg struct {
 type picked struct {
 	candidate
 	targs    []*clr.Type
-	params   []clr.Param // substituted, one for each argument
+	types    []*clr.Type // of the parameters, substituted, one for each argument
 	order    []int       // parameter of each argument
 	expanded bool
 	defaults int
+
+	typeRoom  [4]*clr.Type // for types and order of the usual few arguments
+	orderRoom [4]int
 }
 
 // lookup finds the members of a name in t and its bases.
@@ -128,51 +133,66 @@ func nearer(a, c *picked) *picked {
 // place maps arguments to parameters, or gives nil when they do not fit.
 func (b *binder) place(c candidate, args []arg, expanded bool) *picked {
 	ps := c.m.Params
-	variadic := len(ps) > 0 && ps[len(ps)-1].Mod == clr.Params
-	if expanded && !variadic {
+	last := len(ps) - 1 // the array of params, when expanded
+	if expanded && (last < 0 || ps[last].Mod != clr.Params) || !accepts(ps, len(args), expanded) {
 		return nil
 	}
 	p := &picked{candidate: c, expanded: expanded}
-	used := make([]bool, len(ps))
-	for i, a := range args {
+	p.types, p.order = p.typeRoom[:0], p.orderRoom[:0]
+	var room [8]bool
+	used := append(room[:0], make([]bool, len(ps))...)
+	for i := range args {
+		a := &args[i]
 		j := i
 		if a.name != "" {
-			j = -1
-			for k := range ps {
-				if ps[k].Name == a.name {
-					j = k
-				}
-			}
-			if j < 0 {
+			if j = paramNamed(ps, a.name); j < 0 {
 				return nil
 			}
-		} else if expanded && j >= len(ps)-1 {
-			j = len(ps) - 1
+		} else if expanded {
+			j = min(j, last)
 		}
-		if j >= len(ps) || used[j] && !(expanded && j == len(ps)-1) {
+		if j > last || used[j] && !(expanded && j == last) {
 			return nil
 		}
 		used[j] = true
-		par := ps[j]
-		if expanded && j == len(ps)-1 {
-			par.Type, par.Mod = par.Type.Elem, clr.ByValue
+		t, mod := ps[j].Type, ps[j].Mod
+		if expanded && j == last {
+			t, mod = t.Elem, clr.ByValue
 		}
-		switch {
-		case (par.Mod == clr.Out) != (a.mod == "out"), (par.Mod == clr.Ref) != (a.mod == "ref"):
+		if (mod == clr.Out) != (a.mod == "out") || (mod == clr.Ref) != (a.mod == "ref") {
 			return nil
 		}
-		p.params = append(p.params, par)
+		p.types = append(p.types, t)
 		p.order = append(p.order, j)
 	}
 	for j := range ps {
-		if !used[j] && !ps[j].Optional && !(expanded && j == len(ps)-1) {
+		if used[j] {
+			continue
+		}
+		if !ps[j].Optional && !(expanded && j == last) {
 			return nil
 		}
-		if !used[j] {
-			p.defaults++
-		}
+		p.defaults++
 	}
 	return p
+}
+
+// accepts reports whether parameters can take n arguments.
+func accepts(ps []clr.Param, n int, expanded bool) bool {
+	if n > len(ps) {
+		return expanded
+	}
+	least := 0
+	for i := range ps {
+		if !ps[i].Optional && !(expanded && i == len(ps)-1) {
+			least++
+		}
+	}
+	return n >= least
+}
+
+func paramNamed(ps []clr.Param, name string) int {
+	return slices.IndexFunc(ps, func(p clr.Param) bool { return p.Name == name })
 }
 
 // inferInto finds the type arguments and substitutes them in the parameters.
@@ -186,24 +206,24 @@ func (b *binder) inferInto(p *picked, targs []*clr.Type, args []arg) bool {
 		p.targs = targs
 	case n > 0:
 		// Only the arguments are known: class parameters are filled in first.
-		for i := range p.params {
-			p.params[i].Type = p.params[i].Type.Subst(p.class, nil)
+		for i := range p.types {
+			p.types[i] = p.types[i].Subst(p.class, nil)
 		}
 		inf := &inference{b: b, params: p.m.TypeParams, bounds: make([][]bound, n), fixed: make([]*clr.Type, n)}
-		if !inf.run(p.params, args) {
+		if !inf.run(p.types, args) {
 			return false
 		}
 		p.targs = inf.fixed
 	}
-	for i := range p.params {
-		p.params[i].Type = p.params[i].Type.Subst(p.class, p.targs)
+	for i := range p.types {
+		p.types[i] = p.types[i].Subst(p.class, p.targs)
 	}
 	return true
 }
 
 func (b *binder) applicable(p *picked, args []arg) bool {
 	for i, a := range args {
-		t := p.params[i].Type
+		t := p.types[i]
 		if a.mod != "" {
 			if a.decl != nil {
 				if !a.decl.Type.IsVar() && a.x != nil && !clr.Same(a.x.T(), t) {
@@ -236,7 +256,7 @@ func (b *binder) better(p, q *picked, args []arg) bool {
 	wins, loses := false, false
 	same := true
 	for i, a := range args {
-		pt, qt := p.params[i].Type, q.params[i].Type
+		pt, qt := p.types[i], q.types[i]
 		if clr.Same(pt, qt) {
 			continue
 		}

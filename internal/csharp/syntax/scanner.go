@@ -39,11 +39,12 @@ func (s *scanner) scan() []Token {
 // scanUntil appends tokens until stop says so, or the end.
 func (s *scanner) scanUntil(toks []Token, stop func(t *Token) bool) []Token {
 	for {
-		t := s.token()
-		if t.Kind == EOF || stop(&t) {
-			return append(toks, Token{Kind: EOF, Pos: t.Pos, End: t.Pos})
+		toks = append(toks, s.token())
+		t := &toks[len(toks)-1]
+		if t.Kind == EOF || stop(t) {
+			*t = Token{Kind: EOF, Pos: t.Pos, End: t.Pos}
+			return toks
 		}
-		toks = append(toks, t)
 	}
 }
 
