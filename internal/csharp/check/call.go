@@ -174,25 +174,44 @@ func (b *binder) callGroup(g *group, args []arg, at syntax.Node) Expr {
 	return bad()
 }
 
+// callExtension resolves an extension method. Those of other types are looked at
+// only when no other fits, for the message.
 func (b *binder) callExtension(g *group, args []arg, at syntax.Node) (Expr, *picked) {
-	var cands []candidate
-	for _, m := range b.u.Extensions(g.name) {
-		if len(g.targs) == 0 || len(m.TypeParams) == len(g.targs) || len(m.TypeParams) > 0 && partialTargs(m, g.targs) {
-			cands = append(cands, candidate{m: m, class: m.Owner})
+	list := b.u.Extensions(g.name)
+	cands := make([]candidate, 0, len(list))
+	collect := func(own bool) {
+		for _, m := range list {
+			if (len(g.targs) == 0 || len(m.TypeParams) == len(g.targs)) && mayExtend(m.Params[0].Type, g.recv.T()) == own {
+				cands = append(cands, candidate{m: m, class: m.Owner})
+			}
 		}
 	}
-	if len(cands) == 0 {
-		return nil, nil
-	}
-	full := append([]arg{{x: g.recv, at: at}}, args...)
+	full := append(append(make([]arg, 0, 1+len(args)), arg{x: g.recv, at: at}), args...)
+	collect(true)
 	p, near := b.choose(cands, g.targs, full, true)
+	if p == nil {
+		collect(false)
+		p, near = b.choose(cands, g.targs, full, true)
+	}
 	if p == nil {
 		return nil, near
 	}
 	return b.finish(p, nil, full, at), nil
 }
 
-func partialTargs(*clr.Member, []*clr.Type) bool { return false }
+// mayExtend reports whether an extension method with this first parameter can
+// be one of t. It looks at no type arguments.
+func mayExtend(param, t *clr.Type) bool {
+	switch {
+	case t.Kind == clr.NullKind || t.Kind == clr.ErrorKind || param.Kind == clr.TypeParam:
+		return true
+	case param.Kind == clr.Array:
+		return t.Kind == clr.Array
+	case param.Def != nil:
+		return t.AsInstance(param.Def) != nil
+	}
+	return standard(t, param).ok
+}
 
 // noOverload explains why no overload applies.
 func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) {

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -8,7 +10,7 @@ import (
 // flow checks one function: every path returns, and no variable is read before
 // it is assigned.
 func (b *binder) flow(f *Func) {
-	w := &flow{b: b, f: f, assigned: map[*Var]bool{}, declared: map[*Var]bool{}}
+	w := &flow{b: b, f: f, assigned: newVarSet(f), declared: newVarSet(f)}
 	w.stmt(f.Body)
 	if !w.dead && f.Ret != nil && f.Ret.Kind != clr.Void && f.At != nil {
 		code, what := "CS0161", "not all code paths return a value"
@@ -19,33 +21,61 @@ func (b *binder) flow(f *Func) {
 	}
 }
 
+// varSet is a set of a function's variables, by slot. Those of outer functions
+// are not in it: whether they have a value is known where they are declared.
+type varSet []uint64
+
+func newVarSet(f *Func) varSet { return make(varSet, (f.Slots+63)/64) }
+
+func (s varSet) has(v *Var) bool { return s[v.Slot>>6]&(1<<(v.Slot&63)) != 0 }
+
+// and keeps what o has too.
+func (s varSet) and(o varSet) varSet {
+	for i := range s {
+		s[i] &= o[i]
+	}
+	return s
+}
+
+// or adds what o has.
+func (s varSet) or(o varSet) varSet {
+	for i := range s {
+		s[i] |= o[i]
+	}
+	return s
+}
+
 // flow walks the tree in the order of execution. assigned holds the declared
 // variables that surely have a value; dead says that this point is not reached.
 type flow struct {
 	b        *binder
 	f        *Func
-	assigned map[*Var]bool
-	declared map[*Var]bool // without a value
+	assigned varSet
+	declared varSet // without a value
 	dead     bool
 	breaks   []*exit
 }
 
 // exit collects the states in which a loop or switch is left.
 type exit struct {
-	states []map[*Var]bool
+	states []varSet
 	sw     bool
 }
 
-func (w *flow) copy() map[*Var]bool {
-	m := make(map[*Var]bool, len(w.assigned))
-	for k := range w.assigned {
-		m[k] = true
+func (w *flow) copy() varSet { return slices.Clone(w.assigned) }
+
+func (w *flow) assign(v *Var) { w.enter(w.assigned, v) }
+
+func (w *flow) declare(v *Var) { w.enter(w.declared, v) }
+
+func (w *flow) enter(s varSet, v *Var) {
+	if v.Func == w.f {
+		s[v.Slot>>6] |= 1 << (v.Slot & 63)
 	}
-	return m
 }
 
 // join makes the state after two branches, of which dead ones do not count.
-func (w *flow) join(a map[*Var]bool, aDead bool, c map[*Var]bool, cDead bool) {
+func (w *flow) join(a varSet, aDead bool, c varSet, cDead bool) {
 	switch {
 	case aDead && cDead:
 		w.assigned, w.dead = a, true
@@ -54,13 +84,7 @@ func (w *flow) join(a map[*Var]bool, aDead bool, c map[*Var]bool, cDead bool) {
 	case cDead:
 		w.assigned, w.dead = a, false
 	default:
-		m := map[*Var]bool{}
-		for k := range a {
-			if c[k] {
-				m[k] = true
-			}
-		}
-		w.assigned, w.dead = m, false
+		w.assigned, w.dead = a.and(c), false
 	}
 }
 
@@ -74,9 +98,9 @@ func (w *flow) stmt(s Stmt) {
 	case *Declare:
 		if s.X != nil {
 			w.expr(s.X)
-			w.assigned[s.V] = true
+			w.assign(s.V)
 		}
-		w.declared[s.V] = true
+		w.declare(s.V)
 	case *Eval:
 		w.expr(s.X)
 	case *If:
@@ -149,7 +173,7 @@ func (w *flow) loop(s *Loop) {
 		}
 	} else {
 		if s.Cond != nil {
-			var t map[*Var]bool
+			var t varSet
 			t, after = w.cond(s.Cond)
 			w.assigned = t
 		}
@@ -182,15 +206,15 @@ func (w *flow) switchStmt(s *Switch) {
 	e := &exit{sw: true}
 	w.breaks = append(w.breaks, e)
 	for _, sec := range s.Sections {
-		w.assigned, w.dead = copyOf(before), false
-		var in map[*Var]bool
+		w.assigned, w.dead = slices.Clone(before), false
+		var in varSet
 		for _, t := range sec.Tests {
-			w.assigned = copyOf(before)
+			w.assigned = slices.Clone(before)
 			yes, _ := w.cond(t)
 			if in == nil {
 				in = yes
 			} else {
-				in = both(in, yes)
+				in = in.and(yes)
 			}
 		}
 		if in != nil {
@@ -210,20 +234,12 @@ func (w *flow) switchStmt(s *Switch) {
 	}
 }
 
-func copyOf(m map[*Var]bool) map[*Var]bool {
-	out := make(map[*Var]bool, len(m))
-	for k := range m {
-		out[k] = true
-	}
-	return out
-}
-
 func (w *flow) try(s *Try) {
 	before := w.copy()
 	w.stmt(s.Body)
 	end, endDead := w.assigned, w.dead
 	for _, c := range s.Catches {
-		w.assigned, w.dead = copyOf(before), false
+		w.assigned, w.dead = slices.Clone(before), false
 		if c.When != nil {
 			w.expr(c.When)
 		}
@@ -232,30 +248,29 @@ func (w *flow) try(s *Try) {
 		end, endDead = w.assigned, w.dead
 	}
 	if s.Finally != nil {
-		w.assigned, w.dead = copyOf(before), false
+		w.assigned, w.dead = slices.Clone(before), false
 		w.stmt(s.Finally)
 		finDead := w.dead
-		for k := range w.assigned {
-			end[k] = true
-		}
+		end = end.or(w.assigned)
 		endDead = endDead || finDead
 	}
 	w.assigned, w.dead = end, endDead
 }
 
-// cond walks a condition and gives the states in which it is true and false.
-func (w *flow) cond(x Expr) (t, f map[*Var]bool) {
+// cond walks a condition and gives the states in which it is true and false. The
+// state before it is used up.
+func (w *flow) cond(x Expr) (t, f varSet) {
 	switch x := x.(type) {
 	case *Logic:
 		lt, lf := w.cond(x.X)
 		if x.And {
 			w.assigned = lt
 			rt, rf := w.cond(x.Y)
-			return rt, both(lf, rf)
+			return rt, lf.and(rf)
 		}
 		w.assigned = lf
 		rt, rf := w.cond(x.Y)
-		return both(lt, rt), rf
+		return lt.and(rt), rf
 	case *Unary:
 		if x.Op == "!" {
 			t, f = w.cond(x.X)
@@ -263,40 +278,22 @@ func (w *flow) cond(x Expr) (t, f map[*Var]bool) {
 		}
 	case *Const:
 		if x.V.Tag() == clr.Boolean {
-			all := w.everything()
+			// Nothing is unassigned where control never comes.
+			all := w.copy().or(w.declared)
 			if x.V.Bool() {
-				return w.copy(), all
+				return w.assigned, all
 			}
-			return all, w.copy()
+			return all, w.assigned
 		}
 	}
 	w.expr(x)
-	t, f = w.copy(), w.copy()
+	t, f = w.assigned, w.copy()
 	if is, ok := x.(*Is); ok && is.V != nil {
-		delete(f, is.V)
-		t[is.V] = true
-		w.declared[is.V] = true
+		f[is.V.Slot>>6] &^= 1 << (is.V.Slot & 63)
+		w.enter(t, is.V)
+		w.declare(is.V)
 	}
 	return t, f
-}
-
-// everything is the state of a point that is never reached.
-func (w *flow) everything() map[*Var]bool {
-	m := w.copy()
-	for v := range w.declared {
-		m[v] = true
-	}
-	return m
-}
-
-func both(a, c map[*Var]bool) map[*Var]bool {
-	m := map[*Var]bool{}
-	for k := range a {
-		if c[k] {
-			m[k] = true
-		}
-	}
-	return m
 }
 
 func (w *flow) exprs(xs []Expr) {
@@ -347,7 +344,7 @@ func (w *flow) expr(x Expr) {
 		w.expr(x.Y)
 	case *Logic:
 		t, f := w.cond(x)
-		w.assigned = both(t, f)
+		w.assigned = t.and(f)
 	case *Concat:
 		w.exprs(x.Parts)
 	case *Interp:
@@ -368,27 +365,30 @@ func (w *flow) expr(x Expr) {
 		a := w.assigned
 		w.assigned = f
 		w.expr(x.Else)
-		w.assigned = both(a, w.assigned)
-		if isThrow(x.Then) {
-			w.assigned = f
+		switch {
+		case isThrow(x.Then):
+		case isThrow(x.Else):
+			w.assigned = a
+		default:
+			w.assigned = w.assigned.and(a)
 		}
 	case *CondAccess:
 		w.expr(x.X)
-		w.assigned[x.V] = true
+		w.assign(x.V)
 		before := w.copy()
 		w.expr(x.Then)
 		w.assigned = before
 	case *Assign:
 		if l, ok := x.To.(*Local); ok {
 			w.expr(x.Value)
-			w.assigned[l.V] = true
+			w.assign(l.V)
 			return
 		}
 		w.expr(x.To)
 		w.expr(x.Value)
 	case *Let:
 		w.expr(x.Init)
-		w.assigned[x.V] = true
+		w.assign(x.V)
 		w.exprs(x.Steps)
 		w.expr(x.Body)
 	case *Invoke:
@@ -399,7 +399,7 @@ func (w *flow) expr(x Expr) {
 	case *Is:
 		w.expr(x.X)
 		if x.V != nil {
-			w.declared[x.V] = true
+			w.declare(x.V)
 		}
 	case *As:
 		w.expr(x.X)
@@ -410,8 +410,8 @@ func (w *flow) expr(x Expr) {
 			if !x.Out {
 				w.read(l.V, w.b.uses[l])
 			}
-			w.assigned[l.V] = true
-			w.declared[l.V] = true
+			w.assign(l.V)
+			w.declare(l.V)
 			return
 		}
 		w.expr(x.To)
@@ -426,7 +426,7 @@ func isThrow(x Expr) bool {
 // read reports a variable that may have no value yet. Only variables whose
 // declaration was seen count: captured ones are the outer function's business.
 func (w *flow) read(v *Var, at syntax.Node) {
-	if v != nil && w.declared[v] && !w.assigned[v] && !w.dead && at != nil {
+	if v != nil && v.Func == w.f && w.declared.has(v) && !w.assigned.has(v) && !w.dead && at != nil {
 		w.b.err(at, "CS0165", "Use of unassigned local variable '"+v.Name+"'")
 	}
 }

@@ -39,7 +39,7 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 		if name == "" || name == "_" {
 			v = b.newVar(name, types[i], l.syn)
 			if name == "_" && b.scope.names["_"] == nil {
-				b.scope.names["_"] = v
+				b.scope.set("_", v)
 			}
 		} else {
 			v = b.declare(name, types[i], &l.syn.Params[i])
@@ -62,9 +62,9 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 	}
 	b.pop()
 	bl.errs = b.errs
-	nodes := b.nodes
+	nodes, found := b.nodes, b.found
 	*b = saved
-	b.nodes = nodes
+	b.nodes, b.found = nodes, found
 	l.cache[key.String()] = bl
 	return bl
 }

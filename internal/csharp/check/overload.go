@@ -37,8 +37,28 @@ type picked struct {
 	orderRoom [4]int
 }
 
-// lookup finds the members of a name in t and its bases.
+// named asks for the members of a name in a type.
+type named struct {
+	t    *clr.Type
+	name string
+}
+
+// lookup finds the members of a name in t and its bases. The result is shared
+// between all who ask for the same.
 func (b *binder) lookup(t *clr.Type, name string) []candidate {
+	k := named{t, name}
+	if out, ok := b.found[k]; ok {
+		return out
+	}
+	out := b.search(t, name)
+	if b.found == nil {
+		b.found = map[named][]candidate{}
+	}
+	b.found[k] = out
+	return out
+}
+
+func (b *binder) search(t *clr.Type, name string) []candidate {
 	var out []candidate
 	level := 0
 	add := func(c *clr.Type) {

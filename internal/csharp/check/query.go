@@ -76,10 +76,10 @@ func (b *binder) unpack(param string, at syntax.Range) {
 		return
 	}
 	for i, v := range strings.Split(strings.TrimSuffix(list, ">"), ",") {
-		b.scope.names[v] = syntax.Expr(&syntax.Member{
+		b.scope.set(v, syntax.Expr(&syntax.Member{
 			Range: at, X: &syntax.Name{Range: at, Ident: param},
 			Name: syntax.NamePart{Name: fmt.Sprintf("Item%d", i+1), Range: at},
-		})
+		}))
 	}
 }
 

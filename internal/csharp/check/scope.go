@@ -29,10 +29,11 @@ type binder struct {
 	bound   []*Local // receivers of conditional accesses
 	depth   int
 	uses    map[*Local]syntax.Node // where variables are read
+	found   map[named][]candidate  // what lookup found before
 }
 
 func (b *binder) push() {
-	b.scope = &scope{parent: b.scope, names: map[string]any{}, fn: b.fn}
+	b.scope = &scope{parent: b.scope, fn: b.fn}
 }
 
 func (b *binder) pop() { b.scope = b.scope.parent }
@@ -88,7 +89,15 @@ func (b *binder) enter(name string, what any, at syntax.Node) {
 	} else if s := b.find(name); s != nil && s.fn == b.fn {
 		b.err(at, "CS0136", "A local or parameter named '"+name+"' cannot be declared in this scope because that name is used in an enclosing local scope to define a local or parameter")
 	}
-	b.scope.names[name] = what
+	b.scope.set(name, what)
+}
+
+// set enters a name; most scopes have none.
+func (s *scope) set(name string, what any) {
+	if s.names == nil {
+		s.names = map[string]any{}
+	}
+	s.names[name] = what
 }
 
 // find is the scope that declares name.

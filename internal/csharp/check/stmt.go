@@ -559,7 +559,7 @@ func (b *binder) declareFunc(n *syntax.LocalFunc) *LocalFunc {
 	f := &LocalFunc{Name: n.Name, syn: n, F: &Func{Parent: b.fn, At: n}}
 	f.V = b.newVar(n.Name, clr.FuncT, n)
 	b.enter(n.Name, f, n)
-	f.scope = &scope{parent: b.scope, names: map[string]any{}, fn: f.F, types: map[string]*clr.Type{}}
+	f.scope = &scope{parent: b.scope, fn: f.F, types: map[string]*clr.Type{}}
 	for i, name := range n.TypeParams {
 		t := &clr.Type{Name: name, Kind: clr.TypeParam, Index: i}
 		f.TypeParams = append(f.TypeParams, t)
@@ -622,9 +622,9 @@ func (b *binder) bindFunc(f *LocalFunc) {
 		}
 	}
 	b.pop()
-	errs, nodes := b.errs, b.nodes
+	errs, nodes, found := b.errs, b.nodes, b.found
 	*b = saved
-	b.errs, b.nodes = errs, nodes
+	b.errs, b.nodes, b.found = errs, nodes, found
 	if len(b.errs) == 0 {
 		b.flow(f.F)
 	}
