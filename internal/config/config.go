@@ -44,9 +44,11 @@ type Up struct {
 	VIPPool     netip.Prefix // zero: derived from the data folder
 	Domain      string       // services are {name}.Domain on the edge
 	Coexistence time.Duration
-	SoftDelete  time.Duration // how long a deleted service can be restored
-	Idle        time.Duration // after which an mtv1 worker unloads a service
-	LogLevel    string
+	// HealthDeadline is how long new gateways may take to become healthy.
+	HealthDeadline time.Duration
+	SoftDelete     time.Duration // how long a deleted service can be restored
+	Idle           time.Duration // after which an mtv1 worker unloads a service
+	LogLevel       string
 }
 
 // Settings is the table of all settings of `portico up`, in the order of the help text.
@@ -62,6 +64,7 @@ func Settings() []Setting {
 		{"vip-pool", "", "addresses for VIPs, as a prefix; empty: a loopback range derived from the folder", "TestUp_VIPSettings", prefix},
 		{"domain", "apim.localhost", "services are {name}.DOMAIN on the edge", "TestUp_Domain", text(func(u *Up) *string { return &u.Domain })},
 		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestMigrate_NewIP", window(func(u *Up) *time.Duration { return &u.Coexistence })},
+		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_LeavesTheServiceAsItWas", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
 		{"pace", "instant", "instant: work takes as long as it takes (azure, xN and manual are not built yet)", "TestUp_PaceOtherThanInstantIsRefused", pace},
@@ -123,6 +126,19 @@ func window(field func(*Up) *time.Duration) func(*Up, string) error {
 			return fmt.Errorf("%q is not a duration such as 90s, 15m or 48h", v)
 		}
 		*field(u) = d
+		return nil
+	}
+}
+
+// positive is window without 0.
+func positive(field func(*Up) *time.Duration) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		if err := window(field)(u, v); err != nil {
+			return err
+		}
+		if *field(u) == 0 {
+			return errors.New("may not be 0")
+		}
 		return nil
 	}
 }

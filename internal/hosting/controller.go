@@ -40,6 +40,9 @@ type Options struct {
 	Coexistence time.Duration
 	// OperationDeadline is when a customer operation is given up, counted from its start; 2 hours by default.
 	OperationDeadline time.Duration
+	// HealthDeadline is how long new machines and addresses may take before a customer operation is given up; 2 minutes
+	// by default.
+	HealthDeadline time.Duration
 	// Domain is the suffix of default host names; "apim.localhost" by default.
 	Domain string
 	// Gateway is the version of the gateway program that services run unless their wish names another.
@@ -58,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OperationDeadline <= 0 {
 		o.OperationDeadline = 2 * time.Hour
+	}
+	if o.HealthDeadline <= 0 {
+		o.HealthDeadline = 2 * time.Minute
 	}
 	if o.Domain == "" {
 		o.Domain = "apim.localhost"
@@ -81,6 +87,7 @@ type Controller struct {
 	log   *slog.Logger
 	opt   Options
 	epoch int64                   // of the lease; set once by Run
+	since time.Time               // when Run began
 	fail  context.CancelCauseFunc // ends Run with a reason; set once by Run
 	slots chan struct{}           // held during a turn
 
@@ -105,7 +112,7 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 // controller has taken over, and the store's error when the store cannot be read.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	c.fail = cancel
+	c.fail, c.since = cancel, time.Now()
 	var watchers sync.WaitGroup
 	defer func() {
 		cancel(nil)

@@ -45,6 +45,7 @@ type world struct {
 	crash  int                      // calls until the controller dies; 0 for never
 	dead   bool                     // it has died, and the next one is not there yet
 	hold   map[string]chan struct{} // services whose machines do not start before the channel is closed
+	bad    badness
 
 	revived chan struct{} // closed when another controller has taken the place of a dead one
 }
@@ -80,6 +81,11 @@ func newWorld(t *testing.T, opt hosting.Options) *world {
 			return err
 		},
 		Start: w.startMachine,
+		Report: func(m fabric.MachineConfig, s *platform.MachineStatus) {
+			if report := w.badly().report; report != nil {
+				report(m, s)
+			}
+		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -110,6 +116,11 @@ func newWorld(t *testing.T, opt hosting.Options) *world {
 }
 
 func (w *world) startMachine(ctx context.Context, m fabric.MachineConfig) error {
+	if start := w.badly().start; start != nil {
+		if err := start(m); err != nil {
+			return err
+		}
+	}
 	w.mu.Lock()
 	hold := w.hold[name(m.Service)+"/"+string(m.Platform)]
 	w.mu.Unlock()
@@ -122,6 +133,25 @@ func (w *world) startMachine(ctx context.Context, m fabric.MachineConfig) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// badness is how machines go wrong; nil functions are good ones.
+type badness struct {
+	start  func(fabric.MachineConfig) error
+	report func(fabric.MachineConfig, *platform.MachineStatus)
+}
+
+// spoil lets machines go wrong from now on.
+func (w *world) spoil(b badness) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bad = b
+}
+
+func (w *world) badly() badness {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bad
 }
 
 func name(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
@@ -227,6 +257,7 @@ func (w *world) ask(service, kind string, wish platform.Wish) string {
 				return err
 			}
 			was := st.Wish
+			st.Before, d.Desired = d.Desired, json.RawMessage(fmt.Sprintf(`{"location":"West Europe","asked":%q}`, kind))
 			st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Updating", "Updating", &was
 		}
 		op = lro.Operation{Kind: kind, Target: d.ID, Started: time.Now()}

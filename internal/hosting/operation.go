@@ -46,9 +46,13 @@ func (c *Controller) finish(ctx context.Context, w *worker, rec *record) error {
 	return nil
 }
 
-// giveUp ends a customer operation badly and restores the wish that it replaced. A service that was being created goes
+// giveUp ends a customer operation badly and restores the wish that it replaced, and what the client had asked for
+// before, in the operation's last transaction: the planner goes back from there. A service that was being created goes
 // back to having nothing.
 func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, message string) error {
+	if rec.status.Previous != nil {
+		message += " The service goes on as before."
+	}
 	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
 		failed := stateFailed
 		if st.ProvisioningState == stateTerminating {
@@ -76,6 +80,10 @@ func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, st
 	if err != nil {
 		return err
 	}
+	if status == lro.Failed && len(st.Before) > 0 {
+		d.Desired = st.Before
+	}
+	st.Before = nil
 	if d.Status, err = encodeStatus(st); err != nil {
 		return err
 	}

@@ -15,15 +15,19 @@ import (
 
 // tell makes the fabric true: what differs from what it was last told, and everything after a start. The order keeps
 // connections safe: addresses first, then the sets that routes lead to, then routes and names, then what may be parked
-// or drained, then what goes.
-func (c *Controller) tell(ctx context.Context, w *worker, rec *record) error {
+// or drained, then what goes. An address that could not be opened is late: it holds nothing else up.
+func (c *Controller) tell(ctx context.Context, w *worker, rec *record) (late, err error) {
 	t := &telling{Controller: c, worker: w, lease: rec.lease(c.epoch), state: &rec.status.Hosting}
-	late, err := t.addresses(ctx, rec)
-	if err != nil {
-		return err
+	if late, err = t.addresses(ctx, rec); err != nil {
+		return nil, err
 	}
+	return late, t.machines(ctx, rec)
+}
+
+// machines tells the fabric everything but addresses.
+func (t *telling) machines(ctx context.Context, rec *record) error {
 	for _, s := range t.state.Sets {
-		if t.leads(s.ID) || w.told.Set(s.ID) == nil {
+		if t.leads(s.ID) || t.told.Set(s.ID) == nil {
 			if err := t.apply(ctx, s); err != nil {
 				return err
 			}
@@ -42,7 +46,7 @@ func (c *Controller) tell(ctx context.Context, w *worker, rec *record) error {
 			return err
 		}
 	}
-	return errors.Join(late, t.remove(ctx))
+	return t.remove(ctx)
 }
 
 // telling is one run of tell.

@@ -31,6 +31,7 @@ type record struct {
 	inPool   bool            // lives in the pool of its location
 	pool     *platform.State // of that pool; nil when it has no record
 	seq      int64           // newest of the state that was read
+	late     error           // why an address could not be opened in this turn
 }
 
 func (r *record) lease(epoch int64) fabric.Lease {
@@ -68,25 +69,31 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	if err := c.joinPool(ctx, w, rec); err != nil {
 		return outcome{}, false, err
 	}
-	if err := c.tell(ctx, w, rec); err != nil {
-		if rec.op != nil && errors.Is(err, fabric.ErrImpossible) {
-			c.log.ErrorContext(ctx, "operation given up", slog.String("service", rec.doc.ID), slog.Any("error", err))
-			return outcome{}, true, c.giveUp(ctx, w, rec, codeImpossible, "The platform cannot provide what the operation asks for.")
-		}
+	late, err := c.tell(ctx, w, rec)
+	if impossible := errors.Join(late, err); rec.op != nil && errors.Is(impossible, fabric.ErrImpossible) {
+		c.log.ErrorContext(ctx, "operation given up", slog.String("service", rec.doc.ID), slog.Any("error", impossible))
+		return outcome{}, true, c.giveUp(ctx, w, rec, codeImpossible, "The platform cannot provide what the operation asks for.")
+	}
+	if err != nil {
 		return outcome{}, false, err
 	}
+	rec.late = late
 	obs, err := c.observe(ctx, rec)
 	if err != nil {
 		return outcome{}, false, err
 	}
 	d := c.decide(rec, obs)
 	switch {
+	case d.Failed != nil:
+		return outcome{}, true, c.giveUp(ctx, w, rec, d.Failed.Code, d.Failed.Message)
 	case d.Step != "":
 		return outcome{}, true, c.take(ctx, w, rec, d, obs)
 	case d.Reached && rec.status.Operation != "":
 		return outcome{}, true, c.finish(ctx, w, rec)
 	case d.Reached && rec.isPool && rec.status.Wish.Gone:
 		return outcome{}, true, c.removePool(ctx, rec)
+	case late != nil:
+		return outcome{}, false, late
 	}
 	out = outcome{waiting: d.Wait != "", at: d.Until}
 	if at := c.deadline(rec); rec.op != nil && (out.at.IsZero() || at.Before(out.at)) {
@@ -234,7 +241,22 @@ func (c *Controller) input(rec *record, obs platform.Observation) platform.Input
 	if rec.isPool {
 		in.Service = ""
 	}
+	if rec.op != nil {
+		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.since, rec.status.Previous
+		in.Trouble = trouble(rec.late)
+	}
 	return in
+}
+
+// trouble says to a client why an address could not be opened; the log has the cause.
+func trouble(late error) string {
+	switch {
+	case errors.Is(late, fabric.ErrNoAddress):
+		return "those that are not another service's are in use by other programs"
+	case late != nil:
+		return "the host refuses"
+	}
+	return "the host does not answer"
 }
 
 // update runs a transaction between two failpoints.

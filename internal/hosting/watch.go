@@ -75,7 +75,7 @@ func (c *Controller) news(ctx context.Context, before, after platform.Observatio
 	for id, m := range after.Machines {
 		was, ok := before.Machines[id]
 		switch {
-		case !ok || was.Phase != m.Phase || was.Mode != m.Mode || was.Gateway != m.Gateway || was.Restarts != m.Restarts || was.Failures != m.Failures:
+		case !ok || was.Phase != m.Phase || was.Mode != m.Mode || was.Gateway != m.Gateway || was.Refused != m.Refused || was.Restarts != m.Restarts || was.Failures != m.Failures:
 			large[id] = true
 		case was.Seq != m.Seq:
 			small[id] = true

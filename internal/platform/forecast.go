@@ -25,7 +25,7 @@ const forecastSteps = 1000
 func Forecast(in Input) []ForecastStep {
 	made := 0
 	in.NewID = func() string { made++; return "forecast-" + strconv.Itoa(made) }
-	in.Observation = Observation{}
+	in.Observation, in.Deadline = Observation{}, 0
 	in.State = in.State.Clone()
 	var steps []ForecastStep
 	var at time.Time

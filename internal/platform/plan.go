@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -23,6 +24,14 @@ type Input struct {
 	Gateway string
 	// Zones are those that the fabric has, for services that are spread over whatever there is.
 	Zones []string
+	// Deadline is how long new machines and addresses may take before the wish is given up; 0 means that it never is.
+	Deadline time.Duration
+	// Since is when the caller began to look: nothing is overdue for the time before.
+	Since time.Time
+	// Previous is the wish that this one replaced; nil when the service had nothing before.
+	Previous *Wish
+	// Trouble says why an address could not be opened.
+	Trouble string
 	// NewID makes an ID for a set, a machine or a VIP; none is ever made twice.
 	NewID func() string
 }
@@ -37,6 +46,9 @@ type Decision struct {
 	Wait string
 	// Until is when to ask again even if nothing was observed; zero for never.
 	Until time.Time
+	// Failed says why the wish cannot be reached; nil while it may be. Nothing is changed then: restoring the wish
+	// before is the caller's decision, and leads back like any other wish.
+	Failed *Failure
 	// Reached says that the wish holds, also for requests: a customer operation may end. Releasing old compute may
 	// still be under way.
 	Reached bool
@@ -69,6 +81,9 @@ const (
 // special case: it only changes which set is the target.
 func Next(in Input) Decision {
 	p := newPlan(in)
+	if f := p.failed(); f != nil {
+		return Decision{State: in.State, Wait: f.Message, Failed: f}
+	}
 	for _, rule := range []func(*plan) string{
 		(*plan).forget, (*plan).stop, (*plan).endCoexistence, (*plan).unroute, (*plan).drainLeft, (*plan).park,
 		(*plan).prepare, (*plan).walk, (*plan).move, (*plan).awaitLeft,
@@ -77,7 +92,8 @@ func Next(in Input) Decision {
 			return Decision{Step: step, State: p.state, Reached: p.reached}
 		}
 	}
-	d := Decision{State: in.State, Wait: p.wait, Until: p.until, Reached: p.reached}
+	d := Decision{State: in.State, Wait: p.wait, Failed: p.overdue(), Reached: p.reached}
+	d.Until = p.until
 	d.Done = p.reached && p.wait == "" && p.until.IsZero()
 	return d
 }
@@ -100,16 +116,16 @@ type plan struct {
 
 func newPlan(in Input) *plan {
 	p := &plan{Input: in, state: in.State.Clone(), profile: ProfileOf(in.Wish.Platform), need: in.Wish.Machines()}
-	p.gateway = in.Wish.Gateway
-	if p.gateway == "" {
-		p.gateway = in.Gateway
-	}
+	p.gateway = p.version(in.Wish)
 	p.zones = p.profile.zones(in.Wish, in.Zones)
 	p.active = p.state.Set(p.state.Active)
 	p.target = p.findTarget()
 	p.reached = p.isReached()
 	return p
 }
+
+// version is the version of the gateway program that a wish asks for.
+func (p *plan) version(w Wish) string { return cmp.Or(w.Gateway, p.Gateway) }
 
 // findTarget picks the set that the wish asks for out of those that exist: the active one before the one kept for
 // coexistence before any other.
@@ -195,6 +211,7 @@ func (p *plan) gone(m Machine) bool {
 }
 
 // broken says whether the platform replaces the machine: it has not been ready for longer than restarts should take.
+// While a wish can fail, machines that it brought are not replaced: they decide about it.
 func (p *plan) broken(m Machine) bool {
 	at := p.brokenAt(m)
 	return !at.IsZero() && !p.Now.Before(at)
@@ -203,7 +220,7 @@ func (p *plan) broken(m Machine) bool {
 // brokenAt is when an unready machine counts as broken; zero for never.
 func (p *plan) brokenAt(m Machine) time.Time {
 	o, ok := p.Observation.Machines[m.ID]
-	if !ok || o.Since.IsZero() || p.profile.Repair == 0 {
+	if !ok || o.Since.IsZero() || p.profile.Repair == 0 || p.Deadline > 0 && p.target != nil && p.fresh(m) {
 		return time.Time{}
 	}
 	switch o.Phase {

@@ -19,6 +19,9 @@ type sim struct {
 	state platform.State // committed
 
 	gateway  string
+	deadline time.Duration  // of wishes; 0: none fails
+	previous *platform.Wish // of a wish that can fail
+	bad      func(platform.Machine, *simMachine)
 	zones    []string
 	machines map[string]*simMachine
 	routes   map[string][]string // VIP to sets that accept
@@ -41,7 +44,11 @@ type simMachine struct {
 	seq      int64
 	since    time.Time
 	restarts int
-	dead     bool // never starts again
+	failures int
+	dead     bool   // never starts again
+	trips    bool   // over its first request
+	runs     string // version; empty until it has said so
+	refused  string
 }
 
 func newSim(seed uint64, faults bool) *sim {
@@ -55,14 +62,14 @@ func newSim(seed uint64, faults bool) *sim {
 func (s *sim) input() platform.Input {
 	in := platform.Input{
 		Wish: s.wish, State: s.state, Now: s.now, Service: "/service", Location: "westeurope", Seq: s.seq,
-		Coexistence: 20 * time.Second, Gateway: s.gateway, Zones: s.zones,
+		Coexistence: 20 * time.Second, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Previous: s.previous,
 		NewID: func() string { s.ids++; return fmt.Sprintf("x%d", s.ids) },
 		Observation: platform.Observation{
 			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{},
 		},
 	}
 	for id, m := range s.machines {
-		in.Observation.Machines[id] = platform.MachineStatus{ID: id, Phase: m.phase, Seq: m.seq, Since: m.since, Restarts: m.restarts, Mode: m.mode}
+		in.Observation.Machines[id] = platform.MachineStatus{ID: id, Phase: m.phase, Seq: m.seq, Since: m.since, Restarts: m.restarts, Mode: m.mode, Failures: m.failures, Gateway: m.runs, Refused: m.refused}
 	}
 	for v, sets := range s.routes {
 		in.Observation.VIPs[v] = slices.Clone(sets)
@@ -159,6 +166,9 @@ func (s *sim) apply(set platform.Set) {
 			}
 			have = &simMachine{set: set.ID, phase: platform.Starting, since: s.now, mode: platform.Parked, dead: s.faults && set.Platform == platform.STv2 && s.rnd.IntN(30) == 0}
 			s.machines[m.ID] = have
+			if s.bad != nil {
+				s.bad(m, have)
+			}
 		}
 		have.spec = m
 	}
@@ -203,6 +213,7 @@ func (s *sim) advance(id string, m *simMachine) {
 		case m.spec.Mode == platform.Draining:
 			delete(s.machines, id)
 		case m.dead:
+			m.failures = 3
 			to(platform.Exited)
 		case s.rnd.IntN(3) == 0:
 			to(platform.Ready)

@@ -6,6 +6,7 @@
 package platform
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -78,6 +79,8 @@ type Set struct {
 	// Required is the Seq that a machine must serve before it takes connections: the newest one when the step that
 	// added the machines began.
 	Required int64 `json:"required,omitempty"`
+	// Since is when machines were last added.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // A VIP is an address of a service. Its ID is committed before a fabric is asked for an address.
@@ -169,6 +172,9 @@ type ServiceStatus struct {
 	// Wish is the aim; Previous is what it replaced, restored when the operation gives up.
 	Wish     Wish  `json:"wish"`
 	Previous *Wish `json:"previous,omitempty"`
+	// Before is the Desired of the document that Previous belongs to, restored with it; empty when the operation left
+	// Desired alone.
+	Before json.RawMessage `json:"before,omitempty"`
 	// Operation is the ID of the running customer operation; empty when there is none.
 	Operation string `json:"operation,omitempty"`
 	Hosting   State  `json:"hosting"`

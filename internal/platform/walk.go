@@ -309,7 +309,7 @@ func (p *plan) add(s *Set, zone string) {
 	for slices.ContainsFunc(s.Machines, func(m Machine) bool { return m.Slot == slot }) {
 		slot++
 	}
-	s.Required = max(s.Required, p.Seq)
+	s.Required, s.Since = max(s.Required, p.Seq), p.Now
 	s.Machines = append(s.Machines, Machine{
 		ID: p.NewID(), Slot: slot, Zone: zone, Gateway: p.gateway, Mode: Parked,
 		UpdateDomain: slot % p.profile.UpdateDomains, FaultDomain: slot % p.profile.FaultDomains,

@@ -219,6 +219,7 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 		was := st.Wish
 		op = &lro.Operation{Kind: UpdateService}
 		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, w.wish
+		st.Before = w.place.doc.Desired
 	case string(d.Desired) == string(w.place.doc.Desired):
 		return *w.place.doc, nil, nil // nothing changed, nothing is written
 	}

@@ -18,6 +18,9 @@ var ErrStaleLease = errors.New("the lease is older than one already seen")
 // ErrImpossible is wrapped by errors that trying again does not mend: the operation that needs it is given up.
 var ErrImpossible = errors.New("the fabric cannot do that")
 
+// ErrNoAddress is wrapped by errors of Reserve when all addresses are in use.
+var ErrNoAddress = errors.New("no address is free")
+
 // A Lease names who acts. Fabrics refuse an Epoch below the newest seen for the same Service.
 type Lease struct {
 	Service string // resource ID; empty for the mtv1 pool

@@ -91,5 +91,6 @@ func (e *Error) Error() string { return e.Message + " (" + e.Code + ")" }
 // Is makes the errors of package fabric recognisable on both sides of the socket.
 func (e *Error) Is(target error) bool {
 	return target == fabric.ErrStaleLease && e.Code == CodeStaleLease ||
-		target == fabric.ErrImpossible && e.Code == CodeInvalid
+		target == fabric.ErrImpossible && e.Code == CodeInvalid ||
+		target == fabric.ErrNoAddress && e.Code == CodeNoAddress
 }

@@ -28,6 +28,8 @@ type Options struct {
 	Start func(ctx context.Context, m fabric.MachineConfig) error
 	// Seq is what ready machines report to serve; call Changed when it grows.
 	Seq func(fabric.MachineConfig) int64
+	// Report may change what is observed of a machine.
+	Report func(fabric.MachineConfig, *platform.MachineStatus)
 	// Call runs before each method that changes something, with its name and what it is about; its error is returned.
 	Call func(method, id string) error
 	// Backoff is the pause before the first restart; it doubles up to 100 times as much. 1 ms by default.

@@ -272,6 +272,9 @@ func (m *machine) observed() platform.MachineStatus {
 	if m.f.opt.Seq != nil && s.Phase == platform.Ready {
 		s.Seq = m.f.opt.Seq(m.config)
 	}
+	if m.f.opt.Report != nil {
+		m.f.opt.Report(m.config, &s)
+	}
 	return s
 }
 
