@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -63,24 +62,6 @@ func soundElement(t *testing.T, path string, e *Element) {
 				t.Errorf("%s: child %s is no statement", path, c.Name)
 			}
 		}
-	}
-}
-
-func TestCatalogue_Built(t *testing.T) {
-	t.Parallel()
-	var got []string
-	for _, row := range Catalogue() {
-		if row.Built {
-			got = append(got, row.Name)
-		}
-	}
-	slices.Sort(got)
-	want := []string{
-		"forward-request", "rate-limit", "return-response", "rewrite-uri", "set-backend-service", "set-body", "set-header",
-		"set-method", "set-query-parameter", "set-status", "set-variable",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }
 

@@ -47,7 +47,7 @@ func accessRows() []Row {
 				},
 				Body: true,
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/limit-concurrency",
 		},
 		{
 			Element: Element{
@@ -60,7 +60,7 @@ func accessRows() []Row {
 				},
 				Children: []Child{many(0, leaf("value", text))},
 			},
-			Sections: []Section{Inbound}, Scopes: anyScope,
+			Sections: []Section{Inbound}, Scopes: anyScope, Built: true, Proof: "TestStatements/check-header",
 		},
 		{
 			Element: Element{
@@ -189,7 +189,7 @@ func ipFilter() Row {
 			Children: []Child{many(0, leaf("address", text)), many(0, addressRange)},
 			MinItems: 1,
 		},
-		Sections: []Section{Inbound}, Scopes: anyScope,
+		Sections: []Section{Inbound}, Scopes: anyScope, Built: true, Proof: "TestStatements/ip-filter",
 	}
 }
 

@@ -12,7 +12,7 @@ func controlRows() []Row {
 				Name: "choose", Order: Sequence,
 				Children: []Child{many(1, when), one(0, &Element{Name: "otherwise", Body: true})},
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/choose",
 		},
 		{
 			Element: Element{
@@ -26,7 +26,7 @@ func controlRows() []Row {
 					{Name: "first-fast-retry", Type: Bool, Default: "false", Expression: true},
 				},
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/retry",
 		},
 		{
 			Element: Element{
@@ -38,7 +38,7 @@ func controlRows() []Row {
 					statement("authentication-managed-identity", 0, 0), statement("authentication-token", 0, 0),
 				},
 			},
-			Sections: []Section{Inbound, Backend, Outbound}, Scopes: anyScope,
+			Sections: []Section{Inbound, Backend, Outbound}, Scopes: anyScope, Built: true, Proof: "TestStatements/wait",
 		},
 		{
 			Element: Element{

@@ -11,7 +11,7 @@ func conversionRows() []Row {
 					{Name: "to", Type: Any, Required: true, Expression: true}, // may be empty
 				},
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/find-and-replace",
 		},
 		{
 			Element: Element{

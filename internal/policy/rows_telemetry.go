@@ -19,7 +19,7 @@ func telemetryRows() []Row {
 				},
 				Text: &Text{Type: String, Expression: true}, // the old form
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/trace",
 		},
 		{
 			Element: Element{

@@ -83,6 +83,9 @@ func setHeader(h http.Header, x *pipeline.Exchange) {
 	for _, f := range x.Attached() {
 		m.Header.Set(f.Name, f.Value)
 	}
+	for _, f := range x.AttachedMore() {
+		m.Header.Add(f.Name, f.Value)
+	}
 	fields := m.Header.Fields()
 	values := make([]string, len(fields))
 	for i, f := range fields {

@@ -69,7 +69,20 @@ func (b *Build) item(s *policy.Statement) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	return item{run: run, statement: s.Name, id: s.Attr("id"), path: s.Path}, nil
+	return item{run: run, scope: b.Scope, statement: s.Name, id: s.Attr("id"), path: s.Path}, nil
+}
+
+// Block compiles the statements inside of an element.
+func (b *Build) Block(s *policy.Statement) (Block, error) {
+	k := make(Block, 0, len(s.Children))
+	for _, c := range s.Children {
+		it, err := b.item(c)
+		if err != nil {
+			return nil, err
+		}
+		k = append(k, it)
+	}
+	return k, nil
 }
 
 // Statement compiles one statement; composites use it for what they hold.

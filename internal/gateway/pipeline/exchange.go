@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,6 +64,8 @@ type Exchange struct {
 
 	Section   policy.Section
 	LastError *Failure
+	Preflight bool // asks cors alone
+	CORS      bool // a cors statement has decided
 
 	// HostChosen says that a statement set the Host header; otherwise the backend's own name is sent.
 	HostChosen bool
@@ -81,8 +84,10 @@ type Exchange struct {
 	Variables Variables
 
 	id        uuid.UUID
-	pending   []Field // put on the response when it is sent
-	secondary []error // of on-error itself
+	gate      *sync.Mutex // held by the branch of a wait that runs
+	pending   []Field     // put on the response when it is sent
+	more      []Field     // likewise, beside what is there
+	secondary []error     // of on-error itself
 	view      view
 }
 
@@ -120,6 +125,45 @@ func (x *Exchange) Attach(name, value string) {
 		}
 	}
 	x.pending = append(x.pending, Field{name, value})
+}
+
+// AttachMore adds a header to whatever response is sent in the end, beside what it has of that name.
+func (x *Exchange) AttachMore(name, value string) { x.more = append(x.more, Field{name, value}) }
+
+// AttachedMore lists the headers given to AttachMore.
+func (x *Exchange) AttachedMore() []Field { return x.more }
+
+// Parallel runs branches beside each other and returns when all have ended. Only one runs at any moment: the others
+// wait, or are inside of Blocking. So they can share the exchange.
+func (x *Exchange) Parallel(branches []func()) {
+	outer, gate := x.gate, new(sync.Mutex)
+	x.gate = gate
+	var wg sync.WaitGroup
+	panics := make([]any, len(branches))
+	for i, run := range branches {
+		wg.Go(func() {
+			gate.Lock()
+			defer gate.Unlock()
+			defer func() { panics[i] = recover() }()
+			run()
+		})
+	}
+	wg.Wait()
+	x.gate = outer
+	for _, p := range panics {
+		if p != nil {
+			panic(p) // it belongs to the request's own goroutine
+		}
+	}
+}
+
+// Blocking runs what waits for something outside, and uses nothing of the exchange meanwhile: other branches run.
+func (x *Exchange) Blocking(wait func()) {
+	if gate := x.gate; gate != nil {
+		gate.Unlock()
+		defer gate.Lock()
+	}
+	wait()
 }
 
 // Attached lists the headers given to Attach.

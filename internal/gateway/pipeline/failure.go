@@ -18,6 +18,12 @@ const (
 	ReasonExpression        = "ExpressionValueEvaluationFailure"
 	ReasonRateLimit         = "RateLimitExceeded"
 	ReasonErrorStatus       = "ErrorStatusCode"
+	ReasonConcurrency       = "ConcurrencyLimitExceeded"
+	ReasonCallerUnknown     = "FailedToParseCallerIP"
+	ReasonCallerNotAllowed  = "CallerIpNotAllowed"
+	ReasonCallerBlocked     = "CallerIpBlocked"
+	ReasonHeaderNotFound    = "HeaderNotFound"
+	ReasonHeaderNotAllowed  = "HeaderValueNotAllowed"
 )
 
 // A Failure ends the normal course of an exchange. It is what context.LastError shows, and carries the answer that
@@ -37,6 +43,8 @@ type Failure struct {
 	// KeepResponse leaves the exchange's response as it is: an error status of the backend goes through on-error.
 	KeepResponse bool
 	Err          error // the cause; logged, never sent
+
+	placed bool // Source to PolicyID tell where it happened
 }
 
 func (f *Failure) Error() string {

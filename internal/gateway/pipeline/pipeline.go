@@ -34,10 +34,32 @@ type Compiled struct {
 	sections [4][]item // nil: absent, which means <base/>
 }
 
-// item is a statement of a section, or its <base/> (run is nil).
+// item is a statement of a section or of another statement, or <base/> (run is nil).
 type item struct {
 	run                 Step
+	scope               policy.Scope
 	statement, id, path string
+}
+
+// A Block is the statements that another statement holds: the branch of a choose, what a retry repeats.
+type Block []item
+
+// Run runs the statements one after the other.
+func (k Block) Run(ctx context.Context, x *Exchange) (Flow, error) {
+	for i := range k {
+		if flow, err := k[i].do(ctx, x); err != nil || flow == End {
+			return flow, err
+		}
+	}
+	return Next, nil
+}
+
+func (it *item) do(ctx context.Context, x *Exchange) (Flow, error) {
+	flow, err := it.run(ctx, x)
+	if err != nil {
+		err = it.place(x, err)
+	}
+	return flow, err
 }
 
 // A Chain is the documents that concern one request, narrow to broad. Scopes without a document are left out.
@@ -92,10 +114,7 @@ func (c Chain) layer(x *Exchange, depth, section int) (Flow, error) {
 		if it.run == nil {
 			flow, err = c.layer(x, depth+1, section)
 		} else {
-			flow, err = it.run(x, x)
-			if err != nil {
-				err = it.place(x, doc, err)
-			}
+			flow, err = it.do(x, x)
 		}
 		if err != nil || flow == End {
 			return flow, err
@@ -104,16 +123,57 @@ func (c Chain) layer(x *Exchange, depth, section int) (Flow, error) {
 	return Next, nil
 }
 
-// place turns any error of a statement into a Failure that says where it happened.
-func (it *item) place(x *Exchange, doc *Compiled, err error) error {
+// place turns any error of a statement into a Failure that says where it happened; the innermost statement counts.
+func (it *item) place(x *Exchange, err error) error {
 	var f *Failure
 	if !errors.As(err, &f) {
 		f = &Failure{Reason: ReasonExpression, Message: err.Error(), Err: err}
 	}
+	if f.placed {
+		return f
+	}
 	if f.Source == "" {
 		f.Source = it.statement
 	}
-	f.Scope, f.Section = string(doc.Scope), string(x.Section)
-	f.Path, f.PolicyID = it.path, it.id
+	f.Scope, f.Section = string(it.scope), string(x.Section)
+	f.Path, f.PolicyID, f.placed = it.path, it.id, true
 	return f
+}
+
+// Preflight asks the cors statements that stand directly in the inbound sections, in the order in which they run, for
+// the answer to a preflight request. Nothing else is evaluated. It is false when there are none.
+func Preflight(x *Exchange, chain Chain) (bool, error) {
+	x.Section, x.Preflight = policy.Inbound, true
+	any := false
+	flow, err := chain.preflight(x, 0, &any)
+	if any && err == nil && flow == Next {
+		err = x.SetResponse(NewResponse(200))
+	}
+	return any, err
+}
+
+func (c Chain) preflight(x *Exchange, depth int, any *bool) (Flow, error) {
+	inbound := sectionIndex[policy.Inbound]
+	for depth < len(c) && c[depth].sections[inbound] == nil {
+		depth++
+	}
+	if depth == len(c) {
+		return Next, nil
+	}
+	for i := range c[depth].sections[inbound] {
+		it := &c[depth].sections[inbound][i]
+		var flow Flow
+		var err error
+		switch {
+		case it.run == nil:
+			flow, err = c.preflight(x, depth+1, any)
+		case it.statement == "cors":
+			*any = true
+			flow, err = it.do(x, x)
+		}
+		if err != nil || flow == End {
+			return flow, err
+		}
+	}
+	return Next, nil
 }

@@ -17,6 +17,9 @@ func (s *Service) Handle(x *pipeline.Exchange) {
 		x.Response = answer(503, "The gateway is disabled.")
 		return
 	}
+	if s.preflight(x) {
+		return
+	}
 	m, ok := s.table.Match(x.Request.Method, x.Request.URL.Path, x.Request.URL.RawQuery, x.Params[:0])
 	if !ok || s.strict && !slices.Contains(s.apis[m.API].Protocols, x.OriginalURL.Scheme) {
 		pipeline.Fail(x, s.chain(nil, nil, nil), notFound())
@@ -40,6 +43,39 @@ func (s *Service) Handle(x *pipeline.Exchange) {
 	}
 	x.Request.URL.Path = m.Rest
 	pipeline.Run(x, s.chain(a.operations[m.Operation], a.policy, productPolicy))
+}
+
+// preflight answers what a browser asks before a request of another origin, unless an API operation of its own takes
+// OPTIONS or no cors statement would concern the request itself. No key is needed: browsers send none.
+func (s *Service) preflight(x *pipeline.Exchange) bool {
+	method := x.Request.Header.Get("Access-Control-Request-Method")
+	if x.Request.Method != "OPTIONS" || method == "" || !x.Request.Header.Has("Origin") {
+		return false
+	}
+	path, query := x.Request.URL.Path, x.Request.URL.RawQuery
+	m, ok := s.table.Match("OPTIONS", path, query, nil)
+	if !ok || m.Operation >= 0 && s.apis[m.API].Operations[m.Operation].Method == "OPTIONS" {
+		return false
+	}
+	a := s.apis[m.API]
+	var operation, product *pipeline.Compiled
+	if m, ok = s.table.Match(method, path, query, nil); ok && m.Operation >= 0 {
+		operation = a.operations[m.Operation]
+		x.Operation, x.Params = &a.Operations[m.Operation], m.Params
+	}
+	x.API, x.Target = &a.API, a.target
+	if p := s.open[a.id]; p != nil {
+		x.Product, product = &p.Product, p.policy
+	}
+	chain := s.chain(operation, a.policy, product)
+	answered, err := pipeline.Preflight(x, chain)
+	if err != nil {
+		pipeline.Fail(x, chain, err)
+	}
+	if !answered {
+		x.API, x.Operation, x.Product, x.Params, x.Preflight = nil, nil, nil, nil, false
+	}
+	return answered
 }
 
 // chain lists the documents that take part, narrow to broad.

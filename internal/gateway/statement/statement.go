@@ -13,15 +13,26 @@ import (
 
 // Env is what statements use besides the exchange.
 type Env struct {
-	Pool     *backend.Pool
-	Counters limit.Counters
+	Pool        *backend.Pool
+	Counters    limit.Counters
+	Concurrency *Concurrency // nil makes one
 }
 
 // All lists the builders by element name.
 func All(env Env) map[string]pipeline.Builder {
+	if env.Concurrency == nil {
+		env.Concurrency = new(Concurrency)
+	}
 	return map[string]pipeline.Builder{
+		"check-header":        checkHeader,
+		"choose":              choose,
+		"cors":                newCORS,
+		"find-and-replace":    findAndReplace,
 		"forward-request":     env.forwardRequest,
+		"ip-filter":           ipFilter,
+		"limit-concurrency":   env.limitConcurrency,
 		"rate-limit":          env.rateLimit,
+		"retry":               newRetry,
 		"return-response":     returnResponse,
 		"rewrite-uri":         rewriteURI,
 		"set-backend-service": setBackendService,
@@ -31,6 +42,8 @@ func All(env Env) map[string]pipeline.Builder {
 		"set-query-parameter": setQueryParameter,
 		"set-status":          setStatus,
 		"set-variable":        setVariable,
+		"trace":               trace,
+		"wait":                wait,
 	}
 }
 

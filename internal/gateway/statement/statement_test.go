@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,8 @@ import (
 
 	"github.com/portico-dev/portico/internal/gateway/engine"
 	"github.com/portico-dev/portico/internal/gateway/gatewaytest"
+	"github.com/portico-dev/portico/internal/gateway/statement"
+	"github.com/portico-dev/portico/internal/policy"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
@@ -59,6 +62,21 @@ func TestStatements(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNames compares what there is with what the catalogue promises.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	var built []string
+	for _, row := range policy.Catalogue() {
+		if row.Built {
+			built = append(built, row.Name)
+		}
+	}
+	slices.Sort(built)
+	if diff := cmp.Diff(built, statement.Names()); diff != "" {
+		t.Errorf("statements (-catalogue +gateway):\n%s", diff)
 	}
 }
 
