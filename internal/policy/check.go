@@ -16,6 +16,9 @@ type CheckOptions struct {
 	// BackendExists says whether a backend entity exists; nil accepts every id.
 	BackendExists func(id string) bool
 
+	// FragmentExists says whether there is a policy fragment; nil accepts every id.
+	FragmentExists func(id string) bool
+
 	// Parameter says whether the API operation's URL template has a parameter; nil accepts every name.
 	Parameter func(name string) bool
 

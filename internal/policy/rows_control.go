@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // controlRows decide which statements run.
 func controlRows() []Row {
 	when := &Element{
@@ -44,6 +46,7 @@ func controlRows() []Row {
 			Element: Element{
 				Name:  "include-fragment",
 				Attrs: []Attr{{Name: "fragment-id", Type: String, Required: true}},
+				rule:  knownFragment,
 			},
 			Sections: everywhere, Scopes: anyScope,
 		},
@@ -60,4 +63,30 @@ func controlRows() []Row {
 			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/return-response",
 		},
 	}
+}
+
+// knownFragment refuses a fragment that does not exist.
+func knownFragment(c *checker, s *Statement) {
+	if a := s.find("fragment-id"); a != nil && c.opt.FragmentExists != nil && !c.opt.FragmentExists(a.Value) {
+		c.at(s, s.Position, "Policy fragment '"+c.shown(a)+"' could not be found.")
+	}
+}
+
+// Fragments lists the ids of the policy fragments that the document includes, each once, in the order of the text.
+func (d *Document) Fragments() []string {
+	if d == nil || d.Root == nil {
+		return nil
+	}
+	var ids []string
+	var walk func(s *Statement)
+	walk = func(s *Statement) {
+		if a := s.find("fragment-id"); a != nil && s.Name == "include-fragment" && !slices.Contains(ids, a.Value) {
+			ids = append(ids, a.Value)
+		}
+		for _, c := range s.Children {
+			walk(c)
+		}
+	}
+	walk(d.Root)
+	return ids
 }

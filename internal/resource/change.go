@@ -28,10 +28,13 @@ type Env struct {
 
 // PolicyInput is a policy document with what it is checked against.
 type PolicyInput struct {
-	Text, Format  string // Format is xml or rawxml
+	Text, Format string // Format is xml or rawxml
+	// Scope is that of Row.Policy.
 	Scope, Tier   string
 	NamedValue    func(name string) (string, bool)
 	BackendExists func(id string) bool
+	// FragmentExists says whether there is a policy fragment.
+	FragmentExists func(id string) bool
 	// Parameter says whether the URL template of the API operation has a parameter; nil in other scopes.
 	Parameter func(name string) bool
 }

@@ -138,6 +138,9 @@ type Row struct {
 	NewStatus func(*Change) (any, error)
 	// WireType is the type in answers where it differs.
 	WireType string
+	// Policy is the scope of the policy document that the type holds: global, product, api or operation; "fragment" for
+	// a policy fragment, empty for no policy at all.
+	Policy string
 	// Link names the type that an Association shows: "service/apis".
 	Link string
 	// NoIfMatch: PATCH and DELETE do without If-Match.

@@ -14,6 +14,7 @@ const (
 	v2020pre arm.Version = "2020-06-01-preview"
 	v2021jan arm.Version = "2021-01-01-preview"
 	v2021apr arm.Version = "2021-04-01-preview"
+	v2021dec arm.Version = "2021-12-01-preview"
 	v2022apr arm.Version = "2022-04-01-preview"
 	v2022sep arm.Version = "2022-09-01-preview"
 	v2023mar arm.Version = "2023-03-01-preview"
@@ -35,7 +36,8 @@ func All() []*Row {
 	return []*Row{
 		resourceGroups(), publicIPAddresses(), service(), deletedServices(),
 		apis(), operations(),
-		policies("service"), policies("service/apis"), policies("service/apis/operations"), policies("service/products"),
+		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
+		policies("service/products", "product"), policyFragments(),
 		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(),
 	}
 }

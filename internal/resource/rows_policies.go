@@ -7,11 +7,11 @@ import (
 )
 
 // policies is the policy document of a scope.
-func policies(parent string) *Row {
+func policies(parent, scope string) *Row {
 	formats := words("xml", "rawxml", "xml-link", "rawxml-link")
 	return &Row{
 		Namespace: APIM, Path: parent + "/policies", Shape: Singleton, Entity: "Policy", Proof: "TestGolden/policies", Versions: since(apimVersions, v2017),
-		Verbs: Get | Head | Put | Delete | List, NameParam: "policyId", NameIs: []string{"policy"},
+		Verbs: Get | Head | Put | Delete | List, NameParam: "policyId", NameIs: []string{"policy"}, Policy: scope,
 		Fields: []Field{
 			{Path: "properties.policyContent", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.value"},
 			{Path: "properties.contentFormat", Kind: String, Until: v2019, Enum: formats, As: "properties.format"},
@@ -51,7 +51,8 @@ func policyCompiles(c *Change) []arm.ErrorDetail {
 	if len(check.details) > 0 {
 		return check.details
 	}
-	c.New = Object{"properties": map[string]any{"format": "rawxml", "value": check.raw}}
+	c.New.Set("properties.format", "rawxml")
+	c.New.Set("properties.value", check.raw)
 	return nil
 }
 
@@ -60,7 +61,7 @@ type PolicyCheck struct {
 	format, value, tier string
 	template            string // of the API operation's URL, in its scope
 	values              map[string]lookup
-	backends            map[string]bool
+	backends, fragments map[string]bool
 	raw                 string
 	details             []arm.ErrorDetail
 }
@@ -74,13 +75,13 @@ type lookup struct {
 func (c *Change) CheckPolicy() *PolicyCheck {
 	p := &PolicyCheck{
 		format: c.New.Text("properties.format"), value: c.New.Text("properties.value"), tier: c.Tier(),
-		template: c.urlTemplate(), values: map[string]lookup{}, backends: map[string]bool{},
+		template: c.urlTemplate(), values: map[string]lookup{}, backends: map[string]bool{}, fragments: map[string]bool{},
 	}
 	if p.format == "" {
 		p.format = "xml"
 	}
 	in := PolicyInput{
-		Text: p.value, Format: p.format, Scope: PolicyScope(c.Row.Path), Tier: p.tier,
+		Text: p.value, Format: p.format, Scope: c.Row.Policy, Tier: p.tier,
 		NamedValue: func(name string) (string, bool) {
 			v, ok := c.namedValue(name)
 			p.values[name] = lookup{v, ok}
@@ -89,6 +90,11 @@ func (c *Change) CheckPolicy() *PolicyCheck {
 		BackendExists: func(id string) bool {
 			ok := c.backendExists(id)
 			p.backends[id] = ok
+			return ok
+		},
+		FragmentExists: func(id string) bool {
+			ok := c.fragmentExists(id)
+			p.fragments[id] = ok
 			return ok
 		},
 	}
@@ -104,7 +110,7 @@ func (c *Change) CheckPolicy() *PolicyCheck {
 // urlTemplate is that of the API operation that the policy belongs to; empty in other scopes.
 func (c *Change) urlTemplate() string {
 	operation, ok := strings.CutSuffix(strings.ToLower(c.ID), "/policies/policy")
-	if !ok || PolicyScope(c.Row.Path) != "operation" {
+	if !ok || c.Row.Policy != "operation" {
 		return ""
 	}
 	d, err := c.Tree.Get(operation)
@@ -137,20 +143,12 @@ func (p *PolicyCheck) holds(c *Change) bool {
 			return false
 		}
 	}
-	return true
-}
-
-// PolicyScope names the scope of a policy type: global, product, api or operation.
-func PolicyScope(path string) string {
-	switch strings.ToLower(path) {
-	case "service/products/policies":
-		return "product"
-	case "service/apis/policies":
-		return "api"
-	case "service/apis/operations/policies":
-		return "operation"
+	for id, was := range p.fragments {
+		if c.fragmentExists(id) != was {
+			return false
+		}
 	}
-	return "global"
+	return true
 }
 
 // namedValue finds a named value by its display name: the exact one first, then without case.
@@ -178,3 +176,7 @@ func (c *Change) namedValue(name string) (string, bool) {
 }
 
 func (c *Change) backendExists(id string) bool { return c.Exists(c.Service() + "/backends/" + id) }
+
+func (c *Change) fragmentExists(id string) bool {
+	return c.Exists(c.Service() + "/policyFragments/" + id)
+}

@@ -77,7 +77,8 @@ func unused(r *Removal, text, param, what string) *arm.Error {
 
 // userOf is the ID of a policy of the service that holds a text, empty when there is none.
 func userOf(t store.Reader, service, text string) string {
-	for _, d := range policyDocuments(t, service) {
+	docs, _ := policyDocuments(t, service)
+	for _, d := range docs {
 		if o, err := parseObject(d.Desired); err == nil && strings.Contains(o.Text("properties.value"), text) {
 			return d.ID
 		}
@@ -85,15 +86,19 @@ func userOf(t store.Reader, service, text string) string {
 	return ""
 }
 
-func policyDocuments(t store.Reader, service string) []store.Document {
+// policyDocuments are all policies and policy fragments of a service.
+func policyDocuments(t store.Reader, service string) ([]store.Document, error) {
 	var out []store.Document
-	for _, scope := range []string{"service", "service/apis", "service/apis/operations", "service/products"} {
-		docs, err := t.List(store.Query{Type: strings.ToLower(APIM + "/" + scope + "/policies"), Prefix: service})
-		if err == nil {
-			out = append(out, docs...)
+	for _, path := range []string{
+		"service/policies", "service/apis/policies", "service/apis/operations/policies", "service/products/policies", "service/policyFragments",
+	} {
+		docs, err := t.List(store.Query{Type: strings.ToLower(APIM + "/" + path), Prefix: service})
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, docs...)
 	}
-	return out
+	return out, nil
 }
 
 func backends() *Row {

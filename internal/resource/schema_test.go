@@ -20,7 +20,8 @@ var schemaOperations = map[string]string{
 	"service": "ApiManagementService_CreateOrUpdate", "service/apis": "Api_CreateOrUpdate", "service/apis/operations": "ApiOperation_CreateOrUpdate",
 	"service/policies": "Policy_CreateOrUpdate", "service/products": "Product_CreateOrUpdate", "service/subscriptions": "Subscription_CreateOrUpdate",
 	"service/namedValues": "NamedValue_CreateOrUpdate", "service/backends": "Backend_CreateOrUpdate",
-	"service/users": "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
+	"service/policyFragments": "PolicyFragment_CreateOrUpdate",
+	"service/users":           "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
 }
 
 // schemaDiffers lists, by row, beginnings of paths that the row has on purpose otherwise, and why.

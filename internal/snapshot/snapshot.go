@@ -3,8 +3,8 @@
 // here reads a store or serves a request.
 //
 // One part holds what changes together: the service itself, its products, its subscriptions, the users that own these,
-// its backends, and each API with its API operations and policies. Named values are substituted before a part is made, so that a part's
-// digest covers everything that its meaning depends on.
+// its backends, and each API with its API operations and policies. Named values are substituted and policy fragments
+// added before a part is made, so that a part's digest covers everything that its meaning depends on.
 package snapshot
 
 import (
@@ -86,6 +86,15 @@ type Host struct {
 type Policy struct {
 	ID  string `json:"id"`  // resource ID of the policy
 	XML string `json:"xml"` // in raw form: expressions unescaped
+	// Fragments are the policy fragments that the document includes, so that a part's digest covers them.
+	Fragments []Fragment `json:"fragments,omitempty"`
+}
+
+// Fragment is a policy fragment with its named values already substituted: statements below <fragment>.
+type Fragment struct {
+	ID   string `json:"id"`   // resource ID
+	Name string `json:"name"` // what include-fragment calls it, compared without case
+	XML  string `json:"xml"`  // in raw form
 }
 
 // Product is a published or unpublished product.

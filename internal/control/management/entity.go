@@ -82,7 +82,7 @@ func (q *request) get() (*reply, *arm.Error) {
 // asXML answers old clients of policies that ask for the document itself.
 func (q *request) asXML(rep *reply) {
 	accept := strings.ToLower(q.r.Header.Get("Accept"))
-	if q.row.Shape != resource.Singleton || !strings.HasPrefix(accept, "application/vnd.ms-azure-apim.policy") {
+	if q.row.Policy == "" || !strings.HasPrefix(accept, "application/vnd.ms-azure-apim.policy") {
 		return
 	}
 	o, _ := rep.body.(resource.Object)
@@ -211,7 +211,7 @@ func (q *request) prepare(c *resource.Change) *arm.Error {
 			return err
 		}
 	}
-	if q.row.Shape != resource.Singleton {
+	if q.row.Policy == "" {
 		return nil
 	}
 	return q.view(func(t store.Reader) error {

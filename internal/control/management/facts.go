@@ -1,6 +1,7 @@
 package management
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -11,7 +12,8 @@ import (
 
 // A factList is a collection of things that are no resources: they have no type and no address of their own.
 type factList struct {
-	from arm.Version // the first api-version that has it
+	from   arm.Version // the first api-version that has it
+	method string      // empty: GET
 	// make lists the things, in their order. p is the place of what the collection is below.
 	make func(q *request, t store.Reader, p *place) ([]any, error)
 	// filters maps names that $filter may use to paths in a thing.
@@ -19,7 +21,8 @@ type factList struct {
 }
 
 var factLists = map[string]factList{
-	"service/users/identities": {make: userIdentities},
+	"service/users/identities":               {make: userIdentities},
+	"service/policyfragments/listreferences": {from: "2021-12-01-preview", method: http.MethodPost, make: fragmentReferences},
 }
 
 // facts answers such a collection; ok is false when the path is none.
@@ -28,7 +31,7 @@ func (q *request) facts() (rep *reply, err *arm.Error, ok bool) {
 	if !ok || !q.id.IsCollection() || !strings.EqualFold(q.id.Provider, resource.APIM) || q.version.Before(what.from) {
 		return nil, nil, false
 	}
-	if q.r.Method != http.MethodGet {
+	if q.r.Method != cmp.Or(what.method, http.MethodGet) {
 		return nil, q.noSuchMethod(), true
 	}
 	// The collection is described by the row of what it is below.
@@ -83,4 +86,16 @@ func (q *request) listFacts(what factList) (*reply, *arm.Error) {
 func userIdentities(q *request, _ store.Reader, p *place) ([]any, error) {
 	o, err := q.engine.Open(*p.doc)
 	return o.List("properties.identities"), err
+}
+
+func fragmentReferences(q *request, t store.Reader, p *place) ([]any, error) {
+	docs, err := resource.FragmentUsers(t, p.id)
+	var out []any
+	for _, d := range docs {
+		row, ok := q.engine.Row(d.Type)
+		if ok {
+			out = append(out, map[string]any{"id": d.ID, "name": lastSegment(d.ID), "type": row.Type()})
+		}
+	}
+	return out, err
 }

@@ -135,6 +135,9 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 			return q.listDeleted()
 		}
 	}
+	if rep, err, ok := q.facts(); ok {
+		return rep, err
+	}
 	if q.r.Method == http.MethodPost && q.id.IsCollection() {
 		if len(q.id.Types) == 1 && (strings.EqualFold(q.id.Types[0], "register") || strings.EqualFold(q.id.Types[0], "unregister")) {
 			return q.provider()
@@ -142,9 +145,6 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 		return q.action()
 	}
 	if rep, err, ok := q.relatedPath(); ok {
-		return rep, err
-	}
-	if rep, err, ok := q.facts(); ok {
 		return rep, err
 	}
 	row, ok := q.engine.Row(q.id.Provider + "/" + q.id.TypePath())

@@ -1,12 +1,15 @@
 package management_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/lro"
@@ -32,6 +35,7 @@ func TestPut_UnchangedTakesNoSeq(t *testing.T) {
 		{servicePath + "/groups/g/users/u", ``},
 		{servicePath + "/products/p/groups/g", ``},
 		{servicePath + "/subscriptions/s", `{"properties":{"displayName":"S","scope":"/products/p"}}`},
+		{servicePath + "/policyFragments/f", `{"properties":{"value":"<fragment><set-status code=\"200\" /></fragment>"}}`},
 		{servicePath + "/namedValues/n", `{"properties":{"displayName":"n","value":"v","secret":true}}`},
 		{servicePath + "/backends/b", `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["y"]}}}}`},
 	}
@@ -207,4 +211,43 @@ func TestUserToken(t *testing.T) {
 			t.Errorf("two keys sign alike: %s and %s", first, other)
 		}
 	}
+}
+
+// A fragment knows the policies that include it, and stays as long as there are some.
+func TestPolicyFragment_References(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withAPI()
+	w.want(201, "PUT", servicePath+"/policyFragments/stamp", `{"properties":{"value":"<fragment />"}}`)
+	w.want(201, "PUT", servicePath+"/policyFragments/other", `{"properties":{"value":"<fragment />"}}`)
+	put := func(path, xml string) {
+		t.Helper()
+		if _, err := w.store.Update(t.Context(), func(tx store.Tx) error {
+			desired, err := json.Marshal(map[string]any{"properties": map[string]any{"format": "rawxml", "value": xml}})
+			if err != nil {
+				return err
+			}
+			id, _ := arm.ParseID(servicePath + path)
+			_, err = tx.Put(store.Document{ID: servicePath + path, Type: strings.ToLower(id.Type()), Desired: desired})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("/apis/echo/policies/policy", `<policies><inbound><choose><when condition="@(true)"><include-fragment fragment-id='STAMP' /></when></choose></inbound></policies>`)
+	put("/products/starter/policies/policy", `<policies><inbound><!-- include-fragment fragment-id="stamp" --></inbound></policies>`)
+	put("/policies/policy", `<policies><inbound><include-fragment fragment-id="stamp" /></inbound></policies>`)
+	a := w.want(200, "POST", servicePath+"/policyFragments/stamp/listReferences?$top=1", "")
+	want := []any{map[string]any{"id": servicePath + "/policies/policy", "name": "policy", "type": "Microsoft.ApiManagement/service/policies"}}
+	if d := cmp.Diff(want, a.Body.List("value")); d != "" {
+		t.Error(d)
+	}
+	if n, _ := a.Body.Number("count"); n != 2 || a.text("nextLink") == "" {
+		t.Errorf("%s", a.Raw)
+	}
+	if a := w.want(200, "POST", servicePath+"/policyFragments/other/listReferences", ""); len(a.Body.List("value")) != 0 {
+		t.Errorf("%s", a.Raw)
+	}
+	w.want(404, "POST", servicePath+"/policyFragments/none/listReferences", "")
+	w.want(400, "DELETE", servicePath+"/policyFragments/stamp", "", "If-Match", "*")
+	w.want(200, "DELETE", servicePath+"/policyFragments/other", "", "If-Match", "*")
 }

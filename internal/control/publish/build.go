@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/policy"
 	"github.com/portico-dev/portico/internal/snapshot"
 	"github.com/portico-dev/portico/internal/store"
 )
@@ -95,7 +96,42 @@ func (b *builder) policyOf(d *draft, doc store.Document) (*snapshot.Policy, erro
 	if err != nil {
 		return nil, err
 	}
-	return &snapshot.Policy{ID: doc.ID, XML: xml}, nil
+	p := &snapshot.Policy{ID: doc.ID, XML: xml}
+	p.Fragments, err = b.fragments(d, xml)
+	return p, err
+}
+
+// fragments are the policy fragments that a policy includes. One that does not exist is left out; the machine says so.
+func (b *builder) fragments(d *draft, xml string) ([]snapshot.Fragment, error) {
+	if !strings.Contains(xml, "include-fragment") {
+		return nil, nil
+	}
+	parsed, found := policy.Parse(xml, policy.RawXML)
+	if len(found) > 0 {
+		return nil, nil // nor can a machine read it, which it will report
+	}
+	var out []snapshot.Fragment
+	for _, name := range parsed.Fragments() {
+		d.uses[fragmentUse(name)] = true
+		doc, err := b.r.Get(b.service + "/policyFragments/" + name)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var desired policyDocument
+		if err := b.p.decode(doc, &desired); err != nil {
+			d.errs = append(d.errs, err)
+			continue
+		}
+		text, err := b.substitute(d, desired.Properties.Value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, snapshot.Fragment{ID: doc.ID, Name: lastSegment(doc.ID), XML: text})
+	}
+	return out, nil
 }
 
 // policies reads all policy documents of a type below an ID, by the key of their owner.

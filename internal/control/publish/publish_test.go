@@ -337,6 +337,11 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		{"named value that was missing", shop + "/namedValues/b", `{"properties":{"displayName":"One","value":"1"}}`, []string{"api Music"}},
 		{"used named value", shop + "/namedValues/b", `{"properties":{"displayName":"One","value":"11"}}`, []string{"api Music"}},
 		{"renamed named value", shop + "/namedValues/b", `{"properties":{"displayName":"Three","value":"11"}}`, nil}, // the machine still holds that form
+		{"fragment that nobody includes", shop + "/policyFragments/f1", policyJSON("<fragment />"), nil},
+		{"policy with a fragment", shop + "/apis/Music/policies/policy", policyJSON(`<policies><inbound><include-fragment fragment-id="F1" /><include-fragment fragment-id="f2" /></inbound></policies>`), []string{"api Music"}},
+		{"included fragment", shop + "/policyFragments/f1", policyJSON("<fragment>{{Four}}</fragment>"), []string{"api Music"}},
+		{"fragment that was missing", shop + "/policyFragments/f2", policyJSON("<fragment><a /></fragment>"), []string{"api Music"}},
+		{"named value of a fragment", shop + "/namedValues/d", `{"properties":{"displayName":"Four","value":"4"}}`, []string{"api Music"}},
 		{"service policy", shop + "/policies/policy", policyJSON("<p/>"), []string{"service Shop"}},
 		{"product", shop + "/products/p", `{"properties":{"displayName":"P"}}`, []string{"products Shop"}},
 		{"link", shop + "/products/p/apis/films", `{}`, []string{"products Shop"}},
@@ -359,9 +364,16 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		if d := cmp.Diff(c.want, m.sent); d != "" {
 			t.Errorf("%s: parts sent (-want +got):\n%s", c.name, d)
 		}
+		if got := held[snapshot.API](m, shop, "api", shop+"/apis/Music").Policy; c.name == "renamed named value" && got.XML != "<a>{{One}}</a>" {
+			t.Errorf("after the renaming the policy is %s", got.XML)
+		}
 	}
-	if got := held[snapshot.API](m, shop, "api", shop+"/apis/Music").Policy.XML; got != "<a>{{One}}</a>" {
-		t.Errorf("after the renaming the policy is %s", got)
+	want := []snapshot.Fragment{
+		{ID: shop + "/policyFragments/f1", Name: "f1", XML: "<fragment>4</fragment>"},
+		{ID: shop + "/policyFragments/f2", Name: "f2", XML: "<fragment><a /></fragment>"},
+	}
+	if d := cmp.Diff(want, held[snapshot.API](m, shop, "api", shop+"/apis/Music").Policy.Fragments); d != "" {
+		t.Error(d)
 	}
 	w.remove(shop+"/apis/Films", shop+"/products/p")
 	m.poll()

@@ -42,7 +42,7 @@ var (
 // good form cannot and are kept here.
 type part struct {
 	ref  snapshot.PartRef
-	uses map[string]bool // names of named values that its texts mention, lower case, whether they exist or not
+	uses map[string]bool // what its texts mention, whether it exists or not: named values by name, lower case, and fragments
 	kept []byte
 }
 
@@ -51,17 +51,27 @@ type staleness struct {
 	all   bool
 	parts map[partKey]bool
 	named map[string]bool // keys of named value documents that changed
+	// fragments are the names of policy fragments that changed, lower case.
+	fragments map[string]bool
 }
 
-func (s staleness) none() bool { return !s.all && len(s.parts) == 0 && len(s.named) == 0 }
+func (s staleness) none() bool {
+	return !s.all && len(s.parts) == 0 && len(s.named) == 0 && len(s.fragments) == 0
+}
 
 func (s *staleness) add(o staleness) {
 	s.all = s.all || o.all
 	maps.Copy(s.parts, o.parts)
 	maps.Copy(s.named, o.named)
+	maps.Copy(s.fragments, o.fragments)
 }
 
-func fresh() staleness { return staleness{parts: map[partKey]bool{}, named: map[string]bool{}} }
+func fresh() staleness {
+	return staleness{parts: map[partKey]bool{}, named: map[string]bool{}, fragments: map[string]bool{}}
+}
+
+// fragmentUse is how part.uses lists a policy fragment: no name of a named value has a slash.
+func fragmentUse(name string) string { return "policyfragments/" + strings.ToLower(name) }
 
 // A service is what the Publisher keeps of one service. Publisher.mu guards its fields.
 type service struct {
@@ -150,6 +160,10 @@ func (s *service) touch(key, rest string) {
 		s.stale.parts[productsPart] = true
 	case "namedvalues":
 		s.stale.named[key] = true
+	case "policyfragments":
+		if len(segs) > 1 {
+			s.stale.fragments[segs[1]] = true
+		}
 	case "apis":
 		if len(segs) < 2 {
 			return
