@@ -65,17 +65,25 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	switch {
 	case body.broken.Load():
 		_ = x.Response.Body.Close()
-		s.refuse(w, conn, http.StatusBadRequest, "Bad Request")
+		s.refuse(w, ended(r, conn), http.StatusBadRequest, "Bad Request")
 		return
 	case body.late.Load() && x.LastError != nil:
 		_ = x.Response.Body.Close()
-		s.refuse(w, conn, http.StatusRequestTimeout, "The request body did not come in time.")
+		s.refuse(w, ended(r, conn), http.StatusRequestTimeout, "The request body did not come in time.")
 		return
 	case r.Context().Err() != nil: // nobody is left to answer
 		_ = x.Response.Body.Close()
 		panic(http.ErrAbortHandler)
 	}
 	s.send(w, r, x, conn)
+}
+
+// ended is the connection that ends with a request whose body is broken: none with HTTP/2, where only its stream does.
+func ended(r *http.Request, conn *wire) *wire {
+	if r.ProtoMajor == 2 {
+		return nil
+	}
+	return conn
 }
 
 // exchange makes the pipeline's view of a request.

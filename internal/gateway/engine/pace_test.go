@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func transport(proto, addr string, conf *tls.Config) *http.Transport {
 func TestPace_StalledStream(t *testing.T) {
 	t.Parallel()
 	rec := gatewaytest.Record(t)
-	srv, addr, pool := startTLS(t, rec.URL, engine.Options{BodyTimeout: soon})
+	_, addr, pool := startTLS(t, rec.URL, engine.Options{BodyTimeout: soon})
 	tr := transport("h2", addr, &tls.Config{ServerName: "api.example", RootCAs: pool, NextProtos: []string{"h2"}})
 	defer tr.CloseIdleConnections()
 	body, feed := io.Pipe()
@@ -152,8 +153,18 @@ func TestPace_StalledStream(t *testing.T) {
 	if err != nil || res.StatusCode != 408 || string(got) != late {
 		t.Fatalf("status %d, body %q, %v", res.StatusCode, got, err)
 	}
-	if n := srv.Stats().Conns; n != 1 {
-		t.Errorf("%d connections, want 1", n)
+	var reused bool
+	trace := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	if req, err = http.NewRequestWithContext(trace, "GET", "https://api.example/shop/x", nil); err != nil {
+		t.Fatal(err)
+	}
+	res, err = tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 200 || !reused {
+		t.Errorf("status %d, the same connection: %v", res.StatusCode, reused)
 	}
 }
 
