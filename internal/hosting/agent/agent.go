@@ -31,8 +31,8 @@ import (
 
 // Kinds of processes that an agent starts.
 const (
-	KindMachine = "machine"
-	KindEdge    = "edge"
+	KindMachine = wire.KindMachine
+	KindEdge    = wire.KindEdge
 )
 
 // Options of an agent.
@@ -100,6 +100,8 @@ type agent struct {
 	drain chan struct{}  // closed when everything should stop
 	done  chan struct{}  // closed when everything has stopped
 	boot  string         // of this agent alone
+	// returns is the socket on which a later agent takes the processes back.
+	returns string
 
 	mu    sync.Mutex // guards below
 	sets  map[string]*set

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -11,13 +12,10 @@ import (
 // edgeStop is how long the edge may take to stop.
 const edgeStop = 5 * time.Second
 
-// namesPerMessage keeps a message of longest names below wire.MaxMessage.
-const namesPerMessage = 200
-
 // edgeKeeper keeps an edge running and tells it what changes in the table of hosts.
 type edgeKeeper struct {
 	a         *agent
-	listeners [2]*wire.Handle // HTTP, TLS; open for as long as the agent runs
+	listeners []*wire.Handle // HTTP, TLS; open for as long as the agent runs
 	kick      chan struct{}
 
 	// Guarded by agent.mu.
@@ -25,21 +23,20 @@ type edgeKeeper struct {
 	known int64           // the newest rev that the edge has acknowledged
 	hosts map[string]bool // changed since they were last sent
 	sets  map[string]bool
+	vips  map[string]bool
+	up    bool // there is a process
 }
 
 func newEdgeKeeper(a *agent) *edgeKeeper {
-	return &edgeKeeper{a: a, kick: make(chan struct{}, 1), hosts: map[string]bool{}, sets: map[string]bool{}}
+	return &edgeKeeper{a: a, kick: make(chan struct{}, 1), hosts: map[string]bool{}, sets: map[string]bool{}, vips: map[string]bool{}}
 }
 
-// markHost and markSet note that the edge should look at a host or a set again. a.mu is held.
+// markHost, markSet and markVIP note that the edge should look at a host, a set or a VIP again. a.mu is held.
 func (e *edgeKeeper) markHost(h string) { e.rev++; e.hosts[h] = true }
 func (e *edgeKeeper) markSet(id string) { e.rev++; e.sets[id] = true }
+func (e *edgeKeeper) markVIP(id string) { e.rev++; e.vips[id] = true }
 
-func (e *edgeKeeper) closeListeners() {
-	for _, f := range e.listeners {
-		_ = f.Close()
-	}
-}
+func (e *edgeKeeper) closeListeners() { wire.CloseAll(e.listeners) }
 
 // supervise keeps an edge running until the agent drains.
 func (e *edgeKeeper) supervise() {
@@ -65,20 +62,15 @@ func (e *edgeKeeper) supervise() {
 
 // run sees one process to its end. It returns true when the agent drains.
 func (e *edgeKeeper) run() bool {
-	p, err := e.a.launch(KindEdge, KindEdge, "")
+	p, err := e.start()
 	if err != nil {
 		e.a.log.Error("edge could not start", slog.Any("error", err))
 		return false
 	}
 	defer p.close()
+	defer e.ended(p)
 	acks := make(chan int64)
 	p.reader.Go(func() { readAcks(p, acks) })
-	e.markAll()
-	if err := p.conn.Send(wire.ToEdge{Listen: true}, sendTimeout, e.listeners[:]...); err != nil {
-		e.a.log.Error("edge not told its listeners", slog.Any("error", err))
-		p.kill()
-	}
-	e.a.log.Info("edge started", slog.Int("pid", p.pid))
 	t := &telling{keeper: e, p: p}
 	for {
 		if err := t.tell(); err != nil {
@@ -91,14 +83,42 @@ func (e *edgeKeeper) run() bool {
 		case gen := <-acks:
 			t.acked(gen)
 		case <-p.exited:
-			e.a.procs.remove(p.pid)
-			e.a.log.Error("edge ended", slog.Int("pid", p.pid), slog.String("why", p.state()))
+			e.a.log.Error("edge ended", slog.Int("pid", p.pid), slog.String("why", p.end.text))
 			return false
 		case <-e.a.drain:
 			e.stop(p)
 			return true
 		}
 	}
+}
+
+// start starts a process, gives it its listeners, and notes that it knows nothing else.
+func (e *edgeKeeper) start() (*process, error) {
+	p, err := e.a.launch(KindEdge, KindEdge, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.conn.Send(wire.ToEdge{Listen: true, Tie: p.tie}, sendTimeout, e.listeners...); err != nil {
+		p.kill()
+		<-p.exited
+		p.close()
+		return nil, fmt.Errorf("tell the edge its listeners: %w", err)
+	}
+	e.a.mu.Lock()
+	defer e.a.mu.Unlock()
+	e.up = true
+	e.markAll()
+	e.a.log.Info("edge started", slog.Int("pid", p.pid))
+	return p, nil
+}
+
+// ended notes that there is no process.
+func (e *edgeKeeper) ended(p *process) {
+	e.a.procs.remove(p.pid)
+	e.a.mu.Lock()
+	defer e.a.mu.Unlock()
+	e.up = false
+	e.a.bump()
 }
 
 func readAcks(p *process, acks chan<- int64) {
@@ -128,18 +148,18 @@ func (e *edgeKeeper) stop(p *process) {
 		p.kill()
 		<-p.exited
 	}
-	e.a.procs.remove(p.pid)
 }
 
-// markAll makes a new edge be told everything.
+// markAll makes a new edge be told everything. a.mu is held.
 func (e *edgeKeeper) markAll() {
-	e.a.mu.Lock()
-	defer e.a.mu.Unlock()
 	for id := range e.a.sets {
 		e.markSet(id)
 	}
 	for h := range e.a.hosts {
 		e.markHost(h)
+	}
+	for id := range e.a.vips {
+		e.markVIP(id)
 	}
 }
 
@@ -177,7 +197,7 @@ func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 	for id := range e.sets {
 		m, fds := wire.ToEdge{Set: id}, []*wire.Handle(nil)
 		if s := e.a.sets[id]; s != nil {
-			fds = s.send[:]
+			fds = s.intake
 		} else {
 			m.Forget = true
 		}
@@ -188,12 +208,20 @@ func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 		bySet[e.a.hosts[h]] = append(bySet[e.a.hosts[h]], h)
 	}
 	for id, hosts := range bySet {
-		for part := range slices.Chunk(hosts, namesPerMessage) {
+		for part := range slices.Chunk(hosts, wire.NamesPerMessage) {
 			batch, files = append(batch, wire.ToEdge{Set: id, Hosts: part}), append(files, nil)
 		}
 	}
+	for id := range e.vips {
+		var fds []*wire.Handle
+		if v := e.a.vips[id]; v != nil {
+			fds = v.files
+		}
+		batch, files = append(batch, wire.ToEdge{VIP: id}), append(files, fds)
+	}
 	clear(e.sets)
 	clear(e.hosts)
+	clear(e.vips)
 	t.rev = e.rev
 	return batch, files
 }

@@ -249,7 +249,7 @@ func (m *machine) start() (*process, error) {
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	a.bump()
 	a.mu.Unlock()
-	if err := p.conn.Send(wire.ToMachine{Config: &config}, sendTimeout); err != nil {
+	if err := p.conn.Send(wire.ToMachine{Config: &config, Tie: p.tie}, sendTimeout, a.edge.listeners...); err != nil {
 		p.kill()
 		<-p.exited
 		p.close()
@@ -279,7 +279,7 @@ func (m *machine) order() (wire.Order, []*wire.Handle) {
 		return wire.Order{}, nil
 	}
 	o := wire.Order{Intake: true}
-	files := slices.Clone(m.set.recv[:])
+	files := slices.Clone(m.set.intake)
 	for _, id := range slices.Sorted(maps.Keys(m.a.vips)) {
 		if v := m.a.vips[id]; slices.Contains(v.allow, m.set.id) {
 			o.VIPs = append(o.VIPs, id)
@@ -375,9 +375,9 @@ func (m *machine) exited(p *process) (asked bool) {
 	m.a.mu.Lock()
 	asked = m.leaving
 	m.a.mu.Unlock()
-	why := p.state()
+	why := p.end.text
 	switch {
-	case asked && p.clean():
+	case asked && p.end.clean:
 		why = ""
 	case asked:
 		why = "did not drain in time or in order: " + why

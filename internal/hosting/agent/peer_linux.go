@@ -3,34 +3,17 @@ package agent
 import (
 	"fmt"
 	"net"
+	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
 // peerUID says which user is at the other end of a unix socket.
 func peerUID(c net.Conn) (int, error) {
-	uc, ok := c.(*net.UnixConn)
+	sc, ok := c.(syscall.Conn)
 	if !ok {
-		return -1, fmt.Errorf("peer of a %T: not a unix socket", c)
+		return -1, fmt.Errorf("peer of a %T: not a socket", c)
 	}
-	raw, err := uc.SyscallConn()
-	if err != nil {
-		return -1, fmt.Errorf("peer of socket: %w", err)
-	}
-	uid, inner := -1, error(nil)
-	err = raw.Control(func(fd uintptr) {
-		cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-		if err != nil {
-			inner = err
-			return
-		}
-		uid = int(cred.Uid)
-	})
-	if err == nil {
-		err = inner
-	}
-	if err != nil {
-		return -1, fmt.Errorf("peer of socket: %w", err)
-	}
-	return uid, nil
+	_, uid, err := wire.Peer(sc)
+	return uid, err
 }

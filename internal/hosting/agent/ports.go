@@ -70,15 +70,19 @@ func (a *agent) openPorts() error {
 	return writeJSON(a.opt.Layout.Ports(), k)
 }
 
-func (a *agent) openEdge(k *kept) (err error) {
-	p, files := &a.ports, &a.edge.listeners
-	if files[0], p.edgeHTTP, err = listenKept(a.opt.EdgeHTTP, &k.EdgeHTTP); err != nil {
+// openEdge opens the listeners of the edge, unless they are there already.
+func (a *agent) openEdge(k *kept) error {
+	p := &a.ports
+	plain, at, err := listenKept(a.opt.EdgeHTTP, &k.EdgeHTTP)
+	if err != nil {
 		return fmt.Errorf("--edge: %w (choose another address with --edge)", err)
 	}
-	if files[1], p.edgeTLS, err = listenKept(a.opt.EdgeTLS, &k.EdgeTLS); err != nil {
-		_ = files[0].Close()
+	secure, atTLS, err := listenKept(a.opt.EdgeTLS, &k.EdgeTLS)
+	if err != nil {
+		_ = plain.Close()
 		return fmt.Errorf("--edge-tls: %w (choose another address with --edge-tls)", err)
 	}
+	p.edgeHTTP, p.edgeTLS, a.edge.listeners = at, atTLS, []*wire.Handle{plain, secure}
 	return nil
 }
 

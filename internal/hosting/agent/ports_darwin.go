@@ -24,40 +24,42 @@ func (p *ports) poolText() string { return "127.0.0.1" }
 func (p *ports) vipText() (plain, secure string) { return "", "" }
 
 // openVIP opens exactly this address, "127.0.0.1:port".
-func (p *ports) openVIP(address string) (files [2]*wire.Handle, err error) {
+func (p *ports) openVIP(address string) ([]*wire.Handle, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return files, fmt.Errorf("address %s: %w", address, err)
+		return nil, fmt.Errorf("address %s: %w", address, err)
 	}
-	if files[0], at, err = listen(at); err != nil {
-		return files, err
+	plain, at, err := listen(at)
+	if err != nil {
+		return nil, err
 	}
-	if files[1], _, err = listen(netip.AddrPortFrom(at.Addr(), at.Port()+1)); err != nil {
-		_ = files[0].Close()
-		return files, err
+	secure, _, err := listen(netip.AddrPortFrom(at.Addr(), at.Port()+1))
+	if err != nil {
+		_ = plain.Close()
+		return nil, err
 	}
-	return files, nil
+	return []*wire.Handle{plain, secure}, nil
 }
 
 // openAnyVIP opens a free pair of ports.
-func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*wire.Handle, error) {
+func (p *ports) openAnyVIP(skip map[string]bool) (string, []*wire.Handle, error) {
 	const most = 100 // pairs tried
 	for range most {
 		f, at, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
 		if err != nil {
-			return "", [2]*wire.Handle{}, err
+			return "", nil, err
 		}
 		if !skip[at.String()] && at.Port() < 65535 {
 			second, _, err := listen(netip.AddrPortFrom(at.Addr(), at.Port()+1))
 			if err == nil {
-				return at.String(), [2]*wire.Handle{f, second}, nil
+				return at.String(), []*wire.Handle{f, second}, nil
 			}
 			if !inUse(err) {
 				_ = f.Close()
-				return "", [2]*wire.Handle{}, err
+				return "", nil, err
 			}
 		}
 		_ = f.Close()
 	}
-	return "", [2]*wire.Handle{}, fmt.Errorf("pairs of ports on 127.0.0.1: %w", errExhausted)
+	return "", nil, fmt.Errorf("pairs of ports on 127.0.0.1: %w", errExhausted)
 }

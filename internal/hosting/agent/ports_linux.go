@@ -37,28 +37,30 @@ func (p *ports) poolText() string { return p.pool.String() }
 func (p *ports) vipText() (plain, secure string) { return portText(p.vipHTTP), portText(p.vipHTTPS) }
 
 // openVIP opens exactly this address.
-func (p *ports) openVIP(address string) (files [2]*wire.Handle, err error) {
+func (p *ports) openVIP(address string) ([]*wire.Handle, error) {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
-		return files, fmt.Errorf("address %s: %w", address, err)
+		return nil, fmt.Errorf("address %s: %w", address, err)
 	}
 	return p.openAddr(addr.Unmap())
 }
 
-func (p *ports) openAddr(addr netip.Addr) (files [2]*wire.Handle, err error) {
-	if files[0], _, err = listen(netip.AddrPortFrom(addr, p.vipHTTP)); err != nil {
-		return files, err
+func (p *ports) openAddr(addr netip.Addr) ([]*wire.Handle, error) {
+	plain, _, err := listen(netip.AddrPortFrom(addr, p.vipHTTP))
+	if err != nil {
+		return nil, err
 	}
-	if files[1], _, err = listen(netip.AddrPortFrom(addr, p.vipHTTPS)); err != nil {
-		_ = files[0].Close()
-		return files, err
+	secure, _, err := listen(netip.AddrPortFrom(addr, p.vipHTTPS))
+	if err != nil {
+		_ = plain.Close()
+		return nil, err
 	}
-	return files, nil
+	return []*wire.Handle{plain, secure}, nil
 }
 
 // openAnyVIP opens the first address of the pool that is neither to be skipped nor in use. The first and the last
 // address of a range, and those that end in 0 or 255, are left out: some programs take them for something else.
-func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*wire.Handle, error) {
+func (p *ports) openAnyVIP(skip map[string]bool) (string, []*wire.Handle, error) {
 	const most = 1 << 16 // addresses tried
 	addr := p.pool.Addr()
 	for range most {
@@ -73,8 +75,8 @@ func (p *ports) openAnyVIP(skip map[string]bool) (string, [2]*wire.Handle, error
 			return addr.String(), files, nil
 		}
 		if !inUse(err) {
-			return "", files, err
+			return "", nil, err
 		}
 	}
-	return "", [2]*wire.Handle{}, fmt.Errorf("pool %s: %w", p.pool, errExhausted)
+	return "", nil, fmt.Errorf("pool %s: %w", p.pool, errExhausted)
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -14,13 +15,21 @@ import (
 
 // process is a running edge or machine with its channel.
 type process struct {
-	cmd     *exec.Cmd
 	pid     int
+	tie     wire.Tie
 	conn    *wire.Conn
 	reports chan wire.FromMachine // what a machine says, until its channel ends
 	exited  chan struct{}
+	end     ending        // valid once exited is closed
 	closing chan struct{} // closed by close: nobody listens to reports any more
 	reader  sync.WaitGroup
+	kill    func()
+}
+
+// ending is how a process ended: "exit status 1", "signal: killed".
+type ending struct {
+	text  string
+	clean bool // by itself and well
 }
 
 // launch starts a process of a kind and version under a name and notes it in the list of processes. Its output goes
@@ -51,12 +60,14 @@ func (a *agent) launch(kind, name, version string) (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		cmd: cmd, pid: cmd.Process.Pid,
+		pid: cmd.Process.Pid, tie: wire.Tie{Secret: rand.Text(), Socket: a.returns},
 		reports: make(chan wire.FromMachine), exited: make(chan struct{}), closing: make(chan struct{}),
+		kill: func() { _ = cmd.Process.Kill() },
 	}
 	go func() {
 		defer close(p.exited)
-		_ = cmd.Wait() // state tells
+		_ = cmd.Wait() // its state tells
+		p.end = ending{cmd.ProcessState.String(), cmd.ProcessState.Success()}
 	}()
 	if p.conn, err = wire.NewConn(ours); err == nil {
 		err = a.procs.add(kind, name, p.pid)
@@ -67,7 +78,7 @@ func (a *agent) launch(kind, name, version string) (*process, error) {
 		if p.conn != nil {
 			_ = p.conn.Close()
 		}
-		return nil, fmt.Errorf("%w: %s", err, p.state())
+		return nil, fmt.Errorf("%w: %s", err, p.end.text)
 	}
 	if kind == KindMachine {
 		p.reader.Go(p.read)
@@ -92,19 +103,12 @@ func (p *process) read() {
 	}
 }
 
-func (p *process) kill() { _ = p.cmd.Process.Kill() }
-
 // close gives up the channel of a process that has exited.
 func (p *process) close() {
 	close(p.closing)
 	_ = p.conn.Close()
 	p.reader.Wait()
 }
-
-// state says how the process ended: "exit status 1", "signal: killed".
-func (p *process) state() string { return p.cmd.ProcessState.String() }
-
-func (p *process) clean() bool { return p.cmd.ProcessState.Success() }
 
 // A listedProcess is one entry of agent.json. The start time tells it from a later process with the same number.
 type listedProcess struct {

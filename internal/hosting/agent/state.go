@@ -27,9 +27,9 @@ type set struct {
 	id       string
 	wish     *platform.Set // nil: not listed
 	machines map[string]*machine
-	// The intake, a queue for plain and one for TLS. Both ends stay open here, so that nothing in it is lost when
-	// machines or the edge die.
-	send, recv [2]*wire.Handle
+	// intake is a queue for plain and one for TLS: receiving ends, then sending ends. All stay open here, so that
+	// nothing in it is lost when machines or the edge die.
+	intake []*wire.Handle
 }
 
 // setFor returns the set of an ID and makes it, with its intake, if there is none. a.mu is held.
@@ -37,25 +37,30 @@ func (a *agent) setFor(id string) (*set, error) {
 	if s := a.sets[id]; s != nil {
 		return s, nil
 	}
-	s := &set{id: id, machines: map[string]*machine{}}
-	for i := range s.send {
-		var err error
-		if s.send[i], s.recv[i], err = wire.Pair(); err != nil {
-			s.close()
-			return nil, err
-		}
+	intake, err := newIntake()
+	if err != nil {
+		return nil, err
 	}
+	s := &set{id: id, machines: map[string]*machine{}, intake: intake}
 	a.sets[id] = s
 	a.edge.markSet(id)
 	return s, nil
 }
 
-func (s *set) close() {
-	for i := range s.send {
-		_ = s.send[i].Close()
-		_ = s.recv[i].Close()
+func newIntake() ([]*wire.Handle, error) {
+	send, recv, err := wire.Pair()
+	if err != nil {
+		return nil, err
 	}
+	sendTLS, recvTLS, err := wire.Pair()
+	if err != nil {
+		wire.CloseAll([]*wire.Handle{send, recv})
+		return nil, err
+	}
+	return []*wire.Handle{recv, recvTLS, send, sendTLS}, nil
 }
+
+func (s *set) close() { wire.CloseAll(s.intake) }
 
 // dropIfIdle forgets a set that nothing needs any more. a.mu is held.
 func (a *agent) dropIfIdle(s *set) {

@@ -25,17 +25,13 @@ const releaseTime = 5 * time.Second
 type vip struct {
 	id      string
 	address string
-	files   [2]*wire.Handle // HTTP, HTTPS
-	want    []string        // the route: sets that should accept
+	files   []*wire.Handle // HTTP, HTTPS
+	want    []string       // the route: sets that should accept
 	// allow is what holds on the way there: while it has more than want, the sets of want do not all accept yet.
 	allow []string
 }
 
-func (v *vip) close() {
-	for _, f := range v.files {
-		_ = f.Close()
-	}
-}
+func (v *vip) close() { wire.CloseAll(v.files) }
 
 // reserve opens an address for a VIP, or returns the one it has.
 func (a *agent) reserve(l fabric.Lease, v platform.VIP, avoid []string) (string, error) {
@@ -84,6 +80,8 @@ func (a *agent) vipFor(v platform.VIP, avoid []string) (*vip, error) {
 		return nil, &wire.Error{Code: code, Message: fmt.Sprintf("open VIP %s: %v", v.ID, err)}
 	}
 	a.vips[v.ID] = made
+	a.edge.markVIP(v.ID)
+	signal(a.edge.kick)
 	a.bump()
 	return made, nil
 }
@@ -184,7 +182,7 @@ func (a *agent) acceptingSets(v *vip) []string {
 }
 
 // release closes an address. Connections that wait in its queue are refused by the kernel when the last machine has
-// given it back, which release waits for.
+// given it back and the edge keeps it no longer, which release waits for.
 func (a *agent) release(ctx context.Context, l fabric.Lease, id string) error {
 	a.mu.Lock()
 	if err := a.admit(l); err != nil {
@@ -198,12 +196,14 @@ func (a *agent) release(ctx context.Context, l fabric.Lease, id string) error {
 	}
 	delete(a.vips, id)
 	v.close()
+	a.edge.markVIP(id)
+	rev := a.edge.rev
 	a.look()
 	a.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
-	_ = a.until(ctx, func() bool { return !a.held(id) })
+	_ = a.until(ctx, func() bool { return !a.held(id) && (!a.edge.up || a.edge.known >= rev) })
 	return nil
 }
 

@@ -3,7 +3,7 @@
 // holds no key, decrypts nothing, and no byte of a connection passes through it after that.
 //
 // The agent starts it, gives it its listeners, and tells it which set serves which host. It goes on with what it
-// knows when the agent is gone.
+// knows when the agent is gone, and keeps a duplicate of every socket of the host for the agent that comes next.
 //
 // Start reading at Server.route (route.go); the two parsers are in head.go and hello.go.
 package edge
@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -66,63 +65,90 @@ func Run(ctx context.Context, opt Options) error {
 
 // Serve is Run on a channel that is at hand. It closes conn.
 func Serve(ctx context.Context, conn *wire.Conn, opt Options) error {
-	defer conn.Close() //nolint:errcheck // nothing is left to be said
 	opt = opt.withDefaults()
-	plain, secure, err := readListeners(conn)
-	if err != nil {
+	s := &server{opt: opt, table: newTable(), slots: make(chan struct{}, opt.Waiting)}
+	if err := s.listen(conn); err != nil {
+		_ = conn.Close()
 		return fmt.Errorf("start edge: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s := &server{opt: opt, table: newTable(), slots: make(chan struct{}, opt.Waiting)}
 	defer s.table.close()
 	defer s.conns.Wait()
 
 	var loops sync.WaitGroup
 	defer loops.Wait()
-	loops.Go(func() { s.accept(ctx, plain, s.plain) })
-	loops.Go(func() { s.accept(ctx, secure, s.secure) })
+	loops.Go(func() { s.accept(ctx, s.listeners[0], s.plain) })
+	loops.Go(func() { s.accept(ctx, s.listeners[1], s.secure) })
 	loops.Go(func() {
-		if s.obey(ctx, conn) {
+		if s.follow(ctx, conn) {
 			stop()
-			return
 		}
-		opt.Log.WarnContext(ctx, "agent is gone, serving on")
 	})
 	<-ctx.Done()
-	_ = plain.Close()
-	_ = secure.Close()
-	_ = conn.SetReadDeadline(time.Unix(1, 0))
+	for i, l := range s.listeners {
+		_ = l.Close()
+		_ = s.files[i].Close()
+	}
 	return nil
 }
 
-// readListeners reads the first message, which brings the listeners.
-func readListeners(conn *wire.Conn) (plain, secure net.Listener, err error) {
+// listen reads the first message, which brings the listeners, and opens these.
+func (s *server) listen(conn *wire.Conn) error {
 	if err := conn.SetReadDeadline(time.Now().Add(attachTimeout)); err != nil {
-		return nil, nil, err
+		return err
 	}
 	var first wire.ToEdge
 	files, err := conn.Recv(&first)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read first message: %w", err)
+		return fmt.Errorf("read first message: %w", err)
 	}
-	defer wire.CloseAll(files)
-	if !first.Listen || len(files) != 2 {
-		return nil, nil, errors.New("the first message brings no listeners")
+	if !first.Listen || len(files) != wire.HeldEdge.FDs() {
+		wire.CloseAll(files)
+		return errors.New("the first message brings no listeners")
 	}
-	if plain, err = files[0].Listener(); err != nil {
-		return nil, nil, err
+	s.tie, s.files = first.Tie, files
+	for _, f := range files {
+		l, err := f.Listener()
+		if err != nil {
+			return err // the process ends, and what it opened with it
+		}
+		s.listeners = append(s.listeners, l)
 	}
-	if secure, err = files[1].Listener(); err != nil {
-		_ = plain.Close()
-		return nil, nil, err
-	}
-	return plain, secure, conn.SetReadDeadline(time.Time{})
+	return conn.SetReadDeadline(time.Time{})
 }
 
-// obey keeps the table as the agent says. It returns true when the agent asked to stop or ctx has ended, false when
+// follow keeps the table as the agent says, the one that started the edge and those that come after it. It closes conn.
+// It returns true when an agent asked to stop or ctx has ended, false when no later agent can take the edge back.
+func (s *server) follow(ctx context.Context, conn *wire.Conn) (stop bool) {
+	for {
+		stop := s.obey(ctx, conn)
+		_ = conn.Close()
+		if stop {
+			return true
+		}
+		s.opt.Log.WarnContext(ctx, "agent is gone, serving on")
+		var err error
+		if conn, err = wire.Rejoin(ctx, s.tie, s.offer); err != nil {
+			return ctx.Err() != nil
+		}
+		s.opt.Log.InfoContext(ctx, "offered to another agent")
+	}
+}
+
+// offer is everything that a later agent needs.
+func (s *server) offer() wire.Offer {
+	o := wire.Offer{Return: wire.Return{Kind: wire.KindEdge, Name: wire.KindEdge, Secret: s.tie.Secret}}
+	o.Names, o.Keeps = s.table.offer()
+	o.Keeps = append(o.Keeps, wire.Keep{Held: wire.Held{Kind: wire.HeldEdge}, Files: s.files})
+	return o
+}
+
+// obey keeps the table as one agent says. It returns true when the agent asked to stop or ctx has ended, false when
 // the agent is gone.
 func (s *server) obey(ctx context.Context, conn *wire.Conn) (stop bool) {
+	// A blocked read does not see ctx; a deadline in the past wakes it.
+	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
 	for {
 		var m wire.ToEdge
 		files, err := conn.Recv(&m)

@@ -15,10 +15,13 @@ import (
 
 // server is one running edge.
 type server struct {
-	opt   Options
-	table *table
-	slots chan struct{} // one for each connection whose head is being read
-	conns sync.WaitGroup
+	opt       Options
+	table     *table
+	slots     chan struct{} // one for each connection whose head is being read
+	conns     sync.WaitGroup
+	tie       wire.Tie
+	listeners []net.Listener // HTTP, TLS
+	files     []*wire.Handle // that they came from
 }
 
 // accept takes connections while there are slots; with none, all but one wait in the kernel queue. A slot is taken for

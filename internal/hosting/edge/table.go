@@ -24,16 +24,22 @@ type intake struct {
 }
 
 // A set is where the connections of its hosts go.
-type set struct{ plain, secure *intake }
+type set struct {
+	plain, secure *intake
+	files         []*wire.Handle // of the whole intake, for later agents
+}
 
-// table knows which set serves which host.
+// table knows which set serves which host, and keeps what later agents need back.
 type table struct {
 	mu    sync.RWMutex // guards below
 	sets  map[string]*set
-	hosts map[string]string // host to set ID
+	hosts map[string]string         // host to set ID
+	vips  map[string][]*wire.Handle // by VIP ID; kept, not accepted on
 }
 
-func newTable() *table { return &table{sets: map[string]*set{}, hosts: map[string]string{}} }
+func newTable() *table {
+	return &table{sets: map[string]*set{}, hosts: map[string]string{}, vips: map[string][]*wire.Handle{}}
+}
 
 // find returns the set of a host, or nil.
 func (t *table) find(host string) *set {
@@ -44,12 +50,11 @@ func (t *table) find(host string) *set {
 
 // change does what one message of the agent says. It takes over files.
 func (t *table) change(m wire.ToEdge, files []*wire.Handle) error {
-	if len(files) != 0 && len(files) != 2 {
-		wire.CloseAll(files)
-		return fmt.Errorf("set %s comes with %d descriptors", m.Set, len(files))
+	if m.VIP != "" {
+		return t.keepVIP(m.VIP, files)
 	}
 	var made *set
-	if len(files) == 2 {
+	if len(files) > 0 {
 		var err error
 		if made, err = openSet(files); err != nil {
 			return fmt.Errorf("open intake of set %s: %w", m.Set, err)
@@ -79,6 +84,23 @@ func (t *table) change(m wire.ToEdge, files []*wire.Handle) error {
 	return nil
 }
 
+// keepVIP keeps the sockets of a VIP, or, when there are none, keeps them no longer.
+func (t *table) keepVIP(id string, files []*wire.Handle) error {
+	if n := len(files); n != 0 && n != wire.HeldVIP.FDs() {
+		wire.CloseAll(files)
+		return fmt.Errorf("VIP %s comes with %d descriptors", id, n)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wire.CloseAll(t.vips[id])
+	if len(files) == 0 {
+		delete(t.vips, id)
+	} else {
+		t.vips[id] = files
+	}
+	return nil
+}
+
 func (t *table) drop(id string) {
 	if s := t.sets[id]; s != nil {
 		s.close()
@@ -92,28 +114,56 @@ func (t *table) close() {
 	for id := range t.sets {
 		t.drop(id)
 	}
+	for _, files := range t.vips {
+		wire.CloseAll(files)
+	}
 }
 
+// offer is what a later agent needs: who serves which host, and duplicates of all descriptors.
+func (t *table) offer() (names map[string][]string, keeps []wire.Keep) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	names = map[string][]string{}
+	for host, id := range t.hosts {
+		names[id] = append(names[id], host)
+	}
+	for id, s := range t.sets {
+		keeps = append(keeps, wire.Keep{Held: wire.Held{Kind: wire.HeldIntake, ID: id}, Files: s.files})
+	}
+	for id, files := range t.vips {
+		keeps = append(keeps, wire.Keep{Held: wire.Held{Kind: wire.HeldVIP, ID: id}, Files: files})
+	}
+	return names, keeps
+}
+
+// openSet opens the sending ends of an intake and takes over its descriptors.
 func openSet(files []*wire.Handle) (*set, error) {
-	defer wire.CloseAll(files) // the intakes have their own
-	plain, err := files[0].Packets()
+	if n := len(files); n != wire.HeldIntake.FDs() {
+		wire.CloseAll(files)
+		return nil, fmt.Errorf("%d descriptors", n)
+	}
+	plain, err := files[2].Packets()
 	if err != nil {
+		wire.CloseAll(files)
 		return nil, err
 	}
-	secure, err := files[1].Packets()
+	secure, err := files[3].Packets()
 	if err != nil {
+		wire.CloseAll(files)
 		_ = plain.Close()
 		return nil, err
 	}
 	return &set{
 		plain:  &intake{uc: plain, turn: make(chan struct{}, 1)},
 		secure: &intake{uc: secure, turn: make(chan struct{}, 1)},
+		files:  files,
 	}, nil
 }
 
 func (s *set) close() {
 	_ = s.plain.uc.Close()
 	_ = s.secure.uc.Close()
+	wire.CloseAll(s.files)
 }
 
 // handOver puts a connection and what was read from it into the queue and waits at most so long for room. The caller

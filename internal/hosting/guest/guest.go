@@ -2,9 +2,10 @@
 // process inherited, gives the gateway listeners to serve, and reports what the gateway says of itself. It knows no
 // gateway: Handler is all it needs of one.
 //
-// A machine does not depend on its agent. When the channel breaks, it goes on serving with the last order.
+// A machine does not depend on its agent. When the channel breaks, it goes on serving with the last order, and offers
+// itself, with duplicates of all that it accepts on, to the agent that comes next.
 //
-// Start reading at Guest.Run, then Guest.obey (orders.go).
+// Start reading at Guest.Run, then Guest.follow (orders.go).
 package guest
 
 import (
@@ -13,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -44,10 +44,12 @@ type Handler interface {
 // Guest is a machine's tie to its agent. Its methods may be called concurrently.
 type Guest struct {
 	config fabric.MachineConfig
-	conn   *wire.Conn
+	tie    wire.Tie
+	edge   wire.Keep // listeners of the edge, for an agent that needs them back
 	log    *slog.Logger
 
-	mu    sync.Mutex       // guards state
+	mu    sync.Mutex       // guards conn and state
+	conn  *wire.Conn       // nil while there is no agent
 	state wire.FromMachine // as it should be known to the agent
 	kick  chan struct{}    // state has changed in a way that is reported at once
 	load  chan struct{}    // only load has changed
@@ -64,33 +66,32 @@ func AttachTo(h *wire.Handle, log *slog.Logger) (*Guest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attach machine: %w; machines are started by the agent", err)
 	}
-	config, err := readConfig(conn)
-	if err != nil {
+	g := &Guest{conn: conn, log: log, kick: make(chan struct{}, 1), load: make(chan struct{}, 1)}
+	if err := g.readConfig(); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("attach machine: %w", err)
 	}
-	return &Guest{
-		config: config, conn: conn, log: log,
-		kick: make(chan struct{}, 1), load: make(chan struct{}, 1),
-	}, nil
+	return g, nil
 }
 
 // readConfig reads the first message. The agent sends it only after it has noted the process; a process that never
 // gets it ends by itself, so that none can be left over unknown.
-func readConfig(conn *wire.Conn) (fabric.MachineConfig, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(attachTimeout)); err != nil {
-		return fabric.MachineConfig{}, err
+func (g *Guest) readConfig() error {
+	if err := g.conn.SetReadDeadline(time.Now().Add(attachTimeout)); err != nil {
+		return err
 	}
 	var first wire.ToMachine
-	files, err := conn.Recv(&first)
+	files, err := g.conn.Recv(&first)
 	if err != nil {
-		return fabric.MachineConfig{}, fmt.Errorf("read configuration: %w", err)
+		return fmt.Errorf("read configuration: %w", err)
 	}
-	wire.CloseAll(files)
 	if first.Config == nil {
-		return fabric.MachineConfig{}, errors.New("read configuration: the first message has none")
+		wire.CloseAll(files)
+		return errors.New("read configuration: the first message has none")
 	}
-	return *first.Config, conn.SetReadDeadline(time.Time{})
+	g.config, g.tie = *first.Config, first.Tie
+	g.edge = wire.Keep{Held: wire.Held{Kind: wire.HeldEdge}, Files: files}
+	return g.conn.SetReadDeadline(time.Time{})
 }
 
 // Config is what the machine was told when it started.
@@ -153,49 +154,69 @@ func clip(s string) string {
 // Run carries out orders until the agent has the machine drain or ctx ends; then it drains and returns nil. The
 // process should exit after that. The loss of the channel ends nothing.
 func (g *Guest) Run(ctx context.Context, h Handler) error {
-	ctx, stop := context.WithCancel(ctx)
+	s := &serving{handler: h, log: g.log, vips: map[string]*accepted{}}
+	life, end := context.WithCancel(context.WithoutCancel(ctx)) // a machine that drains still has an agent
 	var wg sync.WaitGroup
+	defer g.disconnect()
 	defer wg.Wait()
-	defer g.conn.Close() //nolint:errcheck // nothing is left to be said
-	defer stop()
-	wg.Go(func() { g.sendReports(ctx) })
-	orders := make(chan received)
-	wg.Go(func() { g.readOrders(ctx, orders) })
-
-	s := &serving{handler: h, log: g.log, vips: map[string][]*served{}}
-	for {
-		select {
-		case <-ctx.Done():
-			return g.drain(s, 0)
-		case o := <-orders:
-			if o.order.Drain {
-				wire.CloseAll(o.files)
-				return g.drain(s, o.order.Gen)
-			}
-			g.obey(s, o)
-		}
+	defer end()
+	asked := make(chan int64, 1)
+	wg.Go(func() { g.sendReports(life) })
+	wg.Go(func() { g.follow(life, s, asked) })
+	select {
+	case <-ctx.Done():
+		return g.drain(s, 0)
+	case gen := <-asked:
+		return g.drain(s, gen)
 	}
 }
 
 // drain stops accepting, lets everything finish and says so. How long that may take is the agent's decision: it ends
 // the process when it has waited enough.
 func (g *Guest) drain(s *serving, gen int64) error {
-	s.stopAll()
+	s.end()
 	g.mu.Lock()
-	g.state.Gen = max(g.state.Gen, gen)
-	stopped := g.state
+	g.state.Gen, g.state.Draining = max(g.state.Gen, gen), true
 	g.mu.Unlock()
-	_ = g.conn.Send(stopped, sendTimeout) // without an agent nobody waits for it
+	g.say()
 	err := s.handler.Drain(context.Background())
 	g.mu.Lock()
 	g.state.Drained, g.state.Active, g.state.Conns = true, 0, 0
-	last := g.state
 	g.mu.Unlock()
-	_ = g.conn.Send(last, sendTimeout) // the exit says it too
+	g.say() // the exit says it too
 	if err != nil {
 		return fmt.Errorf("drain machine: %w", err)
 	}
 	return nil
+}
+
+// say sends the state, if there is an agent. It returns false when it could not be sent.
+func (g *Guest) say() bool {
+	g.mu.Lock()
+	conn, state := g.conn, g.state
+	g.mu.Unlock()
+	if conn == nil {
+		return true // the next agent is told everything
+	}
+	return conn.Send(state, sendTimeout) == nil
+}
+
+// connect makes conn the channel.
+func (g *Guest) connect(conn *wire.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.conn = conn
+	signal(g.kick) // the state may have changed since it was offered
+}
+
+// disconnect gives the channel up.
+func (g *Guest) disconnect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.conn != nil {
+		_ = g.conn.Close()
+		g.conn = nil
+	}
 }
 
 // sendReports sends the state whenever it has changed, and load at most every reportEvery.
@@ -212,14 +233,8 @@ func (g *Guest) sendReports(ctx context.Context) {
 			load, wait = g.load, nil
 			continue
 		}
-		g.mu.Lock()
-		now := g.state
-		g.mu.Unlock()
-		if err := g.conn.Send(now, sendTimeout); err != nil && ctx.Err() == nil {
-			g.log.WarnContext(ctx, "report to agent not sent", slog.Any("error", err))
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				return // nobody will ever read from this channel again
-			}
+		if !g.say() && ctx.Err() == nil {
+			g.log.WarnContext(ctx, "report to agent not sent")
 		}
 		load, wait = nil, time.After(reportEvery)
 	}

@@ -57,6 +57,12 @@ type machine struct {
 
 func startMachine(t *testing.T, ctx context.Context, h Handler) *machine { //nolint:revive // the test comes first
 	t.Helper()
+	return startTied(t, ctx, h, wire.Tie{})
+}
+
+// startTied is startMachine with a tie and the listeners of an edge.
+func startTied(t *testing.T, ctx context.Context, h Handler, tie wire.Tie, edge ...*wire.Handle) *machine { //nolint:revive // the test comes first
+	t.Helper()
 	ours, theirs, err := wire.Pair()
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +73,7 @@ func startMachine(t *testing.T, ctx context.Context, h Handler) *machine { //nol
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	config := fabric.MachineConfig{Machine: platform.Machine{ID: "m"}, Set: "set", Key: []byte("k")}
-	if err := conn.Send(wire.ToMachine{Config: &config}, time.Minute); err != nil {
+	if err := conn.Send(wire.ToMachine{Config: &config, Tie: tie}, time.Minute, edge...); err != nil {
 		t.Fatal(err)
 	}
 	g, err := AttachTo(theirs, quiet)
@@ -166,10 +172,10 @@ func TestGuest_ServesWhatItIsToldAndGivesItBack(t *testing.T) {
 	t.Parallel()
 	m := startMachine(t, t.Context(), &echo{name: "one:"})
 	send, recv := pair(t)
-	_, recvTLS := pair(t)
+	sendTLS, recvTLS := pair(t)
 	vip, vipFile := listener(t)
 	_, vipTLS := listener(t)
-	files := []*wire.Handle{recv, recvTLS, vipFile, vipTLS}
+	files := []*wire.Handle{recv, recvTLS, send, sendTLS, vipFile, vipTLS}
 	m.order(t, wire.Order{Gen: 1, Intake: true, VIPs: []string{"vip"}}, files...)
 	m.order(t, wire.Order{Gen: 2, Intake: true, VIPs: []string{"vip"}}, files...) // changes nothing
 
@@ -205,7 +211,7 @@ func TestGuest_OrderWithWrongDescriptorsIsRefused(t *testing.T) {
 	if err := m.agent.Send(wire.ToMachine{Order: &wire.Order{Gen: 1, Intake: true}}, time.Minute, recv); err != nil {
 		t.Fatal(err)
 	}
-	want := wire.FromMachine{Failed: "order 1 has 1 descriptors instead of 2"}
+	want := wire.FromMachine{Failed: "order 1 has 1 descriptors instead of 4"}
 	if diff := cmp.Diff(want, <-m.seen); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
@@ -242,7 +248,7 @@ func TestGuest_DrainsWhenAsked(t *testing.T) {
 	if err := <-m.ended; err != nil {
 		t.Errorf("run: %v", err)
 	}
-	want := []wire.FromMachine{{Gen: 1}, {Gen: 1, Drained: true}}
+	want := []wire.FromMachine{{Gen: 1, Draining: true}, {Gen: 1, Draining: true, Drained: true}}
 	if diff := cmp.Diff(want, slices.Collect(drained(m.seen))); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}

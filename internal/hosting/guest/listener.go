@@ -16,13 +16,6 @@ import (
 // longAgo is a deadline that wakes a blocked read.
 var longAgo = time.Unix(1, 0)
 
-// newListener makes a listener of a VIP's socket and takes the handle over. Its queue belongs to the VIP: closing this listener
-// closes one descriptor of several, and who waits in the queue is accepted by another machine.
-func newListener(h *wire.Handle) (net.Listener, error) {
-	defer h.Close() //nolint:errcheck // the listener has its own
-	return h.Listener()
-}
-
 // intake is a listener whose connections were accepted, and read from, by the edge.
 type intake struct {
 	uc *net.UnixConn
@@ -32,9 +25,8 @@ type intake struct {
 	oob []byte
 }
 
-// newIntake makes a listener of a set's intake and takes the handle over.
+// newIntake makes a listener of a receiving end of a set's intake.
 func newIntake(h *wire.Handle) (net.Listener, error) {
-	defer h.Close() //nolint:errcheck // the listener has its own
 	uc, err := h.Packets()
 	if err != nil {
 		return nil, err

@@ -2,16 +2,30 @@ package wire
 
 import "github.com/portico-dev/portico/internal/hosting/fabric"
 
-// ToMachine is what the agent says to a machine. The first message carries Config, every later one an Order. Orders
-// are whole: a machine needs only the newest.
+// Kinds of processes that an agent runs.
+const (
+	KindMachine = "machine"
+	KindEdge    = "edge"
+)
+
+// A Tie binds a process to its folder's agents, also to those that come after the one that started it.
+type Tie struct {
+	// Secret tells an agent that the process is the one that was started, and not another with its number.
+	Secret string `json:"secret,omitempty"`
+	// Socket is where an agent takes the process back; empty where none ever does.
+	Socket string `json:"socket,omitempty"`
+}
+
+// ToMachine is what the agent says to a machine. The first message carries Config, the Tie and two descriptors to keep,
+// the listeners of the edge; every later one an Order. Orders are whole: a machine needs only the newest.
 type ToMachine struct {
 	Config *fabric.MachineConfig `json:"config,omitempty"`
+	Tie    Tie                   `json:"tie,omitzero"`
 	Order  *Order                `json:"order,omitempty"`
 }
 
-// An Order says all that a machine should accept. Its descriptors are, in this order: two for the intake when Intake
-// is set (plain, TLS), then two for each VIP (HTTP, HTTPS). What is not listed is given back: listener stopped,
-// descriptor closed.
+// An Order says all that a machine should accept. Its descriptors are, in this order: the four of the intake when Intake
+// is set, then two for each VIP (HTTP, HTTPS). What is not listed is given back: listener stopped, descriptors closed.
 type Order struct {
 	Gen    int64    `json:"gen"` // grows by one with each order to one process
 	VIPs   []string `json:"vips,omitempty"`
@@ -21,7 +35,7 @@ type Order struct {
 }
 
 // MaxVIPs is how many addresses one machine can accept on.
-const MaxVIPs = MaxFDs/2 - 1
+const MaxVIPs = (MaxFDs - intakeFDs) / 2
 
 // FromMachine is the whole state of a machine; a newer message replaces an older one.
 type FromMachine struct {
@@ -36,16 +50,23 @@ type FromMachine struct {
 	Gen     int64  `json:"gen,omitempty"`
 	Failed  string `json:"failed,omitempty"`  // why a newer order does not hold
 	Refused string `json:"refused,omitempty"` // what the gateway cannot do, in its words
-	Drained bool   `json:"drained,omitempty"`
+	// Draining says that the machine accepts nothing any more and never will, Drained that nothing is left to do.
+	Draining bool `json:"draining,omitempty"`
+	Drained  bool `json:"drained,omitempty"`
 }
 
-// ToEdge changes the edge's table. The first message carries Listen and the descriptors of the listeners: HTTP, TLS.
+// ToEdge changes the edge's table. The first message carries Listen, the Tie and the descriptors of the listeners: HTTP,
+// TLS.
 type ToEdge struct {
 	Gen    int64 `json:"gen"`
 	Listen bool  `json:"listen,omitempty"`
-	// Set with Forget drops a set and its names; with two descriptors (plain, TLS) it makes its intake known.
+	Tie    Tie   `json:"tie,omitzero"`
+	// Set with Forget drops a set and its names; with the four descriptors of its intake it makes them known.
 	Set    string `json:"set,omitempty"`
 	Forget bool   `json:"forget,omitempty"`
+	// VIP comes with two descriptors (HTTP, HTTPS) that the edge keeps for later agents, until Forget. It does not
+	// accept on them.
+	VIP string `json:"vip,omitempty"`
 	// Hosts point at Set, or nowhere when Set is empty.
 	Hosts []string `json:"hosts,omitempty"`
 	// Stop asks the edge to stop accepting, hand over what it is reading, and exit.
@@ -55,6 +76,35 @@ type ToEdge struct {
 // FromEdge acknowledges everything up to Gen.
 type FromEdge struct {
 	Gen int64 `json:"gen"`
+}
+
+// A Held names what descriptors are of. Its ID is that of a set or a VIP.
+type Held struct {
+	Kind HeldKind `json:"kind"`
+	ID   string   `json:"id,omitempty"`
+}
+
+// HeldKind is a kind of thing that has descriptors.
+type HeldKind string
+
+// Kinds of what is held: the listeners of the edge (HTTP, TLS), the intake of a set (receiving plain and TLS, sending
+// plain and TLS), and a VIP (HTTP, HTTPS).
+const (
+	HeldEdge   HeldKind = "edge"
+	HeldIntake HeldKind = "intake"
+	HeldVIP    HeldKind = "vip"
+)
+
+// intakeFDs is the number of descriptors of an intake. Whoever has an end has both: the queue then lives for as long as
+// anybody does who takes from it or puts into it.
+const intakeFDs = 4
+
+// FDs is how many descriptors a kind has.
+func (k HeldKind) FDs() int {
+	if k == HeldIntake {
+		return intakeFDs
+	}
+	return 2
 }
 
 // HandOver is the first byte of every packet of an intake: the format of the rest, which is what the client has sent

@@ -23,6 +23,9 @@ const ControlFD = 3
 // MaxMessage bounds one message in bytes.
 const MaxMessage = 64 << 10
 
+// NamesPerMessage is how many of the longest host names fit into one message.
+const NamesPerMessage = 200
+
 // MaxFDs bounds the descriptors of one message; the kernel's own limit is 253.
 const MaxFDs = 64
 
