@@ -48,7 +48,7 @@ func controlRows() []Row {
 				Attrs: []Attr{{Name: "fragment-id", Type: String, Required: true}},
 				rule:  knownFragment,
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/include-fragment",
 		},
 		{
 			Element: Element{

@@ -18,6 +18,8 @@ type Build struct {
 	// Params lists the template parameters of the operation; Operation says whether the document belongs to one.
 	Params   []string
 	Builders map[string]Builder
+	// Fragments are what include-fragment names, by lower-case name: the elements that hold their statements.
+	Fragments map[string]*policy.Statement
 
 	Section policy.Section // the section being compiled
 }

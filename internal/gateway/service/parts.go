@@ -24,7 +24,14 @@ func (c *Compiler) document(p *snapshot.Policy, scope policy.Scope, params []str
 	if err := findings.Err(); err != nil {
 		return nil, fmt.Errorf("policy %s: %w", p.ID, err)
 	}
-	b := &pipeline.Build{ID: p.ID, Scope: scope, Params: params, Builders: c.Builders}
+	b := &pipeline.Build{ID: p.ID, Scope: scope, Params: params, Builders: c.Builders, Fragments: map[string]*policy.Statement{}}
+	for _, f := range p.Fragments {
+		doc, findings := policy.ParseFragment(f.XML, policy.RawXML)
+		if err := findings.Err(); err != nil {
+			return nil, fmt.Errorf("policy fragment %s: %w", f.ID, err)
+		}
+		b.Fragments[strings.ToLower(f.Name)] = doc.Root
+	}
 	out, err := b.Document(doc)
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", p.ID, err)

@@ -29,6 +29,7 @@ func All(env Env) map[string]pipeline.Builder {
 		"cors":                newCORS,
 		"find-and-replace":    findAndReplace,
 		"forward-request":     env.forwardRequest,
+		"include-fragment":    includeFragment,
 		"ip-filter":           ipFilter,
 		"limit-concurrency":   env.limitConcurrency,
 		"rate-limit":          env.rateLimit,

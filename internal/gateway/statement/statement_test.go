@@ -31,6 +31,7 @@ var update = flag.Bool("update", false, "rewrite the expected parts of testdata"
 // TestStatements runs testdata/*.txtar. A file holds cases one after the other; a case begins with a policy:
 //
 //	policy.xml [api|operation|product|global]   the document and its scope (api)
+//	fragment NAME                               a policy fragment for the document before
 //	setup                                       words: "key" sends a product subscription's key, "gone" means no backend
 //	request                                     request line, headers, blank line, body
 //	backend answers                             status, headers, blank line, body (200 ok)
@@ -170,11 +171,14 @@ func start(t *testing.T, files []txtar.File) *scene {
 		Header: map[string][]string{"X-Credential": {"c1", "c2"}}, Query: map[string][]string{"code": {"q"}},
 		AuthScheme: "Basic", AuthParameter: "dXNlcg==",
 	}}
+	var last *snapshot.Policy
 	for _, f := range files {
 		name, scope, _ := strings.Cut(f.Name, " ")
 		switch name {
 		case "policy.xml":
-			setPolicy(&snap, scope, strings.ReplaceAll(string(f.Data), "BACKEND", s.rec.URL))
+			last = setPolicy(&snap, scope, strings.ReplaceAll(string(f.Data), "BACKEND", s.rec.URL))
+		case "fragment":
+			last.Fragments = append(last.Fragments, snapshot.Fragment{ID: "/policyFragments/" + scope, Name: scope, XML: string(f.Data)})
 		case "setup":
 			s.setup = string(f.Data)
 		case "backend":
@@ -208,7 +212,7 @@ func start(t *testing.T, files []txtar.File) *scene {
 	return s
 }
 
-func setPolicy(snap *gatewaytest.Snapshot, scope, xml string) {
+func setPolicy(snap *gatewaytest.Snapshot, scope, xml string) *snapshot.Policy {
 	p := &snapshot.Policy{ID: "/policies/" + scope, XML: xml}
 	switch scope {
 	case "global":
@@ -220,6 +224,7 @@ func setPolicy(snap *gatewaytest.Snapshot, scope, xml string) {
 	default:
 		snap.APIs[0].Policy = p
 	}
+	return p
 }
 
 // answer plays a backend's answer as written.
