@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -93,12 +94,22 @@ func (p *Program) Constant() (Value, bool) {
 	return *p.konst, true
 }
 
+// internalCode is the code of the finding that stands for a bug in the compiler.
+const internalCode = "INTERNAL"
+
 // Compile compiles the inside of @( ), or a block @{ } with its braces. The
 // result is nil when there are errors.
-func Compile(src string, opt Options) (*Program, Errors) {
+func Compile(src string, opt Options) (p *Program, found Errors) {
 	if opt.Types == nil {
 		opt.Types = lib.Universe()
 	}
+	// A bug of ours must not take down who compiles what others wrote.
+	defer func() {
+		if r := recover(); r != nil {
+			bug := &syntax.Error{Code: internalCode, Message: fmt.Sprintf("The compiler ended with an internal error: %v", r)}
+			p, found = nil, positions(src, opt, []*syntax.Error{bug})
+		}
+	}()
 	node, errs := syntax.Parse(src)
 	var prog *check.Program
 	if len(errs) == 0 {
@@ -107,7 +118,7 @@ func Compile(src string, opt Options) (*Program, Errors) {
 	if len(errs) > 0 {
 		return nil, positions(src, opt, errs)
 	}
-	p := &Program{typ: prog.Type, types: opt.Types}
+	p = &Program{typ: prog.Type, types: opt.Types}
 	if r, ok := prog.Main.Body.(*check.Return); ok {
 		if k, ok := r.X.(*check.Const); ok {
 			p.konst = &k.V
@@ -149,6 +160,7 @@ func CompileMarked(src string, opt Options) (*Program, Errors) {
 
 func positions(src string, opt Options, errs []*syntax.Error) Errors {
 	s := syntax.NewSource(src)
+	slices.SortStableFunc(errs, func(a, b *syntax.Error) int { return int(a.Pos - b.Pos) })
 	out := make(Errors, len(errs))
 	for i, e := range errs {
 		line, col := s.Position(e.Pos)

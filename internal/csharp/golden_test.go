@@ -49,7 +49,7 @@ type goldenCase struct {
 	src, want string
 }
 
-func readGolden(t *testing.T, file string) []goldenCase {
+func readGolden(t testing.TB, file string) []goldenCase {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {

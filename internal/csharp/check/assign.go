@@ -186,6 +186,9 @@ func (b *binder) incDec(n *syntax.Unary) Expr {
 
 // deconstruct binds (a, var b) = y.
 func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
+	if lit, ok := y.(*NewRecord); ok && untyped(lit.Type) && len(lit.Vals) == len(t.Elems) {
+		y = b.settle(t, lit)
+	}
 	if isBad(y) {
 		return bad()
 	}
@@ -249,6 +252,45 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 		steps = append(steps, b.store(target, b.convert(val, target.T(), e.X)))
 	}
 	return &Let{typed{yt}, v, y, steps, &Local{typed{yt}, v}}
+}
+
+// settle gives the elements of a tuple literal that have no type of their own
+// the types of what they are assigned to.
+func (b *binder) settle(t *syntax.Tuple, lit *NewRecord) Expr {
+	vals := make([]Expr, len(lit.Vals))
+	types := make([]*clr.Type, len(lit.Vals))
+	for i, e := range t.Elems {
+		x := lit.Vals[i]
+		nested, isTuple := e.X.(*syntax.Tuple)
+		inner, isLit := x.(*NewRecord)
+		switch {
+		case !untyped(x.T()):
+		case isTuple && isLit && len(inner.Vals) == len(nested.Elems):
+			x = b.settle(nested, inner)
+		default:
+			x = b.settleOne(e.X, x)
+		}
+		if isBad(x) {
+			return bad()
+		}
+		vals[i], types[i] = x, x.T()
+	}
+	return &NewRecord{typed{clr.TupleOf(types, lit.Type.Names)}, vals}
+}
+
+func (b *binder) settleOne(to syntax.Expr, x Expr) Expr {
+	if d, ok := to.(*syntax.Decl); ok {
+		if d.Type.IsVar() {
+			b.err(d, "CS8130", "Cannot infer the type of implicitly-typed deconstruction variable '"+d.Name+"'.")
+			return bad()
+		}
+		return b.convert(x, b.typ(d.Type), to)
+	}
+	if n, ok := to.(*syntax.Name); ok && n.Ident == "_" && b.find("_") == nil {
+		b.err(n, "CS8183", "Cannot infer the type of implicitly-typed discard.")
+		return bad()
+	}
+	return b.convert(x, b.expr(to).T(), to)
 }
 
 // target binds an element of a deconstruction; nil is a discard.

@@ -60,7 +60,7 @@ func standard(from, to *clr.Type) conversion {
 			return yes(Nothing)
 		}
 		return yes(Nothing)
-	case from.Kind == clr.Void || to.Kind == clr.Void:
+	case from.Kind == clr.Void || to.Kind == clr.Void || from.Kind == clr.FuncKind:
 		return none
 	case from.Kind == clr.NullKind:
 		if to.IsReference() || to.IsNullable() {
@@ -506,6 +506,11 @@ func (b *binder) natural(x Expr, at syntax.Node) Expr {
 		return bad()
 	case *typeExpr:
 		return b.notValue(x, at)
+	case *NewRecord:
+		if untyped(x.Type) {
+			b.err(at, "CS8135", "Tuple with "+itoa(len(x.Vals))+" elements cannot be converted to type 'object'.")
+			return bad()
+		}
 	case *Const:
 		if x.Type.Kind == clr.NullKind {
 			return &Const{typed{clr.ObjectType}, clr.Null}

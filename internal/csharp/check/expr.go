@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -44,6 +45,11 @@ func (b *binder) typedValue(n syntax.Expr) Expr {
 		return bad()
 	case *defaultLit:
 		return b.natural(x, n)
+	case *NewRecord:
+		if untyped(y.Type) {
+			b.err(n, "CS0815", "Cannot assign "+y.Type.String()+" to an implicitly-typed variable")
+			return bad()
+		}
 	}
 	return x
 }
@@ -103,7 +109,10 @@ func (b *binder) expr(n syntax.Expr) Expr {
 	case *syntax.Lambda:
 		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, wraps: b.wraps, cache: map[string]*boundLambda{}}
 	case *syntax.TypeOf:
-		return &TypeOf{typed{clr.TypeType}, b.typ(n.Type)}
+		b.unbound = true
+		t := b.typ(n.Type)
+		b.unbound = false
+		return &TypeOf{typed{clr.TypeType}, t}
 	case *syntax.Default:
 		if n.Type == nil {
 			return &defaultLit{typed{clr.NullT}}
@@ -332,7 +341,7 @@ func (b *binder) member(n *syntax.Member) Expr {
 	case *space:
 		full := y.name + "." + n.Name.Name
 		if t := b.u.Lookup(full, len(n.Name.Args)); t != nil {
-			return &typeExpr{typed{clr.VoidType}, b.instance(t, n.Name.Args)}
+			return &typeExpr{typed{clr.VoidType}, b.instance(t, n.Name)}
 		}
 		if b.u.IsSpace(full) {
 			return &space{typed{clr.VoidType}, full}
@@ -381,7 +390,7 @@ func (b *binder) staticMember(t *clr.Type, n *syntax.Member) Expr {
 	}
 	at := &n.Name
 	if nested := b.u.Lookup(t.FullName()+"."+n.Name.Name, len(n.Name.Args)); nested != nil {
-		return &typeExpr{typed{clr.VoidType}, b.instance(nested, n.Name.Args)}
+		return &typeExpr{typed{clr.VoidType}, b.instance(nested, n.Name)}
 	}
 	ms := b.lookup(t, n.Name.Name)
 	if len(ms) == 0 {
@@ -417,6 +426,11 @@ func (b *binder) memberOf(x Expr, part *syntax.NamePart, n syntax.Node) Expr {
 	case *lambda, *funcGroup:
 		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type 'lambda expression'")
 		return bad()
+	case *NewRecord:
+		if untyped(t) {
+			b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type '"+t.String()+"'")
+			return bad()
+		}
 	}
 	if t.Kind == clr.NullKind {
 		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type '<null>'")
@@ -593,7 +607,6 @@ func foldCond(c *Cond) Expr {
 // commonOf is the type of a conditional with these branches.
 func (b *binder) commonOf(x, y Expr) *clr.Type {
 	xt, yt := x.T(), y.T()
-	untyped := func(t *clr.Type) bool { return t.Kind == clr.NullKind || t.Kind == clr.FuncKind }
 	switch {
 	case untyped(xt) && untyped(yt):
 		return nil
@@ -766,8 +779,18 @@ func (b *binder) tuple(n *syntax.Tuple) Expr {
 			names[i] = syntax.InferredName(e.X)
 		}
 	}
-	return &NewRecord{typed{clr.TupleOf(args, names)}, vals}
+	t := clr.TupleOf(args, names)
+	if slices.ContainsFunc(args, untyped) {
+		// Like a lambda it gets its type from where it goes.
+		own := *t
+		own.Kind = clr.FuncKind
+		t = &own
+	}
+	return &NewRecord{typed{t}, vals}
 }
+
+// untyped reports the types that stand for having none.
+func untyped(t *clr.Type) bool { return t.Kind == clr.NullKind || t.Kind == clr.FuncKind }
 
 func (b *binder) condition(n syntax.Expr) Expr {
 	x := b.value(n)

@@ -228,11 +228,12 @@ func (b *binder) binaryOp(op string, x, y Expr, n syntax.Node) Expr {
 	if isBad(x, y) {
 		return bad()
 	}
-	x, y = b.operand(x), b.operand(y)
-	if isBad(x, y) {
+	px, py := b.operand(x), b.operand(y)
+	if isBad(px, py) {
 		b.opError(op, x, y, n)
 		return bad()
 	}
+	x, y = px, py
 	if site := b.userBinary(op, x, y); site != nil {
 		return b.callOperator(site, x, y, n)
 	}
@@ -256,9 +257,13 @@ func (b *binder) binaryOp(op string, x, y Expr, n syntax.Node) Expr {
 
 // operand keeps lambdas and the like out of operators.
 func (b *binder) operand(x Expr) Expr {
-	switch x.(type) {
+	switch x := x.(type) {
 	case *lambda, *group, *funcGroup, *Throw:
 		return bad()
+	case *NewRecord:
+		if untyped(x.Type) {
+			return bad()
+		}
 	case *defaultLit:
 		return &Const{typed{clr.NullT}, clr.Null}
 	}
@@ -267,8 +272,11 @@ func (b *binder) operand(x Expr) Expr {
 
 func (b *binder) opError(op string, x, y Expr, n syntax.Node) {
 	name := func(x Expr) string {
-		if isBad(x) {
-			return "lambda expression"
+		switch x.(type) {
+		case *group, *funcGroup:
+			return "method group"
+		case *Throw:
+			return "throw expression"
 		}
 		return x.T().String()
 	}

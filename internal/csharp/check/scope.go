@@ -21,6 +21,7 @@ type binder struct {
 	fn      *Func
 	checked bool
 	wraps   bool // inside of unchecked
+	unbound bool // typeof may name a generic type without arguments
 	nodes   int
 	loops   int
 	catches int

@@ -11,7 +11,10 @@ import (
 // typ resolves a type as written, reporting what is unknown.
 func (b *binder) typ(t *syntax.Type) *clr.Type {
 	switch {
-	case t == nil || t.Omitted:
+	case t == nil:
+		return clr.ErrorT
+	case t.Omitted:
+		b.err(t, "CS7003", "Unexpected use of an unbound generic name")
 		return clr.ErrorT
 	case t.Tuple != nil:
 		args := make([]*clr.Type, len(t.Tuple))
@@ -113,13 +116,19 @@ func (b *binder) typeName(parts []syntax.NamePart) *clr.Type {
 			return nil
 		}
 	}
-	return b.instance(t, parts[i-1].Args)
+	return b.instance(t, parts[i-1])
 }
 
-func (b *binder) instance(def *clr.Type, args []*syntax.Type) *clr.Type {
-	if len(def.Params) == 0 {
+func (b *binder) instance(def *clr.Type, name syntax.NamePart) *clr.Type {
+	args := name.Args
+	if len(def.Params) == 0 || b.unbound && args[0].Omitted {
 		return def
 	}
+	if args[0].Omitted {
+		b.err(name, "CS7003", "Unexpected use of an unbound generic name")
+		return clr.ErrorT
+	}
+	b.unbound = false
 	ts := make([]*clr.Type, len(args))
 	for i, a := range args {
 		ts[i] = b.typ(a)

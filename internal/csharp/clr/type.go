@@ -113,14 +113,18 @@ func (t *Type) ReflectionName() string {
 	if t.Kind == Anonymous {
 		return "<>f__AnonymousType0"
 	}
-	if len(t.Args) == 0 {
+	args := t.Args
+	if len(args) == 0 {
+		args = t.Params
+	}
+	if len(args) == 0 {
 		return t.FullName()
 	}
-	names := make([]string, len(t.Args))
-	for i, a := range t.Args {
+	names := make([]string, len(args))
+	for i, a := range args {
 		names[i] = a.ReflectionName()
 	}
-	return t.FullName() + "`" + itoa(len(t.Args)) + "[" + strings.Join(names, ",") + "]"
+	return t.FullName() + "`" + itoa(len(args)) + "[" + strings.Join(names, ",") + "]"
 }
 
 var keywords = map[Code]string{

@@ -392,7 +392,8 @@ func (p *parser) atom() Expr {
 			p.i += 2
 		}
 		name, _ := p.name()
-		return &Name{p.since(from), name, p.genericTail()}
+		args := p.genericTail()
+		return &Name{p.since(from), name, args}
 	case Keyword:
 		if x := p.keyword(t); x != nil {
 			return x
@@ -494,37 +495,78 @@ func (p *parser) paren() Expr {
 	return &Tuple{p.since(from), elems}
 }
 
-// deconstruction reads (var a, int b) when = or in follows.
+// deconstruction reads (var a, (int b, c)) when = or in follows and something in
+// it declares.
 func (p *parser) deconstruction() Expr {
-	from := p.tok().Pos
-	var elems []Argument
-	decl := false
-	ok := p.try(func() bool {
-		p.next()
-		for {
-			x := p.declExpr()
-			if x == nil {
-				if p.tok().Kind != Ident {
-					return false
-				}
-				at := p.tok().Pos
-				x = &Name{Ident: p.next().Text, Range: p.since(at)}
-			} else {
-				decl = true
-			}
-			f, t := x.Span()
-			elems = append(elems, Argument{X: x, Range: Range{f, t}})
-			if !p.accept(",") {
-				break
-			}
-		}
-		p.next()
-		return decl && p.toks[p.i-1].is(")") && (p.is("=") || p.is("in"))
-	})
-	if !ok {
+	if t := p.behindParen(); !t.is("=") && !t.is("in") {
 		return nil
 	}
-	return &Tuple{p.since(from), elems}
+	var tup *Tuple
+	decl := false
+	if !p.try(func() bool { tup = p.targets(&decl); return tup != nil && decl }) {
+		return nil
+	}
+	return tup
+}
+
+// behindParen is the token behind the parenthesis that closes the one here.
+func (p *parser) behindParen() *Token {
+	depth := 0
+	for i := p.i; i < len(p.toks)-1; i++ {
+		switch t := &p.toks[i]; {
+		case t.is("("):
+			depth++
+		case t.is(")"):
+			depth--
+			if depth == 0 {
+				return &p.toks[i+1]
+			}
+		}
+	}
+	return &p.toks[len(p.toks)-1]
+}
+
+// targets reads declarations and names in parentheses; nil when it is something
+// else. A declaration sets decl.
+func (p *parser) targets(decl *bool) *Tuple {
+	from := p.next().Pos
+	tup := &Tuple{}
+	for {
+		x := p.deconstructed(decl)
+		if x == nil {
+			return nil
+		}
+		f, t := x.Span()
+		tup.Elems = append(tup.Elems, Argument{X: x, Range: Range{f, t}})
+		if !p.accept(",") {
+			break
+		}
+	}
+	if !p.accept(")") {
+		return nil
+	}
+	tup.Range = p.since(from)
+	return tup
+}
+
+// deconstructed reads one element of targets.
+func (p *parser) deconstructed(decl *bool) Expr {
+	if x := p.declExpr(); x != nil {
+		*decl = true
+		return x
+	}
+	at := p.tok().Pos
+	switch {
+	case p.tok().Kind == Ident:
+		return &Name{Ident: p.next().Text, Range: p.since(at)}
+	case p.is("(") && p.enter():
+		tup := p.targets(decl)
+		p.leave()
+		if tup != nil {
+			return tup
+		}
+	}
+	return nil
 }
 
 func (p *parser) interp(t *Token) Expr {

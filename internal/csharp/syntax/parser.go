@@ -288,7 +288,7 @@ func (p *parser) typeArgs() []*Type {
 	var out []*Type
 	for {
 		if p.is(",") || p.is(">") {
-			out = append(out, &Type{Omitted: true})
+			out = append(out, &Type{Range: Range{p.tok().Pos, p.tok().Pos}, Omitted: true})
 		} else {
 			if !p.enter() {
 				return out

@@ -163,7 +163,7 @@ func (s *scanner) ident() string {
 	for s.pos < len(s.src) {
 		if s.at(0) == '\\' && (s.at(1) == 'u' || s.at(1) == 'U') {
 			b = append(b, s.src[start:s.pos]...)
-			b = s.escape(b)
+			b = s.identEscape(b)
 			start = s.pos
 			continue
 		}
@@ -174,6 +174,19 @@ func (s *scanner) ident() string {
 		s.pos += n
 	}
 	return string(b) + s.src[start:s.pos]
+}
+
+// identEscape reads an escape sequence of an identifier, which may only stand for
+// what could stand there itself.
+func (s *scanner) identEscape(b []byte) []byte {
+	start, known := s.pos, len(b)
+	b = s.escape(b)
+	r, _ := utf8.DecodeRune(b[known:])
+	if len(b) > known && (!isIdentPart(r) || known == 0 && !isIdentStart(r)) {
+		s.fail(start, s.pos, "CS1056", "Unexpected character '"+s.src[start:s.pos]+"'")
+		return b[:known]
+	}
+	return b
 }
 
 // operator reads an operator; it reports and passes a character that begins none.

@@ -324,13 +324,13 @@ func (p *parser) varNames(typ *Type) *Tuple {
 			if inner == nil {
 				return nil
 			}
-			tup.Elems = append(tup.Elems, Argument{X: inner})
+			tup.Elems = append(tup.Elems, Argument{Range: inner.Range, X: inner})
 		} else {
 			name, ok := p.name()
 			if !ok {
 				return nil
 			}
-			tup.Elems = append(tup.Elems, Argument{X: &Decl{Range: p.since(at), Type: typ, Name: name}})
+			tup.Elems = append(tup.Elems, Argument{Range: p.since(at), X: &Decl{Range: p.since(at), Type: typ, Name: name}})
 		}
 		if !p.accept(",") {
 			break
