@@ -170,17 +170,25 @@ func (b *binder) incDec(n *syntax.Unary) Expr {
 	}
 	op := n.Op[:1]
 	one := &Const{typed{clr.Int32}, clr.Int(1)}
-	return b.once(x, func(x Expr) Expr {
-		if !n.Postfix {
-			return b.compound(op, x, one, n)
-		}
-		v := b.temp(x.T())
-		old := &Local{typed{x.T()}, v}
-		r := b.binaryOp(op, old, one, n)
+	// The result goes back to the operand's type although 1 may not convert to it, as for char.
+	next := func(x Expr) Expr {
+		r := b.binaryOp(op, x, one, n)
 		if isBad(r) {
 			return bad()
 		}
-		return &Let{typed{x.T()}, v, x, []Expr{b.store(x, b.apply(r, b.explicit(r, x.T()), x.T(), n))}, old}
+		return b.apply(r, b.explicit(r, x.T()), x.T(), n)
+	}
+	return b.once(x, func(x Expr) Expr {
+		if !n.Postfix {
+			return b.store(x, next(x))
+		}
+		v := b.temp(x.T())
+		old := &Local{typed{x.T()}, v}
+		step := b.store(x, next(old))
+		if isBad(step) {
+			return bad()
+		}
+		return &Let{typed{x.T()}, v, x, []Expr{step}, old}
 	})
 }
 

@@ -116,5 +116,9 @@ func SameRef(a, b Value) bool {
 	if a.Tag() != nil || b.Tag() != nil {
 		return false
 	}
+	if x, ok := a.o.(*TypeRef); ok { // .NET has one object for each type
+		y, ok := b.o.(*TypeRef)
+		return ok && Same(x.Of, y.Of)
+	}
 	return a.o == b.o
 }
