@@ -39,13 +39,10 @@ func DecimalInt(n int64) *Decimal { return &Decimal{c: big.NewInt(n)} }
 // NewDecimal makes a decimal of a coefficient and scale, rounding it into range
 // or throwing OverflowException.
 func NewDecimal(c *big.Int, scale int) *Decimal {
-	for scale > 28 || scale > 0 && c.CmpAbs(maxCoeff) > 0 {
-		drop := 1
-		if scale > 28 {
-			drop = scale - 28
-		}
-		c = quoHalfEven(c, pow10(drop))
-		scale -= drop
+	// All digits that are too many go at once: rounding twice could round up what is below a half.
+	exact, digits := c, scale
+	for drop := max(0, scale-28); drop > 0 && scale > 28 || scale > 0 && c.CmpAbs(maxCoeff) > 0; drop++ {
+		c, scale = quoHalfEven(exact, pow10(drop)), digits-drop
 	}
 	if scale < 0 {
 		c = new(big.Int).Mul(c, pow10(-scale))
@@ -220,9 +217,12 @@ func decimalArith(op string, x, y *Decimal) Value {
 // divide gives up to 28 digits behind the point and no more than are needed.
 func divide(x, y *Decimal) *Decimal {
 	natural := max(x.scale-y.scale, 0)
-	a := new(big.Int).Mul(x.c, pow10(29+y.scale))
-	q, scale := quoHalfEven(a, y.c), x.scale+29
-	d := NewDecimal(q, scale)
+	q, r := new(big.Int).QuoRem(new(big.Int).Mul(x.c, pow10(29+y.scale)), y.c, new(big.Int))
+	q.Mul(q, ten)
+	if r.Sign() != 0 { // one more digit stands for all that follow, so that rounding sees them
+		q.Add(q, big.NewInt(int64(x.c.Sign()*y.c.Sign())))
+	}
+	d := NewDecimal(q, x.scale+30)
 	for d.scale > natural {
 		q, r := new(big.Int).QuoRem(d.c, ten, new(big.Int))
 		if r.Sign() != 0 {

@@ -2,7 +2,6 @@ package lib
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 
@@ -290,35 +289,32 @@ func formatFloat(x float64, single bool, format string) string {
 		if prec <= 0 {
 			return floatText(x, bits)
 		}
-		s := formatNumber(exact(x, prec, 'e'), letter, prec)
-		return s
+		return formatNumber(rounded(x, 'e', prec-1), letter, prec)
 	case 'f', 'n', 'c', 'p':
 		p := prec
 		if p < 0 {
 			p = 2
 		}
 		if letter|0x20 == 'p' {
-			b := new(big.Float).SetPrec(200).SetFloat64(x)
-			b.Mul(b, big.NewFloat(100))
-			n := numberOf(b.Text('f', p+30))
-			n.float = true
+			n := rounded(x, 'f', p+2)
+			n.point += 2
 			return formatPercent(n, p)
 		}
-		return formatNumber(exact(x, p, 'f'), letter, p)
+		return formatNumber(rounded(x, 'f', p), letter, p)
 	case 'e':
 		p := prec
 		if p < 0 {
 			p = 6
 		}
-		return formatNumber(exact(x, p, 'e'), letter, p)
+		return formatNumber(rounded(x, 'e', p), letter, p)
 	}
 	return formatNumber(numberOf(strconv.FormatFloat(x, 'e', -1, bits)), letter, prec)
 }
 
-// exact has the digits of x well beyond prec, from its exact value, so that the
-// rounding of formatNumber sees them.
-func exact(x float64, prec int, verb byte) number {
-	n := numberOf(strconv.FormatFloat(x, verb, prec+30, 64))
+// rounded has the digits of x that a standard format asks for. .NET rounds the
+// exact value of a double, and halves to even: 2.5 is 2 with F0.
+func rounded(x float64, verb byte, prec int) number {
+	n := numberOf(strconv.FormatFloat(x, verb, prec, 64))
 	n.float = true
 	return n
 }

@@ -209,7 +209,7 @@ func Equal(f F, a, b V) bool {
 	case a.IsString():
 		return b.IsString() && a.Str() == b.Str()
 	case a.Tag() != nil:
-		if a.Tag() == clr.Double && b.Tag() == clr.Double {
+		if a.Tag() == b.Tag() && floating(a) {
 			return a.Float() == b.Float() || math.IsNaN(a.Float()) && math.IsNaN(b.Float())
 		}
 		if a.Tag() == clr.DateTime {
@@ -238,6 +238,21 @@ func Equal(f F, a, b V) bool {
 	return clr.SameRef(a, b)
 }
 
+func floating(v V) bool { return v.Tag() == clr.Double || v.Tag() == clr.Single }
+
+// keyBits are the bits of a scalar, the same for both zeros and for all that is
+// not a number.
+func keyBits(v V) uint64 {
+	switch {
+	case !floating(v):
+	case v.Float() == 0:
+		return 0
+	case math.IsNaN(v.Float()):
+		return math.Float64bits(math.NaN())
+	}
+	return v.Bits()
+}
+
 // Keyer objects can be keys of dictionaries by value.
 type Keyer interface{ Key() any }
 
@@ -249,7 +264,7 @@ func key(f F, v V) any {
 	case v.Tag() == clr.DateTime:
 		return ticksOf(v)
 	case v.Tag() != nil:
-		return [2]any{v.Tag(), v.Bits()}
+		return [2]any{v.Tag(), keyBits(v)}
 	}
 	switch o := v.Ref().(type) {
 	case *clr.Unset:
