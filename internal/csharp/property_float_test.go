@@ -23,8 +23,10 @@ func drawFloat(t *rapid.T, label string) float64 {
 	case 2:
 		return math.Float64frombits(rapid.Uint64().Draw(t, label))
 	case 3:
-		return rapid.SampledFrom([]float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, math.SmallestNonzeroFloat64,
-			0.1, 1e15, 1e14, 999999999999999, 1e-4, 1e-5, 123456789012345680, 0.5, 2.5}).Draw(t, label)
+		return rapid.SampledFrom([]float64{
+			0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, math.SmallestNonzeroFloat64,
+			0.1, 1e15, 1e14, 999999999999999, 1e-4, 1e-5, 123456789012345680, 0.5, 2.5,
+		}).Draw(t, label)
 	}
 	return rapid.Float64().Draw(t, label)
 }
