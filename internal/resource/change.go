@@ -16,6 +16,8 @@ type Env struct {
 	PolicyXML func(raw string) string
 	// Import reads an API description. Required query parameters become template parameters unless they stay.
 	Import func(format, value string, requiredQueryStays bool) (*Imported, *arm.Error)
+	// OpenPFX takes a PFX file, in base64, apart.
+	OpenPFX func(data, password string) (*KeyPair, []arm.ErrorDetail)
 	// URLs are the addresses of a service.
 	URLs func(ServiceFacts) URLs
 	// AllocateIP gives a public IP address resource its address.

@@ -38,7 +38,7 @@ func All() []*Row {
 		apis(), operations(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),
-		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(),
+		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(), certificates(),
 	}
 }
 

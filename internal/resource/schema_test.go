@@ -20,8 +20,8 @@ var schemaOperations = map[string]string{
 	"service": "ApiManagementService_CreateOrUpdate", "service/apis": "Api_CreateOrUpdate", "service/apis/operations": "ApiOperation_CreateOrUpdate",
 	"service/policies": "Policy_CreateOrUpdate", "service/products": "Product_CreateOrUpdate", "service/subscriptions": "Subscription_CreateOrUpdate",
 	"service/namedValues": "NamedValue_CreateOrUpdate", "service/backends": "Backend_CreateOrUpdate",
-	"service/policyFragments": "PolicyFragment_CreateOrUpdate",
-	"service/users":           "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
+	"service/policyFragments": "PolicyFragment_CreateOrUpdate", "service/certificates": "Certificate_CreateOrUpdate",
+	"service/users": "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
 }
 
 // schemaDiffers lists, by row, beginnings of paths that the row has on purpose otherwise, and why.
@@ -40,11 +40,12 @@ var schemaDiffers = map[string][]string{
 		"properties.credentials.query", "properties.credentials.header", // sealed as a whole
 		"properties.url", "properties.protocol", // required by a rule: not of a pool
 	},
-	"service/namedValues":     {"properties.keyVault.lastStatus", "properties.value"},   // value: required by a rule
-	"service/apis":            {"properties.provisioningState", "properties.isCurrent"}, // one version calls isCurrent read-only
-	"service/apis/operations": {"properties.method"},                                    // bounded here
-	"service/products":        {"properties.groups"},                                    // shown when a list is asked for it
-	"service/users":           {"properties.groups", "properties.registrationDate"},     // shown, never read
+	"service/namedValues":     {"properties.keyVault.lastStatus", "properties.value"},                                                         // value: required by a rule
+	"service/apis":            {"properties.provisioningState", "properties.isCurrent"},                                                       // one version calls isCurrent read-only
+	"service/apis/operations": {"properties.method"},                                                                                          // bounded here
+	"service/products":        {"properties.groups"},                                                                                          // shown when a list is asked for it
+	"service/certificates":    {"properties.subject", "properties.thumbprint", "properties.expirationDate", "properties.keyVault.lastStatus"}, // shown, never read
+	"service/users":           {"properties.groups", "properties.registrationDate"},                                                           // shown, never read
 }
 
 // TestRowsAgreeWithSchema compares each row with the published schema of each api-version: the same properties, of

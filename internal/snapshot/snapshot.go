@@ -3,7 +3,7 @@
 // here reads a store or serves a request.
 //
 // One part holds what changes together: the service itself, its products, its subscriptions, the users that own these,
-// its backends, and each API with its API operations and policies. Named values are substituted and policy fragments
+// its backends, its client certificates, and each API with its API operations and policies. Named values are substituted and policy fragments
 // added before a part is made, so that a part's digest covers everything that its meaning depends on.
 package snapshot
 
@@ -49,6 +49,7 @@ const (
 	KindSubscriptions = "subscriptions" // []Subscription
 	KindUsers         = "users"         // []User
 	KindBackends      = "backends"      // []Backend
+	KindCertificates  = "certificates"  // []Certificate
 	KindAPI           = "api"           // API
 )
 
@@ -171,6 +172,15 @@ type Backend struct {
 	ProxyURL      string `json:"proxyUrl,omitempty"`
 	ProxyUser     string `json:"proxyUser,omitempty"`
 	ProxyPassword string `json:"proxyPassword,omitempty"`
+}
+
+// A Certificate is one that the service holds with its private key, for backends and for expressions.
+type Certificate struct {
+	ID             string `json:"id"` // resource ID
+	Name           string `json:"name"`
+	Thumbprint     string `json:"thumbprint"`     // SHA-1 in upper-case hex
+	CertificatePEM string `json:"certificatePem"` // chain, the leaf first
+	KeyPEM         string `json:"keyPem"`
 }
 
 // API is one API revision with its API operations.

@@ -11,8 +11,10 @@ import (
 
 // unbuiltActions are those that are refused by name.
 var unbuiltActions = map[string]string{
-	"service/users/generatessourl":     "Single sign-on to a developer portal",
-	"service/users/confirmations/send": "Mails that confirm a sign-up",
+	"service/users/generatessourl":       "Single sign-on to a developer portal",
+	"service/users/confirmations/send":   "Mails that confirm a sign-up",
+	"service/namedvalues/refreshsecret":  "Named values from a key vault",
+	"service/certificates/refreshsecret": "Certificates from a key vault",
 }
 
 // action answers a POST below an instance: the last segment of the path is its name.

@@ -143,7 +143,7 @@ func New(opt Options) *Handler {
 		opt.BaseURL = baseURL
 	}
 	return &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer), env: &resource.Env{
-		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, URLs: opt.URLs,
+		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, OpenPFX: OpenPFX, URLs: opt.URLs,
 		AllocateIP: opt.AllocateIP, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
 	}}
 }

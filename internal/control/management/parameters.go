@@ -19,6 +19,7 @@ var unbuilt = []struct {
 	{"service/apis/operations", "tags", "Lists by tag", true},
 	{"service/products", "tags", "Lists by tag", true},
 	{"service/namedValues", "isKeyVaultRefreshFailed", "Named values from a key vault", true},
+	{"service/certificates", "isKeyVaultRefreshFailed", "Certificates from a key vault", true},
 }
 
 // checkParameters refuses a read that asks for one of them. "false" asks for nothing.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -35,6 +36,7 @@ func TestPut_UnchangedTakesNoSeq(t *testing.T) {
 		{servicePath + "/groups/g/users/u", ``},
 		{servicePath + "/products/p/groups/g", ``},
 		{servicePath + "/subscriptions/s", `{"properties":{"displayName":"S","scope":"/products/p"}}`},
+		{servicePath + "/certificates/c", seedBody("certificates")},
 		{servicePath + "/policyFragments/f", `{"properties":{"value":"<fragment><set-status code=\"200\" /></fragment>"}}`},
 		{servicePath + "/namedValues/n", `{"properties":{"displayName":"n","value":"v","secret":true}}`},
 		{servicePath + "/backends/b", `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["y"]}}}}`},
@@ -67,14 +69,23 @@ func TestSecretsAreSealed(t *testing.T) {
 		"/subscriptions/s": `{"properties":{"displayName":"S","scope":"/apis","primaryKey":"` + secret + `"}}`,
 		"/namedValues/n":   `{"properties":{"displayName":"n","value":"` + secret + `","secret":true}}`,
 		"/backends/b":      `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["` + secret + `"]},"query":{"q":["` + secret + `"]},"authorization":{"scheme":"s","parameter":"` + secret + `"}},"proxy":{"url":"http://h","password":"` + secret + `"}}}`,
+		"/users/u":         `{"properties":{"email":"u@b.c","firstName":"U","lastName":"V","password":"` + secret + `"}}`,
+		"/certificates/c":  seedBody("certificates"),
 	} {
 		w.want(201, "PUT", servicePath+path, body)
 	}
 	err := w.store.View(t.Context(), func(r store.Reader) error {
 		docs, err := r.List(store.Query{})
 		for _, d := range docs {
-			if strings.Contains(string(d.Desired), secret) || strings.Contains(string(d.Status), secret) {
-				t.Errorf("%s holds the secret: %s", d.ID, d.Desired)
+			for _, text := range []string{secret, "PRIVATE KEY", `"password":"`} {
+				if strings.Contains(string(d.Desired), text) || strings.Contains(string(d.Status), text) {
+					t.Errorf("%s holds a secret: %s", d.ID, d.Desired)
+				}
+			}
+			if o, err := resource.ReadObject(d.Desired); err == nil && strings.HasSuffix(d.Type, "service/users") {
+				if keys, _ := json.Marshal(o["tokenKeys"]); strings.Count(string(keys), "$sealed") != 2 {
+					t.Errorf("the keys of %s are not sealed: %s", d.ID, keys)
+				}
 			}
 		}
 		return err

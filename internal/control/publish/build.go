@@ -28,6 +28,8 @@ func (b *builder) draft(key partKey) (*draft, error) {
 		err = b.usersDraft(d)
 	case snapshot.KindBackends:
 		err = b.backendsDraft(d)
+	case snapshot.KindCertificates:
+		err = b.certificatesDraft(d)
 	case snapshot.KindAPI:
 		d.id = b.service + "/apis/" + key.api
 		err = b.apiDraft(d)
@@ -305,6 +307,27 @@ func (b *builder) credentials(d *draft, lists map[string]texts) (map[string][]st
 		}
 	}
 	return out, nil
+}
+
+func (b *builder) certificatesDraft(d *draft) error {
+	docs, err := b.list(typeCertificate, b.service)
+	if err != nil {
+		return err
+	}
+	out := []snapshot.Certificate{}
+	for _, doc := range docs {
+		var desired certificateDocument
+		if err := b.p.decode(doc, &desired); err != nil {
+			d.errs = append(d.errs, err)
+			continue
+		}
+		out = append(out, snapshot.Certificate{
+			ID: doc.ID, Name: lastSegment(doc.ID), Thumbprint: desired.Properties.Thumbprint,
+			CertificatePEM: desired.Pair.Certificate, KeyPEM: desired.Pair.Key,
+		})
+	}
+	d.value = out
+	return nil
 }
 
 func (b *builder) apiDraft(d *draft) error {

@@ -104,6 +104,16 @@ type backendDocument struct {
 	} `json:"properties"`
 }
 
+type certificateDocument struct {
+	Properties struct {
+		Thumbprint string `json:"thumbprint"`
+	} `json:"properties"`
+	Pair struct {
+		Certificate string `json:"certificate"`
+		Key         string `json:"key"`
+	} `json:"pair"`
+}
+
 type apiDocument struct {
 	Properties struct {
 		DisplayName          string   `json:"displayName"`

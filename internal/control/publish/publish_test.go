@@ -254,6 +254,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		shop+"/groups/staff/users/ada", `{}`,
 		shop+"/products/gold/groups/Other", `{}`,
 		shop+"/products/gold/groups/gone", `{}`,
+		shop+"/certificates/c1", `{"properties":{"subject":"CN=c","thumbprint":"AB"},"pair":{"certificate":{"$sealed":"sealed:chain"},"key":{"$sealed":"sealed:key"}}}`,
 		shop+"/backends/be", `{"properties":{"url":"https://b.example","protocol":"http","tls":{"validateCertificateChain":false},"credentials":{"header":{"X":["{{who}}!"]},"query":{"q":"one"},"authorization":{"scheme":"Basic","parameter":"p"}}}}`,
 	)...)
 	w.setStatus(shop, `{"hosting":{"vips":[{"id":"v1","address":"127.9.0.1"},{"id":"v2"}]}}`)
@@ -266,7 +267,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 	for _, p := range resp.Manifests[0].Parts {
 		kinds = append(kinds, p.Kind)
 	}
-	if d := cmp.Diff([]string{"service", "products", "subscriptions", "users", "backends", "api", "api"}, kinds); d != "" {
+	if d := cmp.Diff([]string{"service", "products", "subscriptions", "users", "backends", "certificates", "api", "api"}, kinds); d != "" {
 		t.Error(d)
 	}
 	two := 2
@@ -300,6 +301,8 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		Groups:     []snapshot.Group{{ID: shop + "/groups/staff", Name: "staff", DisplayName: "Our staff"}},
 		Identities: []snapshot.Identity{{Provider: "Basic", ID: "ada@b.c"}},
 	}}, held[[]snapshot.User](m, shop, "users", shop))
+	check([]snapshot.Certificate{{ID: shop + "/certificates/c1", Name: "c1", Thumbprint: "AB", CertificatePEM: "chain", KeyPEM: "key"}},
+		held[[]snapshot.Certificate](m, shop, "certificates", shop))
 	check([]snapshot.Backend{{
 		ID: shop + "/backends/be", Name: "be", URL: "https://b.example", Protocol: "http", SkipChain: true,
 		Header: map[string][]string{"X": {"me!"}}, Query: map[string][]string{"q": {"one"}}, AuthScheme: "Basic", AuthParameter: "p",
@@ -354,6 +357,7 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		{"member", shop + "/groups/g/users/u", `{}`, []string{"users Shop"}},
 		{"group of a product", shop + "/products/p/groups/g", `{}`, []string{"products Shop"}},
 		{"group that both list", shop + "/groups/g", `{"properties":{"displayName":"H"}}`, []string{"products Shop", "users Shop"}},
+		{"certificate", shop + "/certificates/c", `{"properties":{"thumbprint":"AB"}}`, []string{"certificates Shop"}},
 		{"something else", shop + "/tags/g", `{"properties":{}}`, nil},
 	} {
 		seq := w.put(c.id, c.doc)
@@ -537,8 +541,8 @@ func TestPoll_WithoutALastGoodFormTheRestIsPublished(t *testing.T) {
 	if len(api.Operations) != 1 || api.Operations[0].Name != "add" {
 		t.Errorf("API operations = %v, want add alone", api.Operations)
 	}
-	if n := len(m.last[shop].Parts); n != 6 {
-		t.Errorf("%d parts, want 6: Music cannot be made", n)
+	if n := len(m.last[shop].Parts); n != 7 {
+		t.Errorf("%d parts, want 7: Music cannot be made", n)
 	}
 }
 
@@ -548,8 +552,8 @@ func TestPoll_NeedsNoCache(t *testing.T) {
 	w.put(shopDocuments()...)
 	for range 2 {
 		m := w.machine(shop, "")
-		if m.poll(); len(m.sent) != 7 {
-			t.Errorf("%d parts were sent, want 7", len(m.sent))
+		if m.poll(); len(m.sent) != 8 {
+			t.Errorf("%d parts were sent, want 8", len(m.sent))
 		}
 	}
 }
@@ -586,8 +590,8 @@ func TestPoll_AfterAResetOfTheLog(t *testing.T) {
 		t.Fatalf("reset = %v, %v; the test needs one", reset, err)
 	}
 	m.poll()
-	if n := len(m.last[shop].Parts); n != 6 || len(m.sent) != 0 {
-		t.Errorf("%d parts, %v sent; want 6 and none", n, m.sent)
+	if n := len(m.last[shop].Parts); n != 7 || len(m.sent) != 0 {
+		t.Errorf("%d parts, %v sent; want 7 and none", n, m.sent)
 	}
 	if n := len(w.pub.services); n != 1 {
 		t.Errorf("%d services are known, want 1", n)

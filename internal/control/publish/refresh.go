@@ -173,7 +173,8 @@ func manifestOf(id string, parts map[partKey]part) snapshot.Manifest {
 
 func rank(kind string) int {
 	return slices.Index([]string{
-		snapshot.KindService, snapshot.KindProducts, snapshot.KindSubscriptions, snapshot.KindUsers, snapshot.KindBackends, snapshot.KindAPI,
+		snapshot.KindService, snapshot.KindProducts, snapshot.KindSubscriptions, snapshot.KindUsers, snapshot.KindBackends,
+		snapshot.KindCertificates, snapshot.KindAPI,
 	}, kind)
 }
 
@@ -225,7 +226,7 @@ func (b *builder) allKeys(keys map[partKey]bool, parts map[partKey]part, named m
 	for key := range parts { // those that are gone will be found to be
 		keys[key] = true
 	}
-	for _, key := range []partKey{servicePart, productsPart, subscriptionsPart, usersPart, backendsPart} {
+	for _, key := range []partKey{servicePart, productsPart, subscriptionsPart, usersPart, backendsPart, certificatesPart} {
 		keys[key] = true
 	}
 	apis, err := b.list(typeAPI, b.service)

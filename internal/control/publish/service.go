@@ -21,6 +21,7 @@ const (
 	typeSubscription = typeService + "/subscriptions"
 	typeProductGroup = typeProduct + "/groups"
 	typeGroup        = typeService + "/groups"
+	typeCertificate  = typeService + "/certificates"
 	typeNamedValue   = typeService + "/namedvalues"
 	typeBackend      = typeService + "/backends"
 	typeAPI          = typeService + "/apis"
@@ -36,6 +37,7 @@ var (
 	subscriptionsPart = partKey{kind: snapshot.KindSubscriptions}
 	usersPart         = partKey{kind: snapshot.KindUsers}
 	backendsPart      = partKey{kind: snapshot.KindBackends}
+	certificatesPart  = partKey{kind: snapshot.KindCertificates}
 )
 
 // A part is what is known of a part of the manifest. Its bytes are in the cache, or can be made again; those of a last
@@ -156,6 +158,8 @@ func (s *service) touch(key, rest string) {
 		}
 	case "backends":
 		s.stale.parts[backendsPart] = true
+	case "certificates":
+		s.stale.parts[certificatesPart] = true
 	case "products":
 		s.stale.parts[productsPart] = true
 	case "namedvalues":

@@ -40,6 +40,9 @@ func (c *Certificate) Thumbprint() string {
 	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }
 
+// Subject is the name of the certificate's owner as .NET writes it, the most specific part first.
+func (c *Certificate) Subject() string { return dnText(c.X509.Subject) }
+
 func (c *Certificate) serial() string {
 	s := strings.ToUpper(c.X509.SerialNumber.Text(16))
 	if len(s)%2 == 1 {
@@ -102,7 +105,7 @@ func certDecls() []clr.Decl {
 	str := func(fn func(c *Certificate) string) func(F, []V) V {
 		return func(_ F, a []V) V { return clr.String(fn(c(a[0]))) }
 	}
-	subject, issuer := str(func(c *Certificate) string { return dnText(c.X509.Subject) }), str(func(c *Certificate) string { return dnText(c.X509.Issuer) })
+	subject, issuer := str((*Certificate).Subject), str(func(c *Certificate) string { return dnText(c.X509.Issuer) })
 	local := func(t time.Time) V { return fromTime(t, 2).value() }
 	stamp := func(t time.Time) string { return formatDate(fromTime(t, 2), "G") }
 	key := func(c *Certificate) V {

@@ -3,8 +3,17 @@
 package gatewaytest
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // thumbprints are SHA-1
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/portico-dev/portico/internal/gateway/backend"
 	"github.com/portico-dev/portico/internal/gateway/engine"
@@ -32,6 +42,7 @@ type Snapshot struct {
 	Subscriptions []snapshot.Subscription
 	Users         []snapshot.User
 	Backends      []snapshot.Backend
+	Certificates  []snapshot.Certificate
 	APIs          []snapshot.API
 }
 
@@ -56,6 +67,7 @@ func (s Snapshot) Bundle(t testing.TB) service.Bundle {
 	add(snapshot.KindSubscriptions, s.Service.ID, s.Subscriptions)
 	add(snapshot.KindUsers, s.Service.ID, s.Users)
 	add(snapshot.KindBackends, s.Service.ID, s.Backends)
+	add(snapshot.KindCertificates, s.Service.ID, s.Certificates)
 	for _, a := range s.APIs {
 		add(snapshot.KindAPI, a.ID, a)
 	}
@@ -85,6 +97,33 @@ func Shop(backendURL string) Snapshot {
 				{ID: ServiceID + "/apis/shop/operations/any", Name: "any", DisplayName: "Any", Method: "*", URLTemplate: "/*"},
 			},
 		}},
+	}
+}
+
+// Certificate makes a client certificate whose subject is CN=name.
+func Certificate(t testing.TB, name string) snapshot.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2064, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha1.Sum(der) //nolint:gosec // thumbprints are SHA-1
+	return snapshot.Certificate{
+		ID: ServiceID + "/certificates/" + name, Name: name, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:])),
+		CertificatePEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		KeyPEM:         string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})),
 	}
 }
 

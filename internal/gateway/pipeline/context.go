@@ -115,9 +115,24 @@ func (d *deploymentView) Region() string            { return d.x.Service.Locatio
 
 func (d *deploymentView) ServiceID() string { return d.x.Service.ID }
 
-func (d *deploymentView) ServiceName() string                                 { return d.x.Service.Name }
-func (d *deploymentView) Certificate(string) *lib.Certificate                 { return nil }
-func (d *deploymentView) EachCertificate(func(string, *lib.Certificate) bool) {}
+func (d *deploymentView) ServiceName() string { return d.x.Service.Name }
+
+func (d *deploymentView) Certificate(thumbprint string) *lib.Certificate {
+	for _, c := range d.x.Services.Certificates() {
+		if strings.EqualFold(c.Thumbprint, thumbprint) {
+			return c.Certificate
+		}
+	}
+	return nil
+}
+
+func (d *deploymentView) EachCertificate(yield func(string, *lib.Certificate) bool) {
+	for _, c := range d.x.Services.Certificates() {
+		if !yield(c.Thumbprint, c.Certificate) {
+			return
+		}
+	}
+}
 
 // apiView is an API. Ids are the names of resources, without revision.
 type apiView struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/portico-dev/portico/internal/csharp"
+	"github.com/portico-dev/portico/internal/csharp/lib"
 	"github.com/portico-dev/portico/internal/gateway/route"
 	"github.com/portico-dev/portico/internal/policy"
 	"github.com/portico-dev/portico/internal/snapshot"
@@ -35,6 +36,15 @@ type Services interface {
 	Backend(name string) (*Target, bool)
 	// API finds an API by its resource ID.
 	API(id string) (*snapshot.API, bool)
+	// Certificates lists the certificates that the service holds.
+	Certificates() []Certificate
+}
+
+// A Certificate is one that the service holds with its private key.
+type Certificate struct {
+	Name       string
+	Thumbprint string // upper case
+	*lib.Certificate
 }
 
 // An Exchange is one request on its way to a response. It is the request's context and belongs to one goroutine.

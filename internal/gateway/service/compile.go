@@ -128,6 +128,8 @@ func (c *Compiler) compile(kind string, data []byte) (any, error) {
 		return decode(data, newUsers)
 	case snapshot.KindBackends:
 		return decode(data, newBackends)
+	case snapshot.KindCertificates:
+		return decode(data, newCertificates)
 	case snapshot.KindAPI:
 		return decode(data, c.api)
 	}
@@ -156,6 +158,8 @@ func (s *Service) assemble() {
 			s.users = v
 		case backends:
 			s.backends = v
+		case []pipeline.Certificate:
+			s.held = v
 		case *api:
 			s.apis = append(s.apis, v)
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portico-dev/portico/internal/csharp/lib"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/route"
 	"github.com/portico-dev/portico/internal/policy"
@@ -136,6 +138,19 @@ func newUsers(list []snapshot.User) (users, error) {
 	out := make(users, len(list))
 	for i := range list {
 		out[strings.ToLower(list[i].ID)] = &list[i]
+	}
+	return out, nil
+}
+
+func newCertificates(list []snapshot.Certificate) ([]pipeline.Certificate, error) {
+	out := make([]pipeline.Certificate, 0, len(list))
+	for _, v := range list {
+		pair, err := tls.X509KeyPair([]byte(v.CertificatePEM), []byte(v.KeyPEM))
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s: %w", v.ID, err)
+		}
+		key, _ := pair.PrivateKey.(crypto.Signer)
+		out = append(out, pipeline.Certificate{Name: v.Name, Thumbprint: v.Thumbprint, Certificate: &lib.Certificate{X509: pair.Leaf, Key: key}})
 	}
 	return out, nil
 }

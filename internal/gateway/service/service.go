@@ -27,6 +27,7 @@ type Service struct {
 	keys     keys
 	users    users
 	backends backends
+	held     []pipeline.Certificate
 	table    *route.Table
 	apis     []*api
 	open     map[string]*product // API ID to the open product that makes it callable without a key
@@ -85,6 +86,9 @@ func (s *Service) API(id string) (*snapshot.API, bool) {
 	}
 	return nil, false
 }
+
+// Certificates implements pipeline.Services.
+func (s *Service) Certificates() []pipeline.Certificate { return s.held }
 
 // api is one compiled API revision.
 type api struct {

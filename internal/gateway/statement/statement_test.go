@@ -166,6 +166,7 @@ func start(t *testing.T, files []txtar.File) *scene {
 		Registered: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Groups: []snapshot.Group{staff},
 		Identities: []snapshot.Identity{{Provider: "Basic", ID: "ada@b.c"}},
 	}}
+	snap.Certificates = []snapshot.Certificate{gatewaytest.Certificate(t, "client")}
 	snap.Backends = []snapshot.Backend{{
 		ID: gatewaytest.ServiceID + "/backends/books", Name: "books", URL: s.rec.URL + "/books", Protocol: "http",
 		Header: map[string][]string{"X-Credential": {"c1", "c2"}}, Query: map[string][]string{"code": {"q"}},

@@ -1,0 +1,132 @@
+package management_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"math/big"
+	"testing"
+	"time"
+
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/portico-dev/portico/internal/control/management"
+)
+
+// issue makes a certificate for a key, signed by another or by itself.
+func issue(t *testing.T, name string, key crypto.Signer, parent *x509.Certificate, parentKey crypto.Signer) *x509.Certificate {
+	t.Helper()
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name, Organization: []string{"Contoso"}}, IsCA: parent == nil,
+		BasicConstraintsValid: true, NotBefore: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2064, 2, 3, 4, 5, 6, 0, time.UTC),
+	}
+	if parent == nil {
+		parent, parentKey = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), parentKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func newKey(t *testing.T) crypto.Signer {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// Files of all generations of ciphers open, whatever the order of their certificates, and give a usable pair.
+func TestOpenPFX(t *testing.T) {
+	t.Parallel()
+	caKey := newKey(t)
+	ca := issue(t, "CA", caKey, nil, nil)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, enc := range map[string]*pkcs12.Encoder{
+		"RC2": pkcs12.LegacyRC2, "3DES": pkcs12.LegacyDES, "AES": pkcs12.Modern2023, "PBMAC1": pkcs12.Modern2026, "no password": pkcs12.Passwordless,
+	} {
+		for _, key := range []crypto.Signer{newKey(t), rsaKey} {
+			password := "pass word"
+			if enc == pkcs12.Passwordless {
+				password = ""
+			}
+			leaf := issue(t, "leaf", key, ca, caKey)
+			pfx, err := enc.Encode(key, ca, []*x509.Certificate{leaf}, password) // the leaf comes last
+			if err != nil {
+				t.Fatal(err)
+			}
+			pair, found := management.OpenPFX(base64.StdEncoding.EncodeToString(pfx), password)
+			if len(found) > 0 {
+				t.Errorf("%s: %v", name, found)
+				continue
+			}
+			got, err := tls.X509KeyPair([]byte(pair.Certificate), []byte(pair.Key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Certificate[0], leaf.Raw) || len(got.Certificate) != 2 {
+				t.Errorf("%s: %d certificates, %s first", name, len(got.Certificate), got.Leaf.Subject)
+			}
+			if pair.Subject != "CN=leaf, O=Contoso" || pair.Expires != "2064-02-03T04:05:06+00:00" || len(pair.Thumbprint) != 40 {
+				t.Errorf("%s: %+v", name, *pair)
+			}
+		}
+	}
+}
+
+// A file that asks for more work than any in use does is refused at once.
+func TestOpenPFX_Costly(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	pfx, err := pkcs12.Modern.Encode(key, issue(t, "leaf", key, nil, nil), nil, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Version  int
+		AuthSafe asn1.RawValue
+		MAC      struct {
+			Digest     asn1.RawValue
+			Salt       []byte
+			Iterations int
+		}
+	}
+	if _, err := asn1.Unmarshal(pfx, &file); err != nil {
+		t.Fatal(err)
+	}
+	file.MAC.Iterations = 1 << 30
+	if pfx, err = asn1.Marshal(file); err != nil {
+		t.Fatal(err)
+	}
+	_, found := management.OpenPFX(base64.StdEncoding.EncodeToString(pfx), "p")
+	if len(found) != 1 || found[0].Target != "data" {
+		t.Errorf("found %v", found)
+	}
+}
+
+func FuzzOpenPFX(f *testing.F) {
+	f.Add([]byte{0x30, 0x03, 0x02, 0x01, 0x03}, "p")
+	f.Fuzz(func(t *testing.T, data []byte, password string) {
+		pair, found := management.OpenPFX(base64.StdEncoding.EncodeToString(data), password)
+		if (pair == nil) != (len(found) > 0) {
+			t.Fatalf("%v and %v", pair, found)
+		}
+	})
+}
