@@ -141,7 +141,7 @@ type Row struct {
 	// Policy is the scope of the policy document that the type holds: global, product, api or operation; "fragment" for
 	// a policy fragment, empty for no policy at all.
 	Policy string
-	// Link names the type that an Association shows: "service/apis".
+	// Link names the type that an Association shows: "service/apis". One with the verb Get has the ETag of what it shows.
 	Link string
 	// NoIfMatch: PATCH and DELETE do without If-Match.
 	NoIfMatch bool

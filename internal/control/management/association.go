@@ -9,15 +9,33 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
+// linkedRow is the type that an association leads to.
+func (q *request) linkedRow() *resource.Row {
+	row, _ := q.engine.Row(resource.APIM + "/" + q.row.Link)
+	return row
+}
+
+// linked is the document that an answer about a place shows: of an association, the entity that it leads to.
+func (q *request) linked(t store.Reader, p *place) (store.Document, error) {
+	if q.row.Shape != resource.Association {
+		return *p.doc, nil
+	}
+	row := q.linkedRow()
+	d, err := get(t, linkTarget(row, p.id))
+	if err != nil {
+		return store.Document{}, err
+	}
+	if d == nil {
+		return store.Document{}, arm.NotFound(row.Entity)
+	}
+	return *d, nil
+}
+
 // link makes an association and answers with the linked entity.
 func (q *request) link(tx store.Tx, p *place) (int, any, error) {
-	row, _ := q.engine.Row(resource.APIM + "/" + q.row.Link)
-	linked, err := get(tx, linkTarget(row, p.id))
+	d, err := q.linked(tx, p)
 	if err != nil {
 		return 0, nil, err
-	}
-	if linked == nil {
-		return 0, nil, arm.NotFound(row.Entity)
 	}
 	c := &resource.Change{Row: q.row, Version: q.version, ID: p.id, Tree: tx, Engine: q.engine, Env: q.env}
 	if err := c.Check(); err != nil {
@@ -26,11 +44,11 @@ func (q *request) link(tx store.Tx, p *place) (int, any, error) {
 	status := http.StatusOK
 	if p.doc == nil {
 		status = http.StatusCreated
-		if err := resource.PutLink(tx, p.parent, q.row.Path, lastSegment(linked.ID)); err != nil {
+		if err := resource.PutLink(tx, p.parent, q.row.Path, lastSegment(d.ID)); err != nil {
 			return 0, nil, err
 		}
 	}
-	o, err := q.engine.Show(row, q.version, *linked, resource.Around{Env: q.env, Tree: tx, Listed: true})
+	o, err := q.show(tx, nil, d, nil)
 	return status, o, err
 }
 

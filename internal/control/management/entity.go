@@ -2,7 +2,6 @@ package management
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -34,14 +33,14 @@ func (h *Handler) commit(ctx context.Context, doing string, f func(store.Tx) err
 
 // hasETag says whether answers carry an ETag header: children of a service do.
 func (q *request) hasETag() bool {
-	return q.row.Shape == resource.Entity || q.row.Shape == resource.Singleton
+	return q.row.Shape == resource.Entity || q.row.Shape == resource.Singleton || q.row.Shape == resource.Association && q.row.Can(resource.Get)
 }
 
 // show is a document's body, with the ETag in the header where it belongs there.
 func (q *request) show(t store.Reader, p *place, d store.Document, query func(string) string) (resource.Object, error) {
 	row := q.row
 	if row.Shape == resource.Association {
-		return nil, fmt.Errorf("show %s: an association has no body", d.ID)
+		row = q.linkedRow()
 	}
 	o, err := q.engine.Show(row, q.version, d, resource.Around{Env: q.env, Tree: t, Query: query})
 	if err != nil {
@@ -70,7 +69,11 @@ func (q *request) get() (*reply, *arm.Error) {
 		if p.doc == nil {
 			return q.notFound(q.row, p.id)
 		}
-		rep.body, err = q.show(t, p, *p.doc, q.query)
+		d, err := q.linked(t, p)
+		if err != nil {
+			return err
+		}
+		rep.body, err = q.show(t, p, d, q.query)
 		return err
 	})
 	if err == nil {
@@ -109,8 +112,12 @@ func (q *request) head() (*reply, *arm.Error) {
 			return q.notFound(q.row, p.id)
 		}
 		if q.hasETag() {
+			d, err := q.linked(t, p)
+			if err != nil {
+				return err
+			}
 			rep.status = http.StatusOK
-			q.header.Set("ETag", arm.QuoteETag(p.doc.ETag))
+			q.header.Set("ETag", arm.QuoteETag(d.ETag))
 		}
 		return nil
 	})

@@ -2,7 +2,9 @@ package management
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -23,6 +25,10 @@ type factList struct {
 var factLists = map[string]factList{
 	"service/users/identities":               {make: userIdentities},
 	"service/policyfragments/listreferences": {from: "2021-12-01-preview", method: http.MethodPost, make: fragmentReferences},
+	"service/apisbytags":                     {from: "2017-03-01", make: byTags(taggedAPIs), filters: byTagFilters("api")},
+	"service/productsbytags":                 {from: "2019-01-01", make: byTags(taggedProducts), filters: byTagFilters("product")},
+	"service/apis/operationsbytags":          {from: "2017-03-01", make: byTags(taggedOperations), filters: byTagFilters("operation")},
+	"service/tagresources":                   {from: "2017-03-01", make: byTags(taggedAPIs, taggedOperations, taggedProducts), filters: byTagFilters("*")},
 }
 
 // facts answers such a collection; ok is false when the path is none.
@@ -69,7 +75,7 @@ func (q *request) listFacts(what factList) (*reply, *arm.Error) {
 		all, err := what.make(q, t, p)
 		for _, item := range all {
 			o, _ := item.(map[string]any)
-			if filter == nil || filter.Match(func(name string) any { return resource.Object(o).Get(what.filters[name]) }) {
+			if filter == nil || filter.Match(func(name string) any { return factField(o, what.filters[name]) }) {
 				items = append(items, item)
 			}
 		}
@@ -79,8 +85,7 @@ func (q *request) listFacts(what factList) (*reply, *arm.Error) {
 		return nil, err
 	}
 	from, to, _ := page.Slice(len(items))
-	rep := q.pageOf(items[from:to], len(items), page)
-	return rep, nil
+	return q.pageOf(items[from:to], len(items), page, false), nil
 }
 
 func userIdentities(q *request, _ store.Reader, p *place) ([]any, error) {
@@ -98,4 +103,29 @@ func fragmentReferences(q *request, t store.Reader, p *place) ([]any, error) {
 		}
 	}
 	return out, err
+}
+
+// factField finds a value in a thing; "*" at the beginning of a path stands for any of its parts.
+func factField(thing resource.Object, path string) any {
+	rest, any := strings.CutPrefix(path, "*")
+	if !any {
+		return thing.Get(path)
+	}
+	for _, name := range slices.Sorted(maps.Keys(thing)) {
+		if v := thing.Get(name + rest); v != nil && name != "tag" {
+			return v
+		}
+	}
+	return nil
+}
+
+// byTagFilters are what lists by tags can be filtered by.
+func byTagFilters(part string) map[string]string {
+	fields := map[string]string{"displayName": part + ".name", "aid": part + ".id"}
+	for _, name := range []string{
+		"name", "description", "path", "serviceUrl", "apiRevision", "isCurrent", "apiName", "method", "urlTemplate", "terms", "state",
+	} {
+		fields[name] = part + "." + name
+	}
+	return fields
 }

@@ -53,15 +53,15 @@ func (q *request) listOf(members func(store.Reader) ([]store.Document, error)) (
 	if err != nil {
 		return nil, err
 	}
-	return q.pageOf(items, total, page), nil
+	ofARM := q.row.Namespace != resource.APIM || q.row.Shape == resource.Tracked || q.row.Shape == resource.Proxy
+	return q.pageOf(items, total, page, ofARM), nil
 }
 
-// pageOf wraps the items of a page.
-func (q *request) pageOf(items []any, total int, page arm.Page) *reply {
+// pageOf wraps the items of a page. The lists of ARM itself have no count and page with an opaque token.
+func (q *request) pageOf(items []any, total int, page arm.Page, armList bool) *reply {
 	if items == nil {
 		items = []any{}
 	}
-	armList := q.row == nil || q.row.Namespace != resource.APIM || q.row.Shape == resource.Tracked || q.row.Shape == resource.Proxy
 	body := map[string]any{"value": items}
 	if !armList {
 		body["count"] = total
@@ -88,7 +88,16 @@ func (q *request) members(t store.Reader) ([]store.Document, error) {
 	if q.row.Shape == resource.Proxy {
 		prefix = "/subscriptions/" + q.opt.Subscription.ID
 	}
-	return t.List(store.Query{Type: strings.ToLower(q.row.Type()), Prefix: prefix})
+	docs, err := t.List(store.Query{Type: strings.ToLower(q.row.Type()), Prefix: prefix})
+	switch {
+	case err != nil:
+		return nil, err
+	case q.row.Path == "service/tags" && q.query("scope") != "":
+		return q.ofScope(t, docs, p.service.ID)
+	case q.row.Tagged() && q.query("tags") != "":
+		return q.withTags(t, docs, p.service.ID)
+	}
+	return docs, nil
 }
 
 func (q *request) showAll(t store.Reader, docs []store.Document, filter *resource.Filter) ([]any, error) {
@@ -96,7 +105,7 @@ func (q *request) showAll(t store.Reader, docs []store.Document, filter *resourc
 	for _, d := range docs {
 		row := q.row
 		if row.Shape == resource.Association {
-			row, _ = q.engine.Row(resource.APIM + "/" + q.row.Link)
+			row = q.linkedRow()
 			linked, err := get(t, linkTarget(row, d.ID))
 			if err != nil {
 				return nil, err
@@ -140,7 +149,7 @@ func (q *request) passes(row *resource.Row, d store.Document, f *resource.Filter
 func (q *request) filter() (*resource.Filter, *arm.Error) {
 	row := q.row
 	if row.Shape == resource.Association {
-		row, _ = q.engine.Row(resource.APIM + "/" + q.row.Link)
+		row = q.linkedRow()
 	}
 	return q.filterBy(row.Filters)
 }
@@ -223,7 +232,7 @@ func (q *request) listResources() (*reply, *arm.Error) {
 		return strings.Compare(store.Key(a.(resource.Object).Text("id")), store.Key(b.(resource.Object).Text("id")))
 	})
 	from, to, _ := page.Slice(len(items))
-	return q.pageOf(items[from:to], len(items), page), nil
+	return q.pageOf(items[from:to], len(items), page, true), nil
 }
 
 // checkResourceFilter refuses unknown fields, and tags mixed with others.

@@ -15,9 +15,6 @@ var unbuilt = []struct {
 	collection       bool
 }{
 	{"service/apis", "export", "The export of an API", false},
-	{"service/apis", "tags", "Lists by tag", true},
-	{"service/apis/operations", "tags", "Lists by tag", true},
-	{"service/products", "tags", "Lists by tag", true},
 	{"service/namedValues", "isKeyVaultRefreshFailed", "Named values from a key vault", true},
 	{"service/certificates", "isKeyVaultRefreshFailed", "Certificates from a key vault", true},
 }

@@ -21,6 +21,7 @@ func TestRefusals(t *testing.T) {
 	w.want(201, "PUT", servicePath+"/products/p1", `{"properties":{"displayName":"P1"}}`)
 	w.want(201, "PUT", servicePath+"/namedValues/nv", `{"properties":{"displayName":"nv","value":"v"}}`)
 	w.want(200, "PUT", servicePath+"/policies/policy", `{"properties":{"format":"rawxml","value":"<policies><inbound><set-header name=\"x\"><value>{{nv}}</value></set-header></inbound></policies>"}}`)
+	w.want(201, "PUT", servicePath+"/tags/red", `{"properties":{"displayName":"red"}}`)
 	w.want(201, "PUT", servicePath+"/users/u", `{"properties":{"email":"u@b.c","firstName":"U","lastName":"V"}}`)
 	w.want(201, "PUT", servicePath+"/subscriptions/owned", `{"properties":{"displayName":"Owned","scope":"/apis","ownerId":"/users/u"}}`)
 	const (
@@ -60,8 +61,9 @@ func TestRefusals(t *testing.T) {
 		{"method on a collection", "DELETE", servicePath + "/apis", "", 405, "MethodNotAllowed", "The HTTP method 'DELETE' is not supported for", "", nil},
 
 		{"export", "GET", servicePath + "/apis/a?export=true&format=openapi-link", "", 400, invalid, fields, "export", nil},
-		{"APIs by tag", "GET", servicePath + "/apis?tags=red", "", 400, invalid, fields, "tags", nil},
-		{"API operations by tag", "GET", servicePath + "/apis/a/operations?tags=red", "", 400, invalid, fields, "tags", nil},
+		{"tags of a scope", "GET", servicePath + "/tags?scope=gizmos", "", 400, invalid, fields, "scope", nil},
+		{"tag name taken", "PUT", servicePath + "/tags/x", `{"properties":{"displayName":"RED"}}`, 400, invalid, fields, "displayName", nil},
+		{"tag that does not exist", "PUT", servicePath + "/apis/echo/tags/none", "", 404, "ResourceNotFound", "Tag not found.", "", nil},
 		{"named values that failed", "GET", servicePath + "/namedValues?isKeyVaultRefreshFailed=true", "", 400, invalid, fields, "isKeyVaultRefreshFailed", nil},
 
 		{"no JSON", "PUT", servicePath + "/apis/x", `{"properties":`, 400, shape, "The request content was invalid and could not be deserialized: 'unexpected EOF'.", "", nil},

@@ -33,7 +33,7 @@ type vector struct {
 	}
 }
 
-var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
 // it has not built does not count; of the others at least 98 % must be answered as published.
@@ -270,7 +270,7 @@ func (w *world) seed(method, path, body, operation string) {
 	at := service
 	for i := 1; i+1 < len(segs) && segs[i] != "confirmations"; i += 2 {
 		at += "/" + segs[i] + "/" + segs[i+1]
-		if i > 1 && slices.Contains([]string{"apis", "groups", "users"}, segs[i]) { // a link: the other end too
+		if i > 1 && slices.Contains([]string{"apis", "groups", "users", "tags"}, segs[i]) { // a link: the other end too
 			if a := w.do("PUT", service+"/"+segs[i]+"/"+segs[i+1], seedBody(segs[i])); a.Status > 201 {
 				w.t.Fatalf("seed %s: %d %s", at, a.Status, a.Raw)
 			}
@@ -307,6 +307,8 @@ func seedBody(kind string) string {
 		return `{"properties":{"displayName":"Seed"}}`
 	case "certificates":
 		return `{"properties":{"data":"` + samplePFX() + `","password":"secret"}}`
+	case "tags":
+		return `{"properties":{"displayName":"Seed"}}`
 	case "policyFragments":
 		return `{"properties":{"value":"<fragment />"}}`
 	case "products":
