@@ -225,6 +225,9 @@ type PollRequest struct {
 	// service of Location.
 	Service  string `json:"service,omitempty"`
 	Location string `json:"location,omitempty"`
+	// Session is that of the last answer, when the machine has taken all of it: what it holds is then known. Without
+	// one, Have and Parts tell.
+	Session string `json:"session,omitempty"`
 	// Have maps a service's resource ID to the digest of the manifest that the machine has.
 	Have map[string]string `json:"have,omitempty"`
 	// Parts lists digests of parts that the machine holds and need not be sent.
@@ -244,8 +247,11 @@ type Refusal struct {
 
 // A PollResponse brings changed manifests and the parts that they need and the machine lacks.
 type PollResponse struct {
-	Seq       int64             `json:"seq"` // everything up to here is contained, also when Manifests is empty
+	Seq       int64             `json:"seq"` // everything up to here is contained, also when nothing else is
+	Session   string            `json:"session,omitempty"`
+	Resync    bool              `json:"resync,omitempty"` // the session is not known: tell what you have
 	Manifests []Manifest        `json:"manifests,omitempty"`
-	Gone      []string          `json:"gone,omitempty"`  // services that the machine should drop
-	Parts     map[string][]byte `json:"parts,omitempty"` // by digest
+	Changes   []Change          `json:"changes,omitempty"` // of manifests that the machine has
+	Gone      []string          `json:"gone,omitempty"`    // services that the machine should drop
+	Parts     map[string][]byte `json:"parts,omitempty"`   // by digest
 }

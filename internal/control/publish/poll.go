@@ -59,14 +59,17 @@ var errStopped = errors.New("the publisher is stopping")
 // or should drop, or a Seq that concerns it and is newer than the one it knows. After PollTimeout it answers with the
 // newest Seq and nothing else. Whatever it answers contains everything that was stored when Poll was called.
 func (p *Publisher) Poll(ctx context.Context, req snapshot.PollRequest) (*snapshot.PollResponse, error) {
-	p.record(req)
+	ses := p.record(req)
+	if ses == nil {
+		return &snapshot.PollResponse{Resync: true}, nil
+	}
 	timeout := time.NewTimer(p.opt.PollTimeout)
 	defer timeout.Stop()
 	for expired := false; ; {
 		if err := p.advance(ctx, 0); err != nil {
 			return nil, err
 		}
-		resp, wait, err := p.answer(ctx, req)
+		resp, wait, err := p.answer(ctx, req, ses)
 		if err != nil {
 			return nil, err
 		}
@@ -86,38 +89,41 @@ func (p *Publisher) Poll(ctx context.Context, req snapshot.PollRequest) (*snapsh
 }
 
 // answer says what there is to say now. When wait is not nil nothing concerns the machine until it is closed.
-func (p *Publisher) answer(ctx context.Context, req snapshot.PollRequest) (resp *snapshot.PollResponse, wait <-chan struct{}, err error) {
+func (p *Publisher) answer(ctx context.Context, req snapshot.PollRequest, ses *session) (resp *snapshot.PollResponse, wait <-chan struct{}, err error) {
 	p.mu.Lock()
 	changed := p.changed
 	resp = &snapshot.PollResponse{Seq: p.seq, Parts: map[string][]byte{}}
 	mine, newest := p.servicesOf(req)
 	p.mu.Unlock()
 
-	have := make(map[string]string, len(req.Have))
-	for id, digest := range req.Have {
-		have[store.Key(id)] = digest
-		if !slices.ContainsFunc(mine, func(s *service) bool { return store.Key(s.id) == store.Key(id) }) {
-			resp.Gone = append(resp.Gone, id)
+	pending := map[string]holding{}
+	keys := make(map[string]bool, len(mine))
+	for _, s := range mine {
+		keys[store.Key(s.id)] = true
+	}
+	for key, h := range ses.have {
+		if !keys[key] {
+			resp.Gone = append(resp.Gone, h.id)
+			pending[key] = holding{id: h.id}
 		}
 	}
 	slices.Sort(resp.Gone)
-	held := make(map[string]bool, len(req.Parts))
-	for _, digest := range req.Parts {
-		held[digest] = true
-	}
 	size := 0
 	for _, s := range mine {
 		if size > p.opt.AnswerBytes {
 			resp.Seq = req.Seq // there is more; the next poll gets it at once
 			break
 		}
-		n, err := p.add(ctx, resp, s, have[store.Key(s.id)], held)
+		n, err := p.add(ctx, resp, s, ses, pending)
 		if err != nil {
 			return nil, nil, err
 		}
 		size += n
 	}
-	if len(resp.Manifests) == 0 && len(resp.Gone) == 0 && req.Seq != 0 && req.Seq >= newest {
+	p.mu.Lock()
+	resp.Session = ses.note(pending)
+	p.mu.Unlock()
+	if len(pending) == 0 && req.Seq != 0 && req.Seq >= newest {
 		return resp, changed, nil
 	}
 	return resp, nil, nil
@@ -144,10 +150,12 @@ func (p *Publisher) servicesOf(req snapshot.PollRequest) (mine []*service, newes
 	return mine, newest
 }
 
-// add brings a service up to date and, when the machine has another digest of it, puts its manifest and the parts
-// that the machine lacks into the answer. It returns the size of these.
-func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *service, have string, held map[string]bool) (size int, err error) {
+// add brings a service up to date and, when the machine has another digest of it, puts its manifest, or the change of
+// it, and the parts that the machine lacks into the answer. It returns the size of these.
+func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *service, ses *session, pending map[string]holding) (size int, err error) {
 	const attempts = 5 // a part may change while its bytes are made again
+	had := ses.have[store.Key(s.id)]
+	holds := ses.holds(had)
 	data := map[string][]byte{}
 	for range attempts {
 		made, err := p.refresh(ctx, s)
@@ -157,34 +165,47 @@ func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *ser
 		maps.Copy(data, made)
 		p.mu.Lock()
 		m, digest := s.manifest, s.digest
-		if digest == have {
-			p.mu.Unlock()
-			return 0, nil
-		}
-		if p.collect(s, held, data) {
-			p.mu.Unlock()
-			m.Seq = resp.Seq
-			resp.Manifests = append(resp.Manifests, m)
-			for _, ref := range m.Parts {
-				if d, ok := data[ref.Digest]; ok && !held[ref.Digest] {
-					resp.Parts[ref.Digest] = d
-					size += len(d)
-				}
-			}
-			return size, nil
+		complete := digest != had.digest && p.collect(s, holds, data)
+		if digest == had.digest {
+			ses.have[store.Key(s.id)] = holding{s.id, digest, m.Parts} // the machine may have told the digest alone
 		}
 		p.mu.Unlock()
+		switch {
+		case digest == had.digest:
+			return 0, nil
+		case complete:
+			m.Seq = resp.Seq
+			pending[store.Key(s.id)] = holding{s.id, digest, m.Parts}
+			return p.tell(resp, m, had, holds, data), nil
+		}
 	}
 	return 0, errors.New(s.id + " changes faster than its parts can be made")
 }
 
+// tell puts a manifest into an answer.
+func (p *Publisher) tell(resp *snapshot.PollResponse, m snapshot.Manifest, had holding, holds func(string) bool, data map[string][]byte) (size int) {
+	change, ok := snapshot.Diff(snapshot.Manifest{Parts: had.parts}, m)
+	if ok && had.parts != nil {
+		resp.Changes = append(resp.Changes, change)
+	} else {
+		resp.Manifests = append(resp.Manifests, m)
+	}
+	for _, ref := range m.Parts {
+		if d, ok := data[ref.Digest]; ok && !holds(ref.Digest) {
+			resp.Parts[ref.Digest] = d
+			size += len(d)
+		}
+	}
+	return size
+}
+
 // collect adds to data the bytes of the parts that a machine lacks. What is no longer in memory it marks to be made
 // again, and says so. The caller holds mu.
-func (p *Publisher) collect(s *service, held map[string]bool, data map[string][]byte) (complete bool) {
+func (p *Publisher) collect(s *service, holds func(string) bool, data map[string][]byte) (complete bool) {
 	complete = true
 	for key, pt := range s.parts {
 		digest := pt.ref.Digest
-		if held[digest] || data[digest] != nil {
+		if holds(digest) || data[digest] != nil {
 			continue
 		}
 		d, ok := pt.kept, pt.kept != nil

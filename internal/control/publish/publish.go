@@ -79,7 +79,7 @@ type Publisher struct {
 	services map[string]*service
 	changed  chan struct{} // closed and replaced whenever seq grows
 	cache    *cache
-	reports  map[string]Report
+	machines map[string]known
 }
 
 // New returns a Publisher of a store. It reads nothing before it is asked.
@@ -89,7 +89,7 @@ func New(st store.Store, open Opener, log *slog.Logger, opt Options) *Publisher 
 		st: st, open: open, log: log, opt: opt,
 		following: newTurn(), stopped: make(chan struct{}),
 		services: map[string]*service{}, changed: make(chan struct{}),
-		cache: newCache(opt.CacheBytes), reports: map[string]Report{},
+		cache: newCache(opt.CacheBytes), machines: map[string]known{},
 	}
 }
 

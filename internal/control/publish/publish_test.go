@@ -163,9 +163,17 @@ func (m *machine) poll() *snapshot.PollResponse {
 	m.w.t.Helper()
 	ctx, cancel := context.WithTimeout(m.w.t.Context(), 20*time.Second)
 	defer cancel()
-	resp, err := m.w.pub.Poll(ctx, m.req)
+	req := m.req
+	if req.Session != "" { // the publisher knows the rest
+		req.Have, req.Parts = nil, nil
+	}
+	resp, err := m.w.pub.Poll(ctx, req)
 	if err != nil {
 		m.w.t.Fatalf("poll: %v", err)
+	}
+	if resp.Resync {
+		m.req.Session = ""
+		return m.poll()
 	}
 	m.take(resp)
 	return resp
@@ -178,7 +186,15 @@ func (m *machine) take(resp *snapshot.PollResponse) {
 		m.parts[digest] = data
 		m.req.Parts = append(m.req.Parts, digest)
 	}
-	for _, man := range resp.Manifests {
+	manifests := slices.Clone(resp.Manifests)
+	for _, c := range resp.Changes {
+		man, err := c.Apply(m.last[c.Service])
+		if err != nil {
+			m.w.t.Fatal(err)
+		}
+		manifests = append(manifests, man)
+	}
+	for _, man := range manifests {
 		m.last[man.Service] = man
 		m.req.Have[man.Service] = man.Digest()
 		for _, p := range man.Parts {
@@ -195,7 +211,7 @@ func (m *machine) take(resp *snapshot.PollResponse) {
 		delete(m.last, id)
 	}
 	slices.Sort(m.sent)
-	m.req.Seq = resp.Seq
+	m.req.Seq, m.req.Session = resp.Seq, resp.Session
 }
 
 // held decodes the part of a kind and ID of a service that the machine holds.
@@ -339,7 +355,7 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		{"unused named value", shop + "/namedValues/a", `{"properties":{"displayName":"Two","value":"2"}}`, nil},
 		{"named value that was missing", shop + "/namedValues/b", `{"properties":{"displayName":"One","value":"1"}}`, []string{"api Music"}},
 		{"used named value", shop + "/namedValues/b", `{"properties":{"displayName":"One","value":"11"}}`, []string{"api Music"}},
-		{"renamed named value", shop + "/namedValues/b", `{"properties":{"displayName":"Three","value":"11"}}`, nil}, // the machine still holds that form
+		{"renamed named value", shop + "/namedValues/b", `{"properties":{"displayName":"Three","value":"11"}}`, []string{"api Music"}},
 		{"fragment that nobody includes", shop + "/policyFragments/f1", policyJSON("<fragment />"), nil},
 		{"policy with a fragment", shop + "/apis/Music/policies/policy", policyJSON(`<policies><inbound><include-fragment fragment-id="F1" /><include-fragment fragment-id="f2" /></inbound></policies>`), []string{"api Music"}},
 		{"included fragment", shop + "/policyFragments/f1", policyJSON("<fragment>{{Four}}</fragment>"), []string{"api Music"}},
@@ -425,7 +441,7 @@ func TestPoll_TimesOutWithTheNewestSeq(t *testing.T) {
 	m.poll()
 	seq := w.put(group+"other", premium)
 	resp := m.poll()
-	if d := cmp.Diff(&snapshot.PollResponse{Seq: seq, Parts: map[string][]byte{}}, resp); d != "" {
+	if d := cmp.Diff(&snapshot.PollResponse{Seq: seq, Session: resp.Session, Parts: map[string][]byte{}}, resp); d != "" {
 		t.Error(d)
 	}
 }
@@ -491,7 +507,7 @@ func TestPoll_DeletedServiceIsGone(t *testing.T) {
 	m.poll()
 	seq := w.remove(shop)
 	resp := m.poll()
-	if d := cmp.Diff(&snapshot.PollResponse{Seq: seq, Gone: []string{shop}, Parts: map[string][]byte{}}, resp); d != "" {
+	if d := cmp.Diff(&snapshot.PollResponse{Seq: seq, Session: resp.Session, Gone: []string{shop}, Parts: map[string][]byte{}}, resp); d != "" {
 		t.Error(d)
 	}
 }
@@ -646,6 +662,70 @@ func TestMachines_ShowsTheNewestReports(t *testing.T) {
 	want := Report{Machine: "m1", Service: shop, Seq: req.Seq, Have: req.Have, Refused: req.Refused}
 	if d := cmp.Diff(want, got[0]); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPoll_SaysOnlyWhatChanged: of a thousand APIs one changes, and the answer is about that one.
+func TestPoll_SaysOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	docs := []string{shop, premium}
+	for i := range 1000 {
+		id := fmt.Sprintf("%s/apis/api-%04d", shop, i)
+		docs = append(docs, id, fmt.Sprintf(`{"properties":{"displayName":"API %d","path":"a/%d"}}`, i, i))
+		for j := range 10 {
+			docs = append(docs, fmt.Sprintf("%s/operations/op-%d", id, j), fmt.Sprintf(`{"properties":{"displayName":"Operation %d","method":"GET","urlTemplate":"/things/%d/{id}"}}`, j, j))
+		}
+	}
+	w.put(docs...)
+	m := w.machine(shop, "")
+	m.poll()
+	w.put(shop+"/apis/api-0500/operations/op-3", `{"properties":{"displayName":"Changed","method":"PUT","urlTemplate":"/things/{id}"}}`)
+	resp := m.poll()
+	if d := cmp.Diff([]string{"api api-0500"}, m.sent); d != "" {
+		t.Errorf("parts sent (-want +got):\n%s", d)
+	}
+	size, err := json.Marshal(resp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("10,000 API operations, one changed: %d bytes sent", len(size))
+	if len(size) > 20<<10 {
+		t.Errorf("the answer has %d bytes", len(size))
+	}
+	if req, err := json.Marshal(snapshot.PollRequest{Machine: "m1", Service: shop, Seq: 3, Session: resp.Session}); err != nil || len(req) > 1<<10 {
+		t.Errorf("the next request has %d bytes, %v", len(req), err)
+	}
+}
+
+// TestPoll_Sessions: an answer that a machine did not take is made again; a session that is not known is refused.
+func TestPoll_Sessions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	before := m.req
+	w.put(shop+"/apis/Films", `{"properties":{"path":"films"}}`)
+	lost, err := w.pub.Poll(t.Context(), snapshot.PollRequest{Machine: "m1", Service: shop, Seq: before.Seq, Session: before.Session})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := m.poll() // with the session before the answer that was lost
+	if d := cmp.Diff(lost.Changes, again.Changes); d != "" || len(again.Changes) != 1 {
+		t.Errorf("the second answer (-lost +again):\n%s", d)
+	}
+	for _, unknown := range []string{before.Session, lost.Session, "other"} {
+		resp, err := w.pub.Poll(t.Context(), snapshot.PollRequest{Machine: "m1", Service: shop, Seq: 1, Session: unknown})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unknown != before.Session && !resp.Resync {
+			t.Errorf("session %q: %+v, want a resync", unknown, resp)
+		}
+	}
+	if resp, err := w.pub.Poll(t.Context(), snapshot.PollRequest{Machine: "m2", Service: shop, Seq: 1, Session: before.Session}); err != nil || !resp.Resync {
+		t.Errorf("session of another machine: %+v, %v", resp, err)
 	}
 }
 

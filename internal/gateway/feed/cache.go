@@ -32,6 +32,7 @@ type cache struct {
 	mu     sync.Mutex // guards below
 	held   map[string]bool
 	memory map[string][]byte
+	damage bool // a part was forgotten
 }
 
 // saved is the content of a manifest's file.
@@ -85,6 +86,15 @@ func (c *cache) list() []string {
 	return out
 }
 
+// lost says, once, that parts are missing which the control plane believes to be here.
+func (c *cache) lost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lost := c.damage
+	c.damage = false
+	return lost
+}
+
 func (c *cache) has(digest string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,6 +122,7 @@ func (c *cache) part(digest string) ([]byte, error) {
 	if err != nil {
 		c.mu.Lock()
 		delete(c.held, digest)
+		c.damage = true
 		c.mu.Unlock()
 		return nil, fmt.Errorf("read part %s: %w", digest, err)
 	}

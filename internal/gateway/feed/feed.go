@@ -53,6 +53,7 @@ type Feed struct {
 
 	mu       sync.Mutex // guards below
 	seq      int64
+	session  string            // of the last answer, when all of it was taken
 	services map[string]*state // by resource ID, lower case
 	hosts    map[string]string // host name to resource ID
 	err      error             // of the last poll
@@ -233,8 +234,12 @@ func (f *Feed) restore(ctx context.Context) {
 
 // take brings in an answer and reports whether it had any news. What cannot be served is asked for again.
 func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool, err error) {
+	if resp.Resync {
+		return true, f.forgetSession()
+	}
 	news = len(resp.Gone) > 0
-	for _, m := range resp.Manifests {
+	manifests, err := f.changed(resp)
+	for _, m := range manifests {
 		if failed := f.accept(ctx, m, nil, resp.Parts); failed != nil {
 			err = errors.Join(err, fmt.Errorf("serve snapshot of %s at seq %d: %w", m.Service, m.Seq, failed))
 			continue
@@ -246,6 +251,10 @@ func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool
 		f.forget(ctx, id)
 	}
 	f.mu.Lock()
+	f.session = resp.Session
+	if err != nil {
+		f.session = "" // the control plane has to be told what was taken
+	}
 	if err == nil && resp.Seq > f.seq {
 		f.seq = resp.Seq
 		news = true
@@ -255,10 +264,42 @@ func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool
 	if complete && news {
 		f.serving()
 	}
-	if len(resp.Manifests)+len(resp.Gone) > 0 {
+	if len(manifests)+len(resp.Gone) > 0 {
 		f.tidy(ctx)
 	}
 	return news, err
+}
+
+// forgetSession makes the next poll tell everything. It fails when the last one did: that must not become a loop.
+func (f *Feed) forgetSession() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.session == "" {
+		return errors.New("the control plane asks again for what it was told")
+	}
+	f.session = ""
+	return nil
+}
+
+// changed lists the manifests of an answer, those made by changes included.
+func (f *Feed) changed(resp *snapshot.PollResponse) (out []snapshot.Manifest, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out = slices.Clone(resp.Manifests)
+	for _, c := range resp.Changes {
+		s := f.services[key(c.Service)]
+		if s == nil {
+			err = errors.Join(err, fmt.Errorf("change of %s: %w", c.Service, snapshot.ErrOtherBase))
+			continue
+		}
+		m, failed := c.Apply(s.manifest)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("change of %s: %w", c.Service, failed))
+			continue
+		}
+		out = append(out, m)
+	}
+	return out, err
 }
 
 // key makes resource IDs comparable.

@@ -40,21 +40,27 @@ func (f *Feed) poll(ctx context.Context, first bool) (*snapshot.PollResponse, er
 	return &out, nil
 }
 
+// request says what the machine has, unless the control plane knows it from the session.
 func (f *Feed) request(first bool) snapshot.PollRequest {
-	req := snapshot.PollRequest{
-		Machine: f.opt.Machine, Service: f.opt.Service, Location: f.opt.Location,
-		Have: make(map[string]string), Parts: f.cache.list(),
-	}
+	req := snapshot.PollRequest{Machine: f.opt.Machine, Service: f.opt.Service, Location: f.opt.Location}
+	lost := f.cache.lost()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if lost {
+		f.session = ""
+	}
 	if !first {
 		req.Seq = f.seq
 	}
+	req.Refused = f.refusals()
+	if req.Session = f.session; f.session != "" {
+		return req
+	}
+	req.Parts, req.Have = f.cache.list(), make(map[string]string, len(f.services))
 	for _, s := range f.services {
 		if !s.gone {
 			req.Have[s.manifest.Service] = s.digest
 		}
 	}
-	req.Refused = f.refusals()
 	return req
 }

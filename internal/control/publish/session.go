@@ -1,0 +1,87 @@
+package publish
+
+import (
+	"crypto/rand"
+
+	"github.com/portico-dev/portico/internal/snapshot"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// A session is what is known of a machine's configuration, so that neither side says again what both know. It is that
+// of the last answer which the machine took, and, until the machine says that it took that one too, of the last answer.
+type session struct {
+	name    string
+	have    map[string]holding // by key of the service
+	parts   map[string]bool    // digests that the machine listed itself; nil once an answer was taken
+	answer  string             // name of the session after the last answer; empty when there was none
+	pending map[string]holding // what the last answer changes; an empty digest takes the service away
+}
+
+// holding is a manifest that a machine has. parts are nil when only its digest is known.
+type holding struct {
+	id, digest string
+	parts      []snapshot.PartRef
+}
+
+// begin makes the session of a machine that tells what it has.
+func begin(req snapshot.PollRequest) *session {
+	s := &session{have: make(map[string]holding, len(req.Have)), parts: make(map[string]bool, len(req.Parts))}
+	for id, digest := range req.Have {
+		s.have[store.Key(id)] = holding{id: id, digest: digest}
+	}
+	for _, digest := range req.Parts {
+		s.parts[digest] = true
+	}
+	return s
+}
+
+// resume makes the session what the machine says that it is: the one before the last answer or the one after it. It is
+// false for any other.
+func (s *session) resume(name string) bool {
+	switch name {
+	case s.answer:
+		for key, h := range s.pending {
+			if h.digest == "" {
+				delete(s.have, key)
+			} else {
+				s.have[key] = h
+			}
+		}
+		s.name, s.parts = name, nil
+	case s.name:
+	default:
+		return false
+	}
+	s.answer, s.pending = "", nil
+	return true
+}
+
+// note says what an answer changes, and gives the session a name for after it.
+func (s *session) note(pending map[string]holding) string {
+	if len(pending) == 0 && s.name != "" {
+		return s.name
+	}
+	s.answer, s.pending = sessionName(), pending
+	return s.answer
+}
+
+// sessionName is a name that no other session has, of an earlier publisher neither.
+func sessionName() string { return rand.Text() }
+
+// holds says whether the machine has a part: it said so, or the manifest that it has lists it.
+func (s *session) holds(h holding) func(digest string) bool {
+	listed := make(map[string]bool, len(h.parts))
+	for _, p := range h.parts {
+		listed[p.Digest] = true
+	}
+	return func(digest string) bool { return listed[digest] || s.parts[digest] }
+}
+
+// digests lists what the machine had before the last answer.
+func (s *session) digests() map[string]string {
+	out := make(map[string]string, len(s.have))
+	for _, h := range s.have {
+		out[h.id] = h.digest
+	}
+	return out
+}
