@@ -113,7 +113,7 @@ func Compile(src string, opt Options) (p *Program, found Errors) {
 	node, errs := syntax.Parse(src)
 	var prog *check.Program
 	if len(errs) == 0 {
-		prog, errs = check.Check(node, check.Options{Types: opt.Types, Context: opt.Context, Result: opt.Result})
+		prog, errs = check.Check(node, check.Options{Types: opt.Types, Context: opt.Context, Result: opt.Result, Text: src})
 	}
 	if len(errs) > 0 {
 		return nil, positions(src, opt, errs)

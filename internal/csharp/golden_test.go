@@ -18,6 +18,8 @@ import (
 //	source ==> text of the value, as ToString gives it
 //	source =!> Type: message of the exception
 //	source =?> code at line:col, of the first finding of the compiler
+//	source =?> code at line:col: message
+//	source =?> code at line:col: message | code at line:col: message, of all findings
 //
 // A section whose name ends in "(derived)" holds values that were derived from
 // the documentation and not known from .NET itself. \n, \r, \t and \\ may stand
@@ -86,6 +88,13 @@ func readGolden(t testing.TB, file string) []goldenCase {
 func (c *goldenCase) run() string {
 	src := c.src
 	p, errs := csharp.Compile(src, csharp.Options{Types: apim.Universe(), Context: apim.ContextType()})
+	if errs != nil && strings.Contains(c.want, " | ") {
+		all := make([]string, len(errs))
+		for i, e := range errs {
+			all[i] = e.Code + " at " + itoa(e.Line) + ":" + itoa(e.Col) + ": " + e.Message
+		}
+		return "=?> " + strings.Join(all, " | ")
+	}
 	if errs != nil {
 		e := errs[0]
 		at := " at " + itoa(e.Line) + ":" + itoa(e.Col)

@@ -141,7 +141,7 @@ func (b *binder) store(to, value Expr) Expr {
 	if f, ok := to.(*Field); ok {
 		return b.storeField(f, value)
 	}
-	return &Assign{typed{to.T()}, to, value}
+	return &Assign{typed: typed{to.T()}, To: to, Value: value}
 }
 
 // storeField gives a tuple's variable a copy with another field: tuples are
@@ -155,7 +155,11 @@ func (b *binder) storeField(f *Field, value Expr) Expr {
 		vals[i] = &Field{typed{t.Args[i]}, f.X, i}
 	}
 	vals[f.I] = l
-	return &Let{typed{f.Type}, v, value, []Expr{b.store(f.X, &NewRecord{typed{t}, vals})}, l}
+	store := b.store(f.X, &NewRecord{typed{t}, vals})
+	if a, ok := store.(*Assign); ok {
+		a.field = f.I + 1
+	}
+	return &Let{typed{f.Type}, v, value, []Expr{store}, l}
 }
 
 func (b *binder) incDec(n *syntax.Unary) Expr {
@@ -238,7 +242,7 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 	for i := range values {
 		tv := b.temp(values[i].T())
 		temps = append(temps, tv)
-		steps = append(steps, &Assign{typed{tv.Type}, &Local{typed{tv.Type}, tv}, values[i]})
+		steps = append(steps, &Assign{typed: typed{tv.Type}, To: &Local{typed{tv.Type}, tv}, Value: values[i]})
 	}
 	for i, e := range t.Elems {
 		val := &Local{typed{temps[i].Type}, temps[i]}

@@ -278,25 +278,10 @@ func (b *binder) arityError(g *group, args []arg, at syntax.Node) {
 	}
 	if len(g.members) == 1 && len(args) < len(g.members[0].m.Params) {
 		m := g.members[0].m
-		b.err(g.at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+m.Params[len(args)].Name+"' of '"+title(m)+"'")
+		b.err(g.at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+m.Params[len(args)].Name+"' of '"+title(m, g.members[0].class)+"'")
 		return
 	}
 	b.err(g.at, "CS1501", "No overload for method '"+g.name+"' takes "+strconv.Itoa(len(args))+" arguments")
-}
-
-func title(m *clr.Member) string {
-	s := m.Owner.String() + "." + m.Name
-	if m.Kind == clr.Constructor {
-		s = m.Owner.String() + "." + m.Owner.Name
-	}
-	s += "("
-	for i, p := range m.Params {
-		if i > 0 {
-			s += ", "
-		}
-		s += p.Type.String()
-	}
-	return s + ")"
 }
 
 // argErrors reports the arguments that do not convert.
@@ -319,16 +304,11 @@ func (b *binder) argErrors(p *picked, args []arg, at syntax.Node) {
 			b.noConversion(a.x, t, a.at)
 			continue
 		}
-		from := a.x.T().String()
-		if g, ok := a.x.(*group); ok {
-			from = "method group"
-			_ = g
-		}
 		node := a.at
 		if s, ok := a.at.(*syntax.Argument); ok {
 			node = s.X
 		}
-		b.err(node, "CS1503", "Argument "+no+": cannot convert from '"+a.mod+space1(a.mod)+from+"' to '"+a.mod+space1(a.mod)+t.String()+"'")
+		b.err(node, "CS1503", "Argument "+no+": cannot convert from '"+a.mod+space1(a.mod)+displayQualified(a.x)+"' to '"+a.mod+space1(a.mod)+t.Qualified()+"'")
 	}
 	if !found {
 		b.err(at, "CS1501", "No overload for method '"+p.m.Name+"' takes "+strconv.Itoa(len(args))+" arguments")
@@ -426,7 +406,7 @@ func (b *binder) keepOrder(p *picked, out []Expr) {
 		if first == nil {
 			first = &Let{V: v, Init: out[i]}
 		} else {
-			first.Steps = append(first.Steps, &Assign{typed{v.Type}, l, out[i]})
+			first.Steps = append(first.Steps, &Assign{typed: typed{v.Type}, To: l, Value: out[i]})
 		}
 		out[i] = l
 	}
@@ -482,7 +462,6 @@ func (b *binder) invoke(fn Expr, s *signature, args []arg, at syntax.Node) Expr 
 
 // callLocal calls a local function.
 func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at syntax.Node) Expr {
-	b.bindFunc(f)
 	m := &clr.Member{Name: f.Name, Owner: &clr.Type{Name: f.Name}, Params: f.Params, TypeParams: f.TypeParams, Ret: f.Ret}
 	p, near := b.choose([]candidate{{m: m, class: clr.ObjectType}}, targs, args, false)
 	if p == nil {
@@ -503,7 +482,7 @@ func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at synta
 		return bad()
 	}
 	b.use(f.V)
-	return &LocalCall{typed{f.Ret.Subst(nil, p.targs)}, f, full}
+	return &LocalCall{typed{f.Ret.Subst(nil, p.targs)}, f, full, at}
 }
 
 // index binds X[Args].

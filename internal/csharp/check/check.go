@@ -17,6 +17,7 @@ type Options struct {
 	Types   *clr.Universe
 	Context *clr.Type // of the identifier context; nil leaves it undefined
 	Result  *clr.Type // wanted, or nil for whatever the source gives
+	Text    string    // of the source, for messages that quote it
 }
 
 // Program is a checked source.
@@ -31,7 +32,7 @@ const maxNodes = 400_000
 // Check binds a parsed source. All errors are reported, and sandbox errors with
 // them; the program is nil when there are any.
 func Check(n syntax.Node, opt Options) (*Program, []*syntax.Error) {
-	b := &binder{u: opt.Types, context: opt.Context, uses: map[*Local]syntax.Node{}}
+	b := &binder{u: opt.Types, text: opt.Text, context: opt.Context, uses: map[*Local]syntax.Node{}}
 	main := &Func{}
 	b.fn = main
 	b.push()

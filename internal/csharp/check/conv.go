@@ -293,10 +293,10 @@ func (b *binder) noConversion(x Expr, to *clr.Type, at syntax.Node) {
 		}
 	}
 	if b.explicit(x, to).ok {
-		b.err(at, "CS0266", "Cannot implicitly convert type '"+from.String()+"' to '"+to.String()+"'. An explicit conversion exists (are you missing a cast?)")
+		b.err(at, "CS0266", "Cannot implicitly convert type '"+displayQualified(x)+"' to '"+to.Qualified()+"'. An explicit conversion exists (are you missing a cast?)")
 		return
 	}
-	b.err(at, "CS0029", "Cannot implicitly convert type '"+from.String()+"' to '"+to.String()+"'")
+	b.err(at, "CS0029", "Cannot implicitly convert type '"+displayQualified(x)+"' to '"+to.Qualified()+"'")
 }
 
 // apply makes the node of a conversion, folding constants.
@@ -440,7 +440,7 @@ func (b *binder) cast(x Expr, to *clr.Type, at syntax.Node) Expr {
 		if x.T().Kind == clr.NullKind {
 			b.err(at, "CS0037", "Cannot convert null to '"+to.String()+"' because it is a non-nullable value type")
 		} else {
-			b.err(at, "CS0030", "Cannot convert type '"+x.T().String()+"' to '"+to.String()+"'")
+			b.err(at, "CS0030", "Cannot convert type '"+displayQualified(x)+"' to '"+to.Qualified()+"'")
 		}
 		return bad()
 	}

@@ -583,7 +583,7 @@ func (b *binder) conditional(n *syntax.Cond) Expr {
 	}
 	t := b.commonOf(then, els)
 	if t == nil {
-		b.err(n, "CS0173", "Type of conditional expression cannot be determined because there is no implicit conversion between '"+then.T().String()+"' and '"+els.T().String()+"'")
+		b.err(n, "CS0173", "Type of conditional expression cannot be determined because there is no implicit conversion between '"+displayQualified(then)+"' and '"+displayQualified(els)+"'")
 		return bad()
 	}
 	return foldCond(&Cond{typed{t}, cond, b.convert(then, t, n.Then), b.convert(els, t, n.Else)})
@@ -680,7 +680,7 @@ func (b *binder) as(n *syntax.As) Expr {
 	}
 	c := b.explicit(x, to)
 	if !c.ok || c.user != nil {
-		b.err(n, "CS0039", "Cannot convert type '"+x.T().String()+"' to '"+to.String()+"' via a reference conversion, boxing conversion, unboxing conversion, wrapping conversion, or null type conversion")
+		b.err(n, "CS0039", "Cannot convert type '"+displayQualified(x)+"' to '"+to.Qualified()+"' via a reference conversion, boxing conversion, unboxing conversion, wrapping conversion, or null type conversion")
 		return bad()
 	}
 	return &As{typed{to}, x}

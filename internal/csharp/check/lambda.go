@@ -27,7 +27,8 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 		return bl
 	}
 	saved := *b
-	b.errs, b.scope, b.fn, b.checked, b.wraps, b.loops, b.catches, b.finals = nil, l.scope, &Func{Parent: l.fn}, l.chk, l.wraps, 0, 0, 0
+	b.errs, b.scope, b.fn, b.checked, b.wraps, b.around = nil, l.scope, &Func{Parent: l.fn}, l.chk, l.wraps, nil
+	b.fn.At = l.syn
 	bl := &boundLambda{fn: b.fn}
 	b.push()
 	for i := range types {
@@ -42,14 +43,13 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 				b.scope.set("_", v)
 			}
 		} else {
-			v = b.declare(name, types[i], &l.syn.Params[i])
+			v = b.param(name, types[i], &l.syn.Params[i])
 			b.unpack(name, l.syn.Params[i].Range)
 		}
 		v.Param = true
 		b.fn.Params = append(b.fn.Params, v)
 	}
 	if block, ok := l.syn.Body.(*syntax.Block); ok {
-		b.fn.At = block
 		b.fn.Body = b.block(block)
 		bl.ret = b.lambdaReturn(bl.fn)
 	} else {
@@ -62,9 +62,9 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 	}
 	b.pop()
 	bl.errs = b.errs
-	nodes, found := b.nodes, b.found
+	nodes, found, bits := b.nodes, b.found, b.bits
 	*b = saved
-	b.nodes, b.found = nodes, found
+	b.nodes, b.found, b.bits = nodes, found, bits
 	l.cache[key.String()] = bl
 	return bl
 }
@@ -117,18 +117,10 @@ func (b *binder) lambdaFits(l *lambda, to *clr.Type) conversion {
 			return none
 		}
 	}
-	if s.ret.Kind != clr.Void && len(bl.fn.Returns) == 0 && !endsInThrow(bl.fn.Body) {
+	if s.ret.Kind != clr.Void && len(bl.fn.Returns) == 0 && b.comesBack(bl.fn) {
 		return none
 	}
 	return yes(Nothing)
-}
-
-func endsInThrow(s Stmt) bool {
-	if blk, ok := s.(*Block); ok && len(blk.Stmts) > 0 {
-		_, is := blk.Stmts[len(blk.Stmts)-1].(*ThrowStmt)
-		return is
-	}
-	return false
 }
 
 // finishLambda makes the delegate. The bound body is used as it is; only its
@@ -141,7 +133,7 @@ func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
 	if f.Ret != nil {
 		return &Lambda{typed{to}, f} // converted before, for the same type
 	}
-	f.Ret = s.ret
+	f.Ret, f.delegate = s.ret, to
 	old := b.fn
 	b.fn = f
 	defer func() { b.fn = old }()
@@ -157,7 +149,6 @@ func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
 				r.X = b.convert(r.X, s.ret, r.At)
 			}
 		}
-		b.flow(f)
 	}
 	return &Lambda{typed{to}, f}
 }
@@ -181,7 +172,7 @@ func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
 	s := invokeOf(to)
 	if s == nil {
 		if to.Kind != clr.ErrorKind {
-			b.err(at, "CS1660", "Cannot convert lambda expression to type '"+to.String()+"' because it is not a delegate type")
+			b.err(at, "CS1660", "Cannot convert "+lambdaWord(l)+" to type '"+to.String()+"' because it is not a delegate type")
 		}
 		return
 	}
@@ -207,13 +198,13 @@ func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
 		case r.X == nil && s.ret.Kind != clr.Void:
 			b.err(r.At, "CS0126", "An object of a type convertible to '"+s.ret.String()+"' is required")
 		case r.X != nil && s.ret.Kind == clr.Void:
-			b.err(r.At, "CS8030", "Anonymous function converted to a void returning delegate cannot return a value")
+			b.err(r.stmt, "CS8030", "Anonymous function converted to a void returning delegate cannot return a value")
 		case r.X != nil && !b.implicit(r.X, s.ret).ok:
 			b.noConversion(r.X, s.ret, r.At)
 		}
 	}
 	if len(bl.fn.Returns) == 0 {
-		b.err(at, "CS1643", "Not all code paths return a value in lambda expression of type '"+to.String()+"'")
+		b.err(l.syn.Arrow, "CS1643", "Not all code paths return a value in "+lambdaWord(l)+" of type '"+to.String()+"'")
 	}
 }
 

@@ -85,7 +85,7 @@ func (b *binder) unpack(param string, at syntax.Range) {
 
 // lambda makes x => body, or t => body with the variables standing for items.
 func (q *queryBuilder) lambda(body syntax.Expr, extra ...string) syntax.Expr {
-	l := &syntax.Lambda{Range: q.at, Body: body}
+	l := &syntax.Lambda{Range: q.at, Arrow: q.at, Query: true, Body: body}
 	name := q.vars[0]
 	if len(q.vars) > 1 {
 		name = q.tupleName()

@@ -11,10 +11,49 @@ type scope struct {
 	names  map[string]any // *Var, *LocalFunc, or syntax.Expr for names of queries
 	fn     *Func
 	types  map[string]*clr.Type
+	labels map[string]*Label
+	list   []syntax.Stmt   // the statements of a block, for what they declare later
+	later  map[string]bool // names that list declares, once asked for
+	sink   *scope          // of a section of a switch: the block, which declares its locals
+}
+
+// region is a statement around that jumps have to do with.
+type region struct {
+	kind  regionKind
+	jumps *[]*Jump // the goto cases of a switch
+}
+
+type regionKind uint8
+
+const (
+	loopRegion regionKind = iota
+	switchRegion
+	catchRegion
+	finallyRegion
+)
+
+// within binds something inside of a region.
+func (b *binder) within(r region, bind func()) {
+	b.around = append(b.around, r)
+	bind()
+	b.around = b.around[:len(b.around)-1]
+}
+
+// enclosing finds the innermost region that is wanted, and whether a finally
+// clause stands between.
+func (b *binder) enclosing(want func(regionKind) bool) (r *region, leaves bool) {
+	for i := len(b.around) - 1; i >= 0; i-- {
+		if want(b.around[i].kind) {
+			return &b.around[i], leaves
+		}
+		leaves = leaves || b.around[i].kind == finallyRegion
+	}
+	return nil, leaves
 }
 
 type binder struct {
 	u       *clr.Universe
+	text    string // of the source
 	context *clr.Type
 	errs    []*syntax.Error
 	scope   *scope
@@ -23,10 +62,8 @@ type binder struct {
 	wraps   bool // inside of unchecked
 	unbound bool // typeof may name a generic type without arguments
 	nodes   int
-	loops   int
-	catches int
-	finals  int // enclosing finally clauses
-	jumps   []*[]*Jump
+	bits    int // given to variables for definite assignment
+	around  []region
 	bound   []*Local // receivers of conditional accesses
 	depth   int
 	uses    map[*Local]syntax.Node // where variables are read
@@ -80,17 +117,21 @@ func (b *binder) declare(name string, t *clr.Type, at syntax.Node) *Var {
 }
 
 func (b *binder) enter(name string, what any, at syntax.Node) {
+	s := b.scope
+	if s.sink != nil {
+		s = s.sink
+	}
 	if name == "_" {
-		if _, ok := what.(*Var); ok && b.scope.names[name] != nil {
+		if _, ok := what.(*Var); ok && s.names[name] != nil {
 			return
 		}
 	}
-	if b.scope.names[name] != nil {
+	if s.names[name] != nil || b.scope.names[name] != nil {
 		b.err(at, "CS0128", "A local variable or function named '"+name+"' is already defined in this scope")
-	} else if s := b.find(name); s != nil && s.fn == b.fn {
+	} else if b.find(name) != nil || b.findLater(s.parent, name) {
 		b.err(at, "CS0136", "A local or parameter named '"+name+"' cannot be declared in this scope because that name is used in an enclosing local scope to define a local or parameter")
 	}
-	b.scope.set(name, what)
+	s.set(name, what)
 }
 
 // set enters a name; most scopes have none.
@@ -99,6 +140,38 @@ func (s *scope) set(name string, what any) {
 		s.names = map[string]any{}
 	}
 	s.names[name] = what
+}
+
+// quote is the text of a node.
+func (b *binder) quote(n syntax.Node) string {
+	from, to := n.Span()
+	return b.text[min(int(from), len(b.text)):min(int(to), len(b.text))]
+}
+
+// declaresLater reports whether the block of the scope declares a variable of
+// that name, perhaps further down.
+func (s *scope) declaresLater(name string) bool {
+	if s.later == nil && len(s.list) > 0 {
+		s.later = map[string]bool{}
+		for _, st := range s.list {
+			if d, ok := unlabeled(st).(*syntax.LocalDecl); ok {
+				for _, v := range d.Vars {
+					s.later[v.Name] = true
+				}
+			}
+		}
+	}
+	return s.later[name]
+}
+
+// findLater reports whether an enclosing block declares name further down.
+func (b *binder) findLater(from *scope, name string) bool {
+	for s := from; s != nil; s = s.parent {
+		if s.declaresLater(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // find is the scope that declares name.

@@ -16,21 +16,43 @@ func (b *binder) block(n *syntax.Block) Stmt {
 // the whole of it.
 func (b *binder) stmts(list []syntax.Stmt) *Block {
 	out := &Block{}
+	b.begin(out, list)
+	out.Stmts = b.statements(list)
+	b.end(out)
+	return out
+}
+
+// begin declares what is visible in the whole of a block.
+func (b *binder) begin(out *Block, list []syntax.Stmt) {
+	b.scope.list = list
+	b.labels(list)
 	for _, s := range list {
-		if f, ok := s.(*syntax.LocalFunc); ok {
+		if f, ok := unlabeled(s).(*syntax.LocalFunc); ok {
 			out.Funcs = append(out.Funcs, b.declareFunc(f))
 		}
 	}
+}
+
+func (b *binder) statements(list []syntax.Stmt) []Stmt {
+	var out []Stmt
 	for _, s := range list {
+		for l, ok := s.(*syntax.Labeled); ok; l, ok = s.(*syntax.Labeled) {
+			out = append(out, &Mark{b.label(l.Name)})
+			s = l.Body
+		}
 		if x := b.stmt(s); x != nil {
-			out.Stmts = append(out.Stmts, x)
+			out = append(out, x)
 		}
 	}
+	return out
+}
+
+// end binds the local functions of a block, which see all its variables.
+func (b *binder) end(out *Block) {
 	for _, f := range out.Funcs {
 		b.bindFunc(f)
 	}
 	b.hoist(out)
-	return out
 }
 
 // hoist marks the variables of the current scope that local functions of the
@@ -47,6 +69,45 @@ func (b *binder) hoist(out *Block) {
 	}
 }
 
+// unlabeled is the statement behind labels.
+func unlabeled(s syntax.Stmt) syntax.Stmt {
+	for l, ok := s.(*syntax.Labeled); ok; l, ok = s.(*syntax.Labeled) {
+		s = l.Body
+	}
+	return s
+}
+
+// labels declares the labels of a list of statements in the current scope.
+func (b *binder) labels(list []syntax.Stmt) {
+	for _, s := range list {
+		for l, ok := s.(*syntax.Labeled); ok; l, ok = s.(*syntax.Labeled) {
+			s = l.Body
+			switch {
+			case b.scope.labels[l.Name] != nil:
+				b.err(l, "CS0140", "The label '"+l.Name+"' is a duplicate")
+				continue
+			case b.label(l.Name) != nil:
+				b.err(l, "CS0158", "The label '"+l.Name+"' shadows another label by the same name in a contained scope")
+			}
+			if b.scope.labels == nil {
+				b.scope.labels = map[string]*Label{}
+			}
+			b.scope.labels[l.Name] = &Label{ID: b.fn.Labels, depth: len(b.around)}
+			b.fn.Labels++
+		}
+	}
+}
+
+// label finds a label of the current function.
+func (b *binder) label(name string) *Label {
+	for s := b.scope; s != nil && s.fn == b.fn; s = s.parent {
+		if l := s.labels[name]; l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
 // embedded binds the body of an if or loop.
 func (b *binder) embedded(n syntax.Stmt) Stmt {
 	b.push()
@@ -54,10 +115,9 @@ func (b *binder) embedded(n syntax.Stmt) Stmt {
 	return b.stmt(n)
 }
 
-func (b *binder) body(n syntax.Stmt) Stmt {
-	b.loops++
-	defer func() { b.loops-- }()
-	return b.embedded(n)
+func (b *binder) body(n syntax.Stmt) (s Stmt) {
+	b.within(region{kind: loopRegion}, func() { s = b.embedded(n) })
+	return s
 }
 
 func (b *binder) stmt(n syntax.Stmt) Stmt {
@@ -68,7 +128,7 @@ func (b *binder) stmt(n syntax.Stmt) Stmt {
 		return b.localDecl(n)
 	case *syntax.ExprStmt:
 		x := b.expr(n.X)
-		if isBad(x) {
+		if isBad(x) || !b.effect(n.X) {
 			return nil
 		}
 		return &Eval{x}
@@ -95,8 +155,11 @@ func (b *binder) stmt(n syntax.Stmt) Stmt {
 		return b.try(n)
 	case *syntax.ThrowStmt:
 		if n.X == nil {
-			if b.catches == 0 {
+			switch r, leaves := b.enclosing(func(k regionKind) bool { return k == catchRegion }); {
+			case r == nil:
 				b.err(n, "CS0156", "A throw statement with no arguments is not allowed outside of a catch clause")
+			case leaves:
+				b.err(n, "CS0724", "A throw statement with no arguments is not allowed in a finally clause that is nested inside the nearest enclosing catch clause")
 			}
 			return &ThrowStmt{}
 		}
@@ -117,6 +180,24 @@ func (b *binder) stmt(n syntax.Stmt) Stmt {
 		return s
 	}
 	return nil
+}
+
+// effect refuses an expression that does nothing as a statement.
+func (b *binder) effect(n syntax.Expr) bool {
+	inner := n
+	for c, ok := inner.(*syntax.CondAccess); ok; c, ok = inner.(*syntax.CondAccess) {
+		inner = c.Then
+	}
+	switch x := inner.(type) {
+	case *syntax.Call, *syntax.Assign, *syntax.New:
+		return true
+	case *syntax.Unary:
+		if x.Op == "++" || x.Op == "--" {
+			return true
+		}
+	}
+	b.err(n, "CS0201", "Only assignment, call, increment, decrement, await, and new object expressions can be used as a statement")
+	return false
 }
 
 func (b *binder) localDecl(n *syntax.LocalDecl) Stmt {
@@ -308,9 +389,9 @@ func (b *binder) foreach(n *syntax.Foreach) Stmt {
 }
 
 func (b *binder) ret(n *syntax.Return) Stmt {
-	r := &Return{At: n}
-	if b.finals > 0 {
-		b.err(n, "CS0157", "Control cannot leave the body of a finally clause")
+	r := &Return{At: n, stmt: n}
+	if _, leaves := b.enclosing(func(regionKind) bool { return false }); leaves {
+		b.leavesFinally(n)
 	}
 	if n.X != nil {
 		r.X = b.value(n.X)
@@ -322,7 +403,7 @@ func (b *binder) ret(n *syntax.Return) Stmt {
 		if b.fn.Ret != nil && b.fn.Ret.Kind != clr.Void {
 			r.X = b.convert(r.X, b.fn.Ret, n.X)
 		} else if b.fn.Ret != nil {
-			b.err(n, "CS0127", "Since the function returns void, a return keyword must not be followed by an object expression")
+			b.err(n, "CS0127", "Since '"+b.fn.local.title()+"' returns void, a return keyword must not be followed by an object expression")
 		}
 	} else if b.fn.Ret != nil && b.fn.Ret.Kind != clr.Void {
 		b.err(n, "CS0126", "An object of a type convertible to '"+b.fn.Ret.String()+"' is required")
@@ -331,26 +412,55 @@ func (b *binder) ret(n *syntax.Return) Stmt {
 	return r
 }
 
+func (b *binder) leavesFinally(n syntax.Node) {
+	b.err(n, "CS0157", "Control cannot leave the body of a finally clause")
+}
+
 func (b *binder) jump(n *syntax.Jump) Stmt {
 	j := &Jump{Kind: n.Kind, at: n, Target: -1}
 	switch n.Kind {
+	case "goto":
+		return b.gotoLabel(j, n)
 	case "goto case", "goto default":
-		if len(b.jumps) == 0 {
+		r, leaves := b.enclosing(func(k regionKind) bool { return k == switchRegion })
+		switch {
+		case r == nil:
 			b.err(n, "CS0153", "A goto case is only valid inside a switch statement")
 			return nil
+		case leaves:
+			b.leavesFinally(n)
 		}
 		if n.X != nil {
 			j.value = b.value(n.X)
 		}
-		list := b.jumps[len(b.jumps)-1]
-		*list = append(*list, j)
-	case "break":
-		if b.loops == 0 && len(b.jumps) == 0 {
-			b.err(n, "CS0139", "No enclosing loop out of which to break or continue")
+		*r.jumps = append(*r.jumps, j)
+		return j
+	}
+	r, leaves := b.enclosing(func(k regionKind) bool { return k == loopRegion || k == switchRegion && n.Kind == "break" })
+	switch {
+	case r == nil:
+		b.err(n, "CS0139", "No enclosing loop out of which to break or continue")
+	case leaves:
+		b.leavesFinally(n)
+	}
+	return j
+}
+
+func (b *binder) gotoLabel(j *Jump, n *syntax.Jump) Stmt {
+	j.Label = b.label(n.Label.Ident)
+	if j.Label == nil {
+		var at syntax.Node = &n.Label
+		for s := b.scope; s != nil; s = s.parent {
+			if s.labels[n.Label.Ident] != nil {
+				at = n // a label of the function around
+			}
 		}
-	case "continue":
-		if b.loops == 0 {
-			b.err(n, "CS0139", "No enclosing loop out of which to break or continue")
+		b.err(at, "CS0159", "No such label '"+n.Label.Ident+"' within the scope of the goto statement")
+		return nil
+	}
+	for _, r := range b.around[j.Label.depth:] {
+		if r.kind == finallyRegion {
+			b.leavesFinally(n)
 		}
 	}
 	return j
@@ -383,19 +493,12 @@ func (b *binder) try(n *syntax.Try) Stmt {
 		if c.When != nil {
 			out.When = b.condition(c.When)
 		}
-		b.catches++
-		out.Body = b.block(c.Body)
-		b.catches--
+		b.within(region{kind: catchRegion}, func() { out.Body = b.block(c.Body) })
 		b.pop()
 		t.Catches = append(t.Catches, out)
 	}
 	if n.Finally != nil {
-		b.finals++
-		loops := b.loops
-		b.loops = 0
-		t.Finally = b.block(n.Finally)
-		b.loops = loops
-		b.finals--
+		b.within(region{kind: finallyRegion}, func() { t.Finally = b.block(n.Finally) })
 	}
 	return t
 }
@@ -435,130 +538,12 @@ func (b *binder) using(n *syntax.Using) Stmt {
 	return u
 }
 
-func (b *binder) switchStmt(n *syntax.Switch) Stmt {
-	x := b.typedValue(n.X)
-	b.push()
-	defer b.pop()
-	s := &Switch{X: x, V: b.temp(x.T()), Default: -1}
-	var jumps []*Jump
-	b.jumps = append(b.jumps, &jumps)
-	defer func() { b.jumps = b.jumps[:len(b.jumps)-1] }()
-	subject := func() Expr { return &Local{typed{x.T()}, s.V} }
-	var consts []Expr
-	var owner []int
-	for i := range n.Sections {
-		sec := &n.Sections[i]
-		b.push()
-		out := Section{}
-		if len(sec.Labels) > 0 {
-			out.at = &sec.Labels[len(sec.Labels)-1]
-		}
-		for j := range sec.Labels {
-			l := &sec.Labels[j]
-			if l.Default {
-				if s.Default >= 0 {
-					b.err(l, "CS0152", "The switch statement contains multiple cases with the label value 'default'")
-				}
-				s.Default = i
-				continue
-			}
-			if isBad(x) {
-				continue
-			}
-			test := b.caseTest(subject(), l)
-			if k := constOf(test); k != nil && l.When == nil {
-				for _, o := range consts {
-					if o.(*Const).V == k.(*Const).V && !k.(*Const).V.IsString() || o.(*Const).V.IsString() && k.(*Const).V.IsString() && o.(*Const).V.Str() == k.(*Const).V.Str() {
-						b.err(l, "CS0152", "The switch statement contains multiple cases with the label value '"+constText(k.(*Const).V)+"'")
-					}
-				}
-				consts = append(consts, k)
-				owner = append(owner, i)
-			}
-			out.Tests = append(out.Tests, test)
-		}
-		out.Body = b.stmts(sec.Body).Stmts
-		if blk := b.lastFuncs(sec.Body); blk {
-			b.err(n, "CS8059", "Local functions are not supported in switch sections")
-		}
-		b.pop()
-		s.Sections = append(s.Sections, out)
-	}
-	for _, j := range jumps {
-		b.resolveJump(j, s, consts, owner)
-	}
-	return s
-}
-
-func (b *binder) lastFuncs(list []syntax.Stmt) bool {
-	for _, s := range list {
-		if _, ok := s.(*syntax.LocalFunc); ok {
-			return true
-		}
-	}
-	return false
-}
-
-// caseTest is the condition of one label.
-func (b *binder) caseTest(x Expr, l *syntax.Label) Expr {
-	p := l.Pattern
-	if p.Type != nil && p.Name == "" && !p.IsVar && len(p.Type.Parts) > 0 {
-		if p.Type.Keyword || b.typeName(p.Type.Parts) != nil {
-			b.err(p, "CS0119", "'"+p.Type.Parts[0].Name+"' is a type, which is not valid in the given context")
-			return bad()
-		}
-		p = &syntax.Pattern{Range: p.Range, Const: partsExpr(p.Type)}
-	}
-	test := b.patternTest(x, p, l)
-	if l.When != nil {
-		w := b.condition(l.When)
-		if isBad(test, w) {
-			return bad()
-		}
-		test = &Logic{typed{clr.Boolean}, true, test, w}
-	}
-	return test
-}
-
-// constOf is the constant that a label's condition compares with.
-func constOf(test Expr) Expr {
-	var y Expr
-	switch t := test.(type) {
-	case *StrEq:
-		y = t.Y
-	case *Binary:
-		y = t.Y
-	}
-	if k, ok := y.(*Const); ok {
-		return k
-	}
-	return nil
-}
-
-func (b *binder) resolveJump(j *Jump, s *Switch, consts []Expr, owner []int) {
-	if j.Kind == "goto default" {
-		j.Target = s.Default
-	} else if j.value != nil && !isBad(j.value) {
-		v := b.convert(j.value, s.V.Type, j.at)
-		if k, ok := v.(*Const); ok {
-			for i, c := range consts {
-				o := c.(*Const).V
-				if o.Str() == k.V.Str() && o.IsString() == k.V.IsString() && o.Int() == k.V.Int() {
-					j.Target = owner[i]
-				}
-			}
-		}
-	}
-	if j.Target < 0 {
-		b.err(j.at, "CS0159", "No such label within the scope of the goto statement")
-	}
-}
-
 // declareFunc enters a local function in the scope.
 func (b *binder) declareFunc(n *syntax.LocalFunc) *LocalFunc {
 	f := &LocalFunc{Name: n.Name, syn: n, F: &Func{Parent: b.fn, At: n}}
+	f.F.local = f
 	f.V = b.newVar(n.Name, clr.FuncT, n)
-	b.enter(n.Name, f, n)
+	b.enter(n.Name, f, n.NameAt)
 	f.scope = &scope{parent: b.scope, fn: f.F, types: map[string]*clr.Type{}}
 	for i, name := range n.TypeParams {
 		t := &clr.Type{Name: name, Kind: clr.TypeParam, Index: i}
@@ -593,6 +578,16 @@ func (b *binder) declareFunc(n *syntax.LocalFunc) *LocalFunc {
 	return f
 }
 
+// param declares a parameter of a local function or lambda.
+func (b *binder) param(name string, t *clr.Type, n *syntax.LambdaParam) *Var {
+	at := syntax.Range{From: n.NameAt, To: n.To}
+	if b.scope.names[name] != nil {
+		b.err(at, "CS0100", "The parameter name '"+name+"' is a duplicate")
+		return b.newVar(name, t, at)
+	}
+	return b.declare(name, t, at)
+}
+
 // bindFunc binds the body of a local function, once.
 func (b *binder) bindFunc(f *LocalFunc) {
 	if f.bound {
@@ -600,32 +595,36 @@ func (b *binder) bindFunc(f *LocalFunc) {
 	}
 	f.bound = true
 	saved := *b
-	b.scope, b.fn, b.loops, b.catches, b.finals, b.jumps, b.checked, b.wraps = f.scope, f.F, 0, 0, 0, nil, false, false
+	b.scope, b.fn, b.around, b.checked, b.wraps = f.scope, f.F, nil, false, false
 	b.push()
 	for i, p := range f.Params {
-		v := b.declare(p.Name, p.Type, &f.syn.Params[i])
+		v := b.param(p.Name, p.Type, &f.syn.Params[i].LambdaParam)
 		v.Param = true
 		if p.Mod == clr.Out || p.Mod == clr.Ref {
 			v.Captured = true // lives in the cell that the caller passes
+			v.Out = p.Mod == clr.Out
 			f.F.ByRef = true
 		}
 		f.F.Params = append(f.F.Params, v)
 	}
-	if blk, ok := f.syn.Body.(*syntax.Block); ok {
-		f.F.Body = b.block(blk)
-	} else {
-		x := b.value(f.syn.Body)
+	switch body := f.syn.Body.(type) {
+	case nil:
+		b.err(f.syn.NameAt, "CS8112", "'"+f.title()+"' is a local function and must therefore always have a body.")
+	case *syntax.Block:
+		f.F.Body = b.block(body)
+	default:
+		x := b.value(body)
 		if f.Ret.Kind == clr.Void {
+			if !isBad(x) {
+				b.effect(body)
+			}
 			f.F.Body = &Eval{x}
 		} else {
-			f.F.Body = &Return{X: b.convert(x, f.Ret, f.syn.Body)}
+			f.F.Body = &Return{X: b.convert(x, f.Ret, body), stmt: body}
 		}
 	}
 	b.pop()
-	errs, nodes, found := b.errs, b.nodes, b.found
+	errs, nodes, found, bits := b.errs, b.nodes, b.found, b.bits
 	*b = saved
-	b.errs, b.nodes, b.found = errs, nodes, found
-	if len(b.errs) == 0 {
-		b.flow(f.F)
-	}
+	b.errs, b.nodes, b.found, b.bits = errs, nodes, found, bits
 }

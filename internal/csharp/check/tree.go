@@ -23,8 +23,10 @@ type Var struct {
 	Hoisted  bool // its cell begins with the block, for local functions
 	Const    *clr.Value
 	Param    bool
+	Out      bool // parameter
 	ReadOnly bool
 	at       syntax.Node
+	bit      int // of definite assignment
 }
 
 // Func is a function body: the source itself, a lambda or a local function.
@@ -39,6 +41,10 @@ type Func struct {
 	At       syntax.Node
 	ByRef    bool
 	Vars     []*Var // all variables, temporaries included
+	Labels   int
+
+	delegate *clr.Type  // of a lambda
+	local    *LocalFunc // of a local function
 }
 
 // capture notes that f uses the outer variable v.
@@ -199,6 +205,7 @@ type (
 		typed
 		To    Expr
 		Value Expr
+		field int // from 1, where only a field of a tuple changes
 	}
 	// Let evaluates Init into V, then Steps, and gives Body.
 	Let struct {
@@ -224,6 +231,7 @@ type (
 		typed
 		F    *LocalFunc
 		Args []Expr
+		at   syntax.Node
 	}
 	// Is tests for a type and perhaps keeps the value in V.
 	Is struct {
@@ -326,20 +334,25 @@ type (
 		V        *Var
 		X        Expr
 		Sections []Section
-		Default  int // index of the section with default, or -1
+		Default  int  // index of the section with default, or -1
+		covered  bool // a section takes every value
 	}
 	// Return is return.
 	Return struct {
-		X  Expr
-		At syntax.Node
+		X    Expr
+		At   syntax.Node
+		stmt syntax.Node
 	}
-	// Jump is break or continue, or goto case Target.
+	// Jump is break or continue, goto case Target, or goto Label.
 	Jump struct {
 		Kind   string
 		Target int
+		Label  *Label
 		at     syntax.Node
 		value  Expr
 	}
+	// Mark is where a label stands.
+	Mark struct{ L *Label }
 	// Try is try.
 	Try struct {
 		Body    Stmt
@@ -356,11 +369,18 @@ type (
 	}
 )
 
+// Label is what goto goes to.
+type Label struct {
+	ID    int // in its function
+	depth int // of regions around
+}
+
 // Section is a section of a switch; Tests are its labels as conditions.
 type Section struct {
-	Tests []Expr // bool; nil for default
-	Body  []Stmt
-	at    syntax.Node
+	Tests  []Expr   // bool; nil for default
+	Consts []*Const // that the tests compare with, or nil
+	Body   []Stmt
+	at     *syntax.Label
 }
 
 // Catch is a catch clause.

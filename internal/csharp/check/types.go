@@ -174,10 +174,14 @@ func constText(v clr.Value) string {
 	switch {
 	case v.IsString():
 		return v.Str()
+	case v.Tag() == clr.Boolean:
+		return map[bool]string{true: "True", false: "False"}[v.Bool()]
+	case v.Tag() == clr.Char:
+		return string(rune(v.Int()))
 	case v.Tag() == clr.UInt64:
 		return strconv.FormatUint(v.Bits(), 10)
 	case v.Tag() == clr.Double || v.Tag() == clr.Single:
-		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+		return strings.ToUpper(strconv.FormatFloat(v.Float(), 'g', 15, 64))
 	case v.Tag() == nil:
 		if d, ok := v.Ref().(*clr.Decimal); ok {
 			return d.String()

@@ -133,41 +133,54 @@ var keywords = map[Code]string{
 	CodeSingle: "float", CodeDouble: "double", CodeDecimal: "decimal", CodeString: "string", CodeObject: "object",
 }
 
-// String is the name as the C# compiler prints it.
-func (t *Type) String() string {
+// String is the name as the C# compiler prints it in most messages.
+func (t *Type) String() string { return t.display(false) }
+
+// Qualified is the name with its namespace, as the compiler prints it where two
+// types are told apart. The namespace of the context object is not a real one.
+func (t *Type) Qualified() string { return t.display(true) }
+
+func (t *Type) display(qualified bool) string {
 	switch {
 	case t == nil:
 		return "?"
 	case t.Code != CodeNone:
 		return keywords[t.Code]
+	case t.Kind == Void:
+		return "void"
 	case t.Kind == Array:
-		return t.Elem.String() + "[" + strings.Repeat(",", t.Rank-1) + "]"
+		return t.Elem.display(qualified) + "[" + strings.Repeat(",", t.Rank-1) + "]"
 	case t.Kind == Anonymous:
-		return "<anonymous type: " + joinFields(t, " ") + ">"
+		return "<anonymous type: " + fields(t, qualified) + ">"
 	case t.Def == NullableDef:
-		return t.Args[0].String() + "?"
+		return t.Args[0].display(qualified) + "?"
 	case t.Def == TupleDef:
-		return "(" + joinFields(t, " ") + ")"
-	case len(t.Args) == 0 && len(t.Params) == 0:
-		return t.Name
+		return "(" + fields(t, qualified) + ")"
+	}
+	name := t.Name
+	if qualified && t.Space != "" && t.Space != "Gateway" {
+		name = t.Space + "." + name
 	}
 	args := t.Args
 	if len(args) == 0 {
 		args = t.Params
 	}
+	if len(args) == 0 {
+		return name
+	}
 	names := make([]string, len(args))
 	for i, a := range args {
-		names[i] = a.String()
+		names[i] = a.display(qualified)
 	}
-	return t.Name + "<" + strings.Join(names, ", ") + ">"
+	return name + "<" + strings.Join(names, ", ") + ">"
 }
 
-func joinFields(t *Type, sep string) string {
+func fields(t *Type, qualified bool) string {
 	parts := make([]string, len(t.Args))
 	for i, a := range t.Args {
-		parts[i] = a.String()
+		parts[i] = a.display(qualified)
 		if i < len(t.Names) && t.Names[i] != "" {
-			parts[i] += sep + t.Names[i]
+			parts[i] += " " + t.Names[i]
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -19,7 +19,7 @@ type (
 )
 
 // ctl says how a statement ended. Values from jump on go to that section of the
-// enclosing switch.
+// enclosing switch; negative ones go to a label.
 type ctl int
 
 const (

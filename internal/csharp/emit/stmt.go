@@ -7,11 +7,61 @@ import (
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
+// labels are the places of a list of statements that goto leads to.
+type labels map[ctl]int
+
+func labelCtl(l *check.Label) ctl { return -1 - ctl(l.ID) }
+
+// marks finds the labels of a list.
+func marks(list []check.Stmt) labels {
+	var out labels
+	n := 0
+	for _, s := range list {
+		if m, ok := s.(*check.Mark); ok {
+			if out == nil {
+				out = labels{}
+			}
+			out[labelCtl(m.L)] = n
+		} else {
+			n++
+		}
+	}
+	return out
+}
+
+// from runs statements from one of them on; a jump to one of their labels goes on
+// there.
+func (at labels) from(f *clr.Frame, list []stmt, i int) ctl {
+	for i < len(list) {
+		c := list[i](f)
+		if c == next {
+			i++
+			continue
+		}
+		to, ok := at[c]
+		if !ok {
+			return c
+		}
+		f.Step(1)
+		i = to
+	}
+	return next
+}
+
+// list compiles statements with their labels.
+func (e *emitter) list(list []check.Stmt) stmt {
+	body, at := e.stmts(list), marks(list)
+	if at == nil {
+		return run(body)
+	}
+	return func(f *clr.Frame) ctl { return at.from(f, body, 0) }
+}
+
 func (e *emitter) stmts(list []check.Stmt) []stmt {
 	var out []stmt
 	for _, s := range list {
-		if c := e.stmt(s); c != nil {
-			out = append(out, c)
+		if _, ok := s.(*check.Mark); !ok {
+			out = append(out, e.stmt(s))
 		}
 	}
 	return out
@@ -101,6 +151,8 @@ func (e *emitter) stmt(s check.Stmt) stmt {
 			c = brk
 		case "continue":
 			c = cont
+		case "goto":
+			c = labelCtl(s.Label)
 		}
 		return func(*clr.Frame) ctl { return c }
 	case *check.Try:
@@ -119,7 +171,7 @@ func (e *emitter) stmt(s check.Stmt) stmt {
 }
 
 func (e *emitter) block(s *check.Block) stmt {
-	body := run(e.stmts(s.Stmts))
+	body := e.list(s.Stmts)
 	if len(s.Funcs) == 0 {
 		return body
 	}
@@ -267,14 +319,19 @@ func (e *emitter) switchStmt(s *check.Switch) stmt {
 	x, set := e.val(s.X), e.fresh(s.V)
 	type section struct {
 		tests []cond
-		body  stmt
+		body  []stmt
+		at    labels
 	}
 	secs := make([]section, len(s.Sections))
+	entries := map[ctl]int{} // sections with labels
 	for i, sec := range s.Sections {
 		for _, t := range sec.Tests {
 			secs[i].tests = append(secs[i].tests, e.cond(t))
 		}
-		secs[i].body = run(e.stmts(sec.Body))
+		secs[i].body, secs[i].at = e.stmts(sec.Body), marks(sec.Body)
+		for c := range secs[i].at {
+			entries[c] = i
+		}
 	}
 	def := s.Default
 	return func(f *clr.Frame) ctl {
@@ -289,16 +346,21 @@ func (e *emitter) switchStmt(s *check.Switch) stmt {
 				}
 			}
 		}
+		first := 0
 		for at >= 0 {
 			f.Step(1)
-			c := secs[at].body(f)
+			c := secs[at].at.from(f, secs[at].body, first)
+			entry, ok := entries[c]
 			switch {
 			case c == brk || c == next:
 				return next
+			case ok:
+				at, first = entry, secs[entry].at[c]
 			case c < jump:
 				return c
+			default:
+				at, first = int(c-jump), 0
 			}
-			at = int(c - jump)
 		}
 		return next
 	}

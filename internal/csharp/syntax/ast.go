@@ -170,17 +170,26 @@ type (
 		Range
 		Names []string
 		Vals  []Expr
+		At    []Range // of the members
 	}
 	// Lambda is (Params) => Body or an anonymous method; Body is an Expr or *Block.
 	Lambda struct {
 		Range
-		Params []LambdaParam
-		Typed  bool
-		NoSig  bool // delegate { }
-		Body   Node
+		Params    []LambdaParam
+		Typed     bool
+		Anonymous bool  // delegate …
+		Query     bool  // made of a clause of a query
+		NoSig     bool  // delegate { }
+		Arrow     Range // or the word delegate
+		Body      Node
 	}
 	// TypeOf is typeof(Type).
 	TypeOf struct {
+		Range
+		Type *Type
+	}
+	// SizeOf is sizeof(Type).
+	SizeOf struct {
 		Range
 		Type *Type
 	}
@@ -232,9 +241,10 @@ type InterpExpr struct {
 // LambdaParam is a parameter of a lambda.
 type LambdaParam struct {
 	Range
-	Type *Type
-	Name string
-	Mod  string
+	NameAt Pos
+	Type   *Type
+	Name   string
+	Mod    string
 }
 
 // Init is an object, collection or array initializer.
@@ -344,11 +354,18 @@ type (
 		Range
 		X Expr
 	}
-	// Jump is break, continue or goto case.
+	// Jump is break, continue or goto.
 	Jump struct {
 		Range
-		Kind string // break, continue, goto, goto case, goto default
-		X    Expr
+		Kind  string // break, continue, goto, goto case, goto default
+		X     Expr
+		Label Name // of goto
+	}
+	// Labeled is Name: Body.
+	Labeled struct {
+		Range
+		Name string
+		Body Stmt
 	}
 	// Try is try … catch … finally ….
 	Try struct {
@@ -386,9 +403,10 @@ type (
 		Range
 		Ret        *Type
 		Name       string
+		NameAt     Range
 		TypeParams []string
 		Params     []FuncParam
-		Body       Node // *Block or Expr
+		Body       Node // *Block or Expr; nil where it is missing
 	}
 )
 

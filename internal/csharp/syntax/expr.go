@@ -25,8 +25,7 @@ func (p *parser) expr() Expr {
 	case "":
 		return x
 	case "??=":
-		p.fail("CS8107", "Feature 'coalescing assignment' is not available in C# 7. Please use language version 8.0 or greater.")
-		p.next()
+		p.newer(p.next(), "coalescing assignment", "8.0")
 		y := p.expr()
 		return &Assign{p.since(from), "=", x, y}
 	default:
@@ -63,6 +62,10 @@ func (p *parser) conditional() Expr {
 	}
 	p.next()
 	then := p.expr()
+	if p.hole && p.tok().Kind == EOF {
+		p.report(from, p.tok().End, "CS8361", "A conditional expression cannot be used directly in a string interpolation because the ':' ends the interpolation. Parenthesize the conditional expression.")
+		return &Cond{p.since(from), x, then, &Bad{p.since(from)}}
+	}
 	if !p.expect(":") {
 		return &Cond{p.since(from), x, then, &Bad{p.since(from)}}
 	}
@@ -143,10 +146,12 @@ func (p *parser) binary(least int) Expr {
 			x = &Is{p.since(from), x, pat}
 		default:
 			var y Expr
-			if p.is("throw") && prec <= 2 {
-				p.fail("CS8115", "A throw expression is not allowed in this context.")
+			if p.is("throw") {
+				p.invalidTerm(p.tok())
+				y = p.expr()
+			} else {
+				y = p.binary(prec + 1)
 			}
-			y = p.binary(prec + 1)
 			x = &Binary{p.since(from), op, x, y, at}
 		}
 	}
@@ -155,6 +160,9 @@ func (p *parser) binary(least int) Expr {
 // pattern reads what follows is or case.
 func (p *parser) pattern() *Pattern {
 	from := p.tok().Pos
+	if p.newerPattern() {
+		return &Pattern{Range: p.since(from), Const: &Bad{p.since(from)}}
+	}
 	pat := &Pattern{}
 	if p.word("var") && p.ahead(1).Kind == Ident {
 		p.next()
@@ -167,7 +175,7 @@ func (p *parser) pattern() *Pattern {
 		if p.bad {
 			return false
 		}
-		if p.tok().Kind == Ident && !p.word("when") {
+		if p.tok().Kind == Ident && !p.word("when") && !p.joinsPatterns() {
 			pat.Name = p.next().Text
 			return true
 		}
@@ -179,7 +187,39 @@ func (p *parser) pattern() *Pattern {
 		pat.Const = p.binary(8)
 	}
 	pat.Range = p.since(from)
+	for p.joinsPatterns() {
+		t := p.next()
+		p.newer(t, t.Text+" pattern", "9.0")
+		p.pattern()
+	}
 	return pat
+}
+
+// newerPattern refuses the patterns of C# 8 and later, passing them.
+func (p *parser) newerPattern() bool {
+	t := p.tok()
+	switch {
+	case p.word("not") && (p.ahead(1).beginsExpr() || p.ahead(1).is("{")):
+		p.newer(p.next(), "not pattern", "9.0")
+		p.pattern()
+	case t.Kind == Op && slices.Contains([]string{"<", "<=", ">", ">="}, t.Text):
+		p.newer(p.next(), "relational pattern", "9.0")
+		p.binary(8)
+	case t.is("{"):
+		p.newer(t, "recursive patterns", "8.0")
+		p.skipBraces()
+	case t.is("["):
+		p.newer(t, "list pattern", "11.0")
+		p.args("]")
+	default:
+		return false
+	}
+	return true
+}
+
+// joinsPatterns reports whether and or or stands between two patterns.
+func (p *parser) joinsPatterns() bool {
+	return (p.word("or") || p.word("and")) && (p.ahead(1).beginsExpr() || p.ahead(1).is("<") || p.ahead(1).is(">"))
 }
 
 func (p *parser) unary() Expr {
@@ -194,13 +234,20 @@ func (p *parser) unary() Expr {
 		p.next()
 		x := p.unary()
 		return &Unary{p.since(from), t.Text, x, false}
-	case t.is("&") || t.is("*"):
-		p.fail("CS0214", "Pointers are not supported within expressions")
-		p.next()
+	case t.is("&"), t.is("*"):
+		p.pointer(p.next())
 		return p.unary()
-	case p.word("await") && (p.ahead(1).Kind == Ident || p.ahead(1).is("new") || p.ahead(1).is("(")):
-		p.fail("CS4033", "The 'await' operator can only be used within an async method, which expressions do not support")
-		p.next()
+	case t.is("^") || t.is(".."):
+		p.newer(p.next(), map[string]string{"^": "index operator", "..": "range operator"}[t.Text], "8.0")
+		if !p.tok().beginsExpr() {
+			return &Bad{p.since(from)}
+		}
+		return p.unary()
+	case t.is("ref"):
+		p.unsupported(p.next(), "Reference variables are")
+		return p.unary()
+	case p.word("await") && (p.ahead(1).Kind == Ident || p.ahead(1).is("new")):
+		p.failAt(p.next(), "CS4033", "The 'await' operator can only be used within an async method. Consider marking this method with the 'async' modifier and changing its return type to 'Task'.")
 		return p.unary()
 	case t.is("("):
 		if c := p.cast(); c != nil {
@@ -248,6 +295,15 @@ func (p *parser) castFollows(t *Token) bool {
 	return true
 }
 
+// pointer refuses the operators of pointers.
+func (p *parser) pointer(t *Token) {
+	if t.is("&") {
+		p.failAt(t, "CS0214", "Pointers and fixed size buffers may only be used in an unsafe context")
+	} else {
+		p.failAt(t, "CS0193", "The * or -> operator must be applied to a pointer")
+	}
+}
+
 func (p *parser) primary() Expr {
 	from := p.tok().Pos
 	x := p.atom()
@@ -274,23 +330,32 @@ func (p *parser) postfix(from Pos, x Expr) Expr {
 		case t.is("++") || t.is("--"):
 			p.next()
 			x = &Unary{p.since(from), t.Text, x, true}
-		case t.is("?."), t.is("?") && p.ahead(1).is("[") && p.condIndex():
+		case t.is("?."), t.is("?") && p.ahead(1).is("["):
 			return p.condAccess(from, x)
-		case t.is("!") && p.ahead(1).is("."):
-			p.fail("CS8107", "Feature 'nullable reference types' is not available in C# 7. Please use language version 8.0 or greater.")
-			p.next()
+		case t.is("!") && !p.ahead(1).beginsExpr():
+			p.newer(p.next(), "nullable reference types", "8.0")
 		case t.is("->"):
-			p.fail("CS0214", "Pointers are not supported within expressions")
-			p.next()
+			p.pointer(p.next())
 			x = p.member(from, x)
+		case t.is("switch") && p.ahead(1).is("{"):
+			p.newer(p.next(), "recursive patterns", "8.0")
+			p.skipBraces()
+			return &Bad{p.since(from)}
+		case p.word("with") && p.ahead(1).is("{"):
+			p.newer(p.next(), "records", "9.0")
+			p.skipBraces()
+			return &Bad{p.since(from)}
+		case t.is("..") && x != nil:
+			p.newer(p.next(), "range operator", "8.0")
+			if p.tok().beginsExpr() {
+				p.unary()
+			}
+			return &Bad{p.since(from)}
 		default:
 			return x
 		}
 	}
 }
-
-// condIndex tells a?[i] from a ? [… which C# 7 does not have.
-func (p *parser) condIndex() bool { return true }
 
 func (p *parser) condAccess(from Pos, x Expr) Expr {
 	if !p.enter() {
@@ -298,7 +363,7 @@ func (p *parser) condAccess(from Pos, x Expr) Expr {
 	}
 	defer p.leave()
 	at := p.tok().Pos
-	var then Expr = &Bound{Range{at, at}}
+	var then Expr = &Bound{Range{at, at + 1}}
 	if p.accept("?.") {
 		then = p.member(at, then)
 	} else {
@@ -325,17 +390,34 @@ func (p *parser) member(from Pos, x Expr) Expr {
 func (p *parser) args(closing string) []Argument {
 	p.next()
 	args := []Argument{}
-	for !p.is(closing) && p.tok().Kind != EOF {
-		args = append(args, p.argument())
-		if !p.accept(",") {
-			break
-		}
-		if p.is(closing) {
-			p.fail("CS1525", "Invalid expression term '"+closing+"'")
-		}
+	if closing == "]" && p.is("]") {
+		p.fail("CS0443", "Syntax error; value expected")
 	}
-	p.expect(closing)
+	p.list(closing, func() {
+		switch {
+		case p.is(","):
+			p.noArgument(closing)
+		case p.tok().beginsExpr() || p.is("out") || p.is("in") || p.is("[") || p.is("^") || p.is(".."):
+			args = append(args, p.argument())
+			if p.is(",") && p.ahead(1).is(closing) {
+				p.next()
+				p.noArgument(closing)
+			}
+		}
+	})
 	return args
+}
+
+// noArgument reports that a value is missing.
+func (p *parser) noArgument(closing string) {
+	switch {
+	case closing == "]":
+		p.fail("CS0443", "Syntax error; value expected")
+	case p.is(closing):
+		p.fail("CS1525", "Invalid expression term '"+closing+"'")
+	default:
+		p.fail("CS0839", "Argument missing")
+	}
 }
 
 func (p *parser) argument() Argument {
@@ -388,7 +470,10 @@ func (p *parser) atom() Expr {
 		p.next()
 		return p.interp(t)
 	case Ident:
-		if t.Text == "global" && p.ahead(1).is("::") {
+		if p.ahead(1).is("::") {
+			if t.Text != "global" {
+				p.failAt(t, "CS0432", "Alias '"+t.Text+"' not found")
+			}
 			p.i += 2
 		}
 		name, _ := p.name()
@@ -399,26 +484,26 @@ func (p *parser) atom() Expr {
 			return x
 		}
 	case Op:
-		if t.Text == "(" {
+		switch t.Text {
+		case "(":
 			return p.paren()
+		case "[":
+			p.newer(t, "collection expressions", "12.0")
+			p.args("]")
+			return &Bad{p.since(from)}
 		}
 	}
 	p.invalidTerm(t)
 	return &Bad{Range{t.Pos, t.End}}
 }
 
-// invalidTerm reports a token that cannot begin an expression. It stays, unless
-// nothing else would pass it.
+// invalidTerm reports a token that cannot begin an expression. It stays.
 func (p *parser) invalidTerm(t *Token) {
-	switch {
-	case t.Kind == EOF:
+	if t.Kind == EOF {
 		p.fail("CS1733", "Expected expression")
-	case t.Text == "[" || t.Text == "..":
-		p.fail("CS1525", "Invalid expression term '"+t.Text+"'")
-		p.next()
-	default:
-		p.fail("CS1525", "Invalid expression term '"+t.Text+"'")
+		return
 	}
+	p.fail("CS1525", "Invalid expression term '"+t.Text+"'")
 }
 
 func (p *parser) keyword(t *Token) Expr {
@@ -451,19 +536,31 @@ func (p *parser) keyword(t *Token) Expr {
 		return &Checked{p.since(from), t.Text == "checked", x}
 	case "delegate":
 		return p.anonMethod()
-	case "this", "base":
+	case "this":
+		p.failAt(p.next(), "CS0026", "Keyword 'this' is not valid in a static property, static method, or static field initializer")
+		return &Bad{p.since(from)}
+	case "base":
+		p.failAt(p.next(), "CS1511", "Keyword 'base' is not available in a static method")
+		return &Bad{p.since(from)}
+	case "sizeof":
 		p.next()
-		p.failAt(t, "CS0027", "Keyword '"+t.Text+"' is not available in the current context")
-		return &Bad{p.since(from)}
-	case "sizeof", "stackalloc", "fixed", "unsafe":
-		p.failAt(t, "CS0233", "'"+t.Text+"' is not supported within expressions")
+		p.expect("(")
+		typ := p.typ()
+		p.expect(")")
+		return &SizeOf{p.since(from), typ}
+	case "stackalloc":
+		p.failAt(p.next(), "CS0214", "Pointers and fixed size buffers may only be used in an unsafe context")
+		p.newArray(from, p.typeNoArray())
 		return &Bad{p.since(from)}
 	}
-	if predefined[t.Text] {
-		typ := p.typeNoArray()
-		return &TypeName{p.since(from), typ}
+	if !predefined[t.Text] {
+		return nil
 	}
-	return nil
+	typ := p.typeNoArray()
+	if !p.is(".") {
+		p.failAt(t, "CS1525", "Invalid expression term '"+t.Text+"'")
+	}
+	return &TypeName{p.since(from), typ}
 }
 
 // paren reads (x) or a tuple.
@@ -487,6 +584,9 @@ func (p *parser) paren() Expr {
 		if !p.accept(",") {
 			break
 		}
+	}
+	if len(elems) == 1 && elems[0].Name != "" {
+		p.fail("CS8124", "Tuple must contain at least two elements.")
 	}
 	p.expect(")")
 	if len(elems) == 1 && elems[0].Name == "" {
@@ -587,14 +687,15 @@ func (p *parser) interp(t *Token) Expr {
 
 // sub parses the tokens of a hole as one expression.
 func (p *parser) sub(toks []Token) Expr {
-	q := &parser{toks: toks, errs: p.errs, depth: p.depth + 1, trial: p.trial}
+	q := &parser{src: p.src, hole: true, toks: toks, errs: p.errs, depth: p.depth + 1, trial: p.trial}
 	if q.depth > maxDepth {
 		p.fail("CS8078", "An expression is too long or complex to compile")
 		return &Bad{}
 	}
 	x := q.expr()
 	if q.tok().Kind != EOF {
-		q.fail("CS1003", "Syntax error, '}' expected")
+		t := q.tok()
+		q.failAt(t, "CS1073", "Unexpected token '"+p.src[t.Pos:t.End]+"'")
 	}
 	p.bad = p.bad || q.bad
 	return x
@@ -615,9 +716,12 @@ func (p *parser) newExpr() Expr {
 		init := p.initializer()
 		return &NewArray{p.since(from), nil, nil, rank, init}
 	case p.is("("):
-		p.failAt(&p.toks[p.i-1], "CS8400", "Feature 'target-typed object creation' is not available in C# 7. Please use language version 9.0 or greater.")
-		args := p.args(")")
-		return &New{p.since(from), nil, args, nil}
+		if t := p.newTuple(); t != nil {
+			return t
+		}
+		p.newer(&p.toks[p.i-1], "target-typed object creation", "9.0")
+		p.args(")")
+		return &Bad{p.since(from)}
 	}
 	t := p.typeNoArray()
 	if p.is("?") && p.ahead(1).is("[") { // new int?[n]
@@ -640,29 +744,42 @@ func (p *parser) newExpr() Expr {
 	return n
 }
 
+// newTuple refuses new (int, int)(1, 2).
+func (p *parser) newTuple() Expr {
+	at := p.tok()
+	if !p.try(func() bool { p.typ(); return !p.bad && p.is("(") }) {
+		return nil
+	}
+	p.failAt(at, "CS8181", "'new' cannot be used with tuple type. Use a tuple literal expression instead.")
+	return &Bad{p.since(at.Pos)}
+}
+
 func (p *parser) newArray(from Pos, elem *Type) Expr {
 	n := &NewArray{Elem: elem, Rank: 1}
+	rank := p.tok()
 	p.next()
 	switch {
 	case p.is("]") || p.is(","):
 		for p.accept(",") {
 			n.Rank++
 		}
+		p.expect("]")
+	case !p.tok().beginsExpr():
+		p.expect("]")
+		n.Sizes = []Expr{&Bad{p.since(from)}}
 	default:
-		for {
-			n.Sizes = append(n.Sizes, p.expr())
-			if !p.accept(",") {
-				break
-			}
-			n.Rank++
-		}
+		p.list("]", func() { n.Sizes = append(n.Sizes, p.expr()) })
+		n.Rank = len(n.Sizes)
 	}
-	p.expect("]")
 	n.Elem = p.arrays(elem)
+	if p.is("[") && n.Sizes != nil && !p.bad {
+		p.failAt(p.ahead(1), "CS0178", "Invalid rank specifier: expected ',' or ']'")
+		p.args("]")
+	}
 	if p.is("{") {
 		n.Init = p.initializer()
 	} else if n.Sizes == nil {
-		p.fail("CS1586", "Array creation must have array size or array initializer")
+		p.failAt(rank, "CS1586", "Array creation must have array size or array initializer")
 	}
 	n.Range = p.since(from)
 	return n
@@ -671,7 +788,8 @@ func (p *parser) newArray(from Pos, elem *Type) Expr {
 func (p *parser) newAnon(from Pos) Expr {
 	n := &NewAnon{}
 	p.next()
-	for !p.is("}") && p.tok().Kind != EOF {
+	p.list("}", func() {
+		at := p.tok().Pos
 		name := ""
 		if p.tok().Kind == Ident && p.ahead(1).is("=") {
 			name = p.next().Text
@@ -687,11 +805,8 @@ func (p *parser) newAnon(from Pos) Expr {
 		}
 		n.Names = append(n.Names, name)
 		n.Vals = append(n.Vals, x)
-		if !p.accept(",") {
-			break
-		}
-	}
-	p.expect("}")
+		n.At = append(n.At, p.since(at))
+	})
 	n.Range = p.since(from)
 	return n
 }
@@ -721,13 +836,7 @@ func (p *parser) initializer() *Init {
 		return in
 	}
 	defer p.leave()
-	for !p.is("}") && p.tok().Kind != EOF {
-		in.Elems = append(in.Elems, p.initElem())
-		if !p.accept(",") {
-			break
-		}
-	}
-	p.expect("}")
+	p.list("}", func() { in.Elems = append(in.Elems, p.initElem()) })
 	in.Range = p.since(from)
 	return in
 }
@@ -754,13 +863,7 @@ func (p *parser) initElem() InitElem {
 	case p.is("{"):
 		p.next()
 		e.Args = []Expr{}
-		for !p.is("}") && p.tok().Kind != EOF {
-			e.Args = append(e.Args, p.expr())
-			if !p.accept(",") {
-				break
-			}
-		}
-		p.expect("}")
+		p.list("}", func() { e.Args = append(e.Args, p.expr()) })
 	default:
 		e.X = p.expr()
 	}

@@ -8,6 +8,7 @@ import (
 
 // seeds give the fuzzer every construct once.
 var seeds = []string{
+	`{ int i = 0; a: b: i++; if (i < sizeof(int)) goto a; return i; }`,
 	`1 + 2 * -3 << 4 >> 5 % 6 - 7 / 8`, `a ?? b ?? throw c`, `$"a{1,5:D3}b{{"`, `@"a""b" + 'x' + 0x1F_00u + 0b1UL + 1e5 + 1.5m + .5f`,
 	"\"\\u0041\\x41\\U0001F600\" /* c */ // d", `$@"\{x}""{y,-3:yyyy{{}}}"`, "größe_1 >>= ??", `'`, `0b_`, `$"{$"{1}"}"`, "'\\ud800' + \"\\ud800\"",
 	`(a, b) => a < b`, `x => { return x?.y?[0]?.z(1)!; }`, `(int a, out string b) => a`, `delegate (int a) { return a; }`, `delegate { }`,

@@ -4,23 +4,19 @@ package syntax
 func (p *parser) lambda() Expr {
 	from := p.tok().Pos
 	if p.word("async") && (p.ahead(1).Kind == Ident && p.ahead(2).is("=>") || p.ahead(1).is("(") && p.closes(1)) {
-		p.fail("CS1998", "'async' is not supported within expressions")
-		p.next()
+		p.unsupported(p.next(), "Asynchronous functions are")
+	}
+	if p.is("static") && (p.ahead(1).is("(") && p.closes(1) || p.ahead(2).is("=>")) {
+		p.newer(p.next(), "static anonymous function", "9.0")
 	}
 	switch {
 	case p.tok().Kind == Ident && p.ahead(1).is("=>"):
 		t := p.next()
-		return p.lambdaBody(from, &Lambda{Params: []LambdaParam{{Range: Range{t.Pos, t.End}, Name: t.Text}}})
+		return p.lambdaBody(from, &Lambda{Params: []LambdaParam{{Range: Range{t.Pos, t.End}, NameAt: t.Pos, Name: t.Text}}})
 	case p.is("(") && p.closes(0):
 		l := &Lambda{}
 		p.next()
-		for !p.is(")") && p.tok().Kind != EOF {
-			l.Params = append(l.Params, p.lambdaParam(l))
-			if !p.accept(",") {
-				break
-			}
-		}
-		p.expect(")")
+		p.params(func() { l.Params = append(l.Params, p.lambdaParam(l, false)) })
 		return p.lambdaBody(from, l)
 	}
 	return nil
@@ -49,22 +45,42 @@ func (p *parser) closes(n int) bool {
 	return false
 }
 
-func (p *parser) lambdaParam(l *Lambda) LambdaParam {
+// params reads parameters up to the closing parenthesis.
+func (p *parser) params(item func()) {
+	p.list(")", func() {
+		item()
+		if p.is(",") && p.ahead(1).is(")") {
+			p.next()
+			p.fail("CS1001", "Identifier expected")
+		}
+	})
+}
+
+func (p *parser) lambdaParam(l *Lambda, typed bool) LambdaParam {
 	var a LambdaParam
 	from := p.tok().Pos
 	if p.is("out") || p.is("ref") {
 		a.Mod = p.next().Text
 	}
-	if p.tok().Kind != Ident || !p.ahead(1).is(",") && !p.ahead(1).is(")") {
+	if typed || p.tok().Kind != Ident || !p.ahead(1).is(",") && !p.ahead(1).is(")") {
 		a.Type = p.typ()
 		l.Typed = true
 	}
+	a.NameAt = p.tok().Pos
 	a.Name, _ = p.name()
 	a.Range = p.since(from)
+	if n := len(l.Params); n > 0 && (a.Type == nil) != (l.Params[n-1].Type == nil) {
+		p.report(a.NameAt, a.To, "CS0748", "Inconsistent lambda parameter usage; parameter types must be all explicit or all implicit")
+	}
+	if p.is("=") {
+		p.newer(p.next(), "lambda optional parameters", "12.0")
+		p.expr()
+	}
 	return a
 }
 
 func (p *parser) lambdaBody(from Pos, l *Lambda) Expr {
+	l.Arrow = Range{p.tok().Pos, p.tok().End}
 	p.expect("=>")
 	if p.is("{") {
 		l.Body = p.block()
@@ -77,17 +93,12 @@ func (p *parser) lambdaBody(from Pos, l *Lambda) Expr {
 
 // anonMethod reads delegate (T x) { … }.
 func (p *parser) anonMethod() Expr {
-	from := p.next().Pos
-	l := &Lambda{Typed: true, NoSig: true}
+	t := p.next()
+	from := t.Pos
+	l := &Lambda{Typed: true, NoSig: true, Anonymous: true, Arrow: Range{t.Pos, t.End}}
 	if p.accept("(") {
 		l.NoSig = false
-		for !p.is(")") && p.tok().Kind != EOF {
-			l.Params = append(l.Params, p.lambdaParam(l))
-			if !p.accept(",") {
-				break
-			}
-		}
-		p.expect(")")
+		p.params(func() { l.Params = append(l.Params, p.lambdaParam(l, true)) })
 	}
 	l.Body = p.block()
 	l.Range = p.since(from)

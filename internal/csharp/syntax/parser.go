@@ -13,6 +13,7 @@ const (
 )
 
 type parser struct {
+	src   string
 	toks  []Token
 	i     int
 	errs  *[]*Error
@@ -20,6 +21,9 @@ type parser struct {
 	query int // inside a query, whose words are keywords
 	trial int // speculative parsing: errors are not reported
 	bad   bool
+	hole  bool // inside of a hole of an interpolated string
+
+	damaged []Range // statements with errors
 }
 
 // Parse reads the inside of @( ), or a block with its braces. What it returns is
@@ -30,7 +34,7 @@ func Parse(text string) (Node, []*Error) {
 		return &Bad{}, []*Error{{0, 0, "CS8078", "An expression is too long or complex to compile"}}
 	}
 	sc := &scanner{src: text, errs: &errs}
-	p := &parser{toks: sc.scan(), errs: &errs}
+	p := &parser{src: text, toks: sc.scan(), errs: &errs}
 	var n Node
 	if p.is("{") {
 		n = p.block()
@@ -84,32 +88,90 @@ func (p *parser) expect(text string) bool {
 	if p.accept(text) {
 		return true
 	}
-	codes := map[string]string{";": "CS1002", ")": "CS1026", "}": "CS1513", "{": "CS1514", "]": "CS0443"}
-	code := codes[text]
-	if code == "" {
-		code = "CS1003"
-		p.fail(code, "Syntax error, '"+text+"' expected")
-		return false
+	switch text {
+	case ";":
+		p.fail("CS1002", "; expected")
+	case ")":
+		p.fail("CS1026", ") expected")
+	case "}":
+		p.fail("CS1513", "} expected")
+	case "{":
+		p.fail("CS1514", "{ expected")
+	default:
+		p.fail("CS1003", "Syntax error, '"+text+"' expected")
 	}
-	if text == "]" {
-		code = "CS1003"
-		p.fail(code, "Syntax error, ']' expected")
-		return false
-	}
-	p.fail(code, text+" expected")
 	return false
 }
 
-// fail reports an error where the previous token ends, as the C# compiler does
-// for what is missing.
+// fail reports what is missing. As for the C# compiler its place is the next
+// token, or the end of the previous one when that is the last of its line.
 func (p *parser) fail(code, msg string) {
 	t := p.tok()
-	if p.i > 0 && (code == "CS1002" || code == "CS1026" || code == "CS1513") {
-		prev := p.toks[p.i-1]
-		p.report(prev.End, prev.End, code, msg)
-		return
+	if p.i > 0 {
+		if prev := p.toks[p.i-1]; breaksLine(p.src[prev.End:max(prev.End, t.Pos)]) {
+			p.report(prev.End, prev.End, code, msg)
+			return
+		}
 	}
-	p.report(t.Pos, t.End, code, msg)
+	p.failAt(t, code, msg)
+}
+
+// breaksLine reports whether a line ends in the space between two tokens, not
+// counting the inside of comments.
+func breaksLine(space string) bool {
+	for {
+		from := strings.Index(space, "/*")
+		if from < 0 {
+			return strings.Contains(space, "\n")
+		}
+		to := strings.Index(space[from+2:], "*/")
+		if to < 0 || strings.Contains(space[:from], "\n") {
+			return strings.Contains(space[:from], "\n")
+		}
+		space = space[from+2+to+2:]
+	}
+}
+
+// newer refuses syntax of a later version of C#.
+func (p *parser) newer(t *Token, feature, version string) {
+	p.failAt(t, "CS8107", "Feature '"+feature+"' is not available in C# 7.0. Please use language version "+version+" or greater.")
+}
+
+// unsupported refuses what C# 7 has and expressions do not.
+func (p *parser) unsupported(t *Token, what string) {
+	p.failAt(t, "SANDBOX", what+" not supported within expressions")
+}
+
+// list reads items up to the closing token. A comma missing between two items is
+// reported, and the list goes on.
+func (p *parser) list(closing string, item func()) {
+	for !p.is(closing) && p.tok().Kind != EOF {
+		at := p.i
+		item()
+		if p.accept(",") {
+			continue
+		}
+		if p.is(closing) || p.i == at || !p.tok().beginsExpr() || p.trial > 0 {
+			break
+		}
+		p.fail("CS1003", "Syntax error, ',' expected")
+	}
+	p.expect(closing)
+}
+
+// beginsExpr reports whether an expression may begin with the token.
+func (t *Token) beginsExpr() bool {
+	switch t.Kind {
+	case EOF:
+		return false
+	case Keyword:
+		return predefined[t.Text] || slices.Contains([]string{
+			"true", "false", "null", "new", "typeof", "default", "sizeof", "checked", "unchecked", "delegate", "this", "base", "stackalloc", "throw", "ref",
+		}, t.Text)
+	case Op:
+		return slices.Contains([]string{"(", "+", "-", "!", "~", "++", "--", "&", "*"}, t.Text)
+	}
+	return true
 }
 
 func (p *parser) failAt(t *Token, code, msg string) { p.report(t.Pos, t.End, code, msg) }
@@ -216,7 +278,7 @@ func (p *parser) typeNoArray() *Type {
 		}
 		for {
 			at := p.tok().Pos
-			name, ok := p.name()
+			name, ok := p.typePart(len(t.Parts) == 0)
 			if !ok {
 				break
 			}
@@ -237,10 +299,16 @@ func (p *parser) typeNoArray() *Type {
 		p.next()
 		return &Type{Range: p.since(from), Elem: t, Nullable: true}
 	}
-	if p.is("*") && p.ahead(1).Kind == Ident && p.ahead(2).is("=") && p.trial == 0 {
-		p.fail("CS0214", "Pointers are not supported within expressions")
-	}
 	return t
+}
+
+// typePart reads a part of the name of a type.
+func (p *parser) typePart(first bool) (string, bool) {
+	if first && p.tok().Kind != Ident {
+		p.fail("CS1031", "Type expected")
+		return "", false
+	}
+	return p.name()
 }
 
 // nullableMark tells T? from the conditional operator: behind a nullable type

@@ -115,7 +115,7 @@ func unparen(x Expr) Expr {
 func (p *printer) operand(x Expr) {
 	x = unparen(x)
 	switch x := x.(type) {
-	case *Literal, *Interp, *Name, *TypeName, *Member, *Call, *Index, *New, *NewArray, *NewAnon, *TypeOf, *Default, *Checked, *Tuple, *Bound:
+	case *Literal, *Interp, *Name, *TypeName, *Member, *Call, *Index, *New, *NewArray, *NewAnon, *TypeOf, *SizeOf, *Default, *Checked, *Tuple, *Bound:
 		p.expr(x)
 	default:
 		p.put("(")
@@ -230,6 +230,10 @@ func (p *printer) expr(x Expr) {
 		p.lambda(x)
 	case *TypeOf:
 		p.put("typeof(")
+		p.typ(x.Type)
+		p.put(")")
+	case *SizeOf:
+		p.put("sizeof(")
 		p.typ(x.Type)
 		p.put(")")
 	case *Default:
@@ -594,7 +598,17 @@ func (p *printer) stmt(s Stmt) {
 	case *Return:
 		p.jump("return", s.X)
 	case *Jump:
+		if s.Kind == "goto" {
+			p.put("goto ")
+			p.name(s.Label.Ident)
+			p.put(";")
+			return
+		}
 		p.jump(s.Kind, s.X)
+	case *Labeled:
+		p.name(s.Name)
+		p.put(": ")
+		p.stmt(s.Body)
 	case *Try:
 		p.try(s)
 	case *ThrowStmt:
@@ -803,7 +817,7 @@ func dumpValue(b *strings.Builder, v reflect.Value) {
 		b.WriteByte('{')
 		for i := range v.NumField() {
 			switch f := v.Type().Field(i); f.Name {
-			case "Range", "OpPos":
+			case "Range", "OpPos", "NameAt", "Arrow", "At", "Anonymous":
 			default:
 				b.WriteString(f.Name + ":")
 				dumpValue(b, v.Field(i))

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode"
@@ -67,6 +68,7 @@ func (s *scanner) one() (Token, bool) {
 	}
 	c := s.src[start]
 	switch {
+	case s.rawString(&t):
 	case c == '"':
 		t.Kind, t.Text = StringLit, s.regular()
 	case c == '@' && s.at(1) == '"':
@@ -91,8 +93,36 @@ func (s *scanner) one() (Token, bool) {
 			return t, false
 		}
 	}
+	if t.Kind == StringLit && strings.EqualFold(s.src[s.pos:min(s.pos+2, len(s.src))], "u8") {
+		s.newer(s.pos, "UTF-8 string literals", "11.0")
+		s.pos += 2
+	}
 	t.End = Pos(s.pos)
 	return t, true
+}
+
+// newer refuses a literal of a later version of C#.
+func (s *scanner) newer(at int, feature, version string) {
+	s.fail(at, s.pos, "CS8107", "Feature '"+feature+"' is not available in C# 7.0. Please use language version "+version+" or greater.")
+}
+
+// rawString refuses and passes the raw string literals of C# 11.
+func (s *scanner) rawString(t *Token) bool {
+	rest := s.src[s.pos:]
+	body := strings.TrimLeft(rest, "$")
+	if !strings.HasPrefix(body, `"""`) {
+		return false
+	}
+	quotes := body[:len(body)-len(strings.TrimLeft(body, `"`))]
+	t.Kind = StringLit
+	s.newer(s.pos, "raw string literals", "11.0")
+	s.pos += len(rest) - len(body) + len(quotes)
+	if i := strings.Index(s.src[s.pos:], quotes); i >= 0 {
+		s.pos += i + len(quotes)
+	} else {
+		s.pos = len(s.src)
+	}
+	return true
 }
 
 func (s *scanner) runeAt(i int) rune {
@@ -202,9 +232,15 @@ func (s *scanner) operator(t *Token) bool {
 		}
 	}
 	r, n := utf8.DecodeRuneInString(s.src[s.pos:])
-	if r == '#' {
-		s.fail(s.pos, s.pos+1, "CS1040", "Preprocessor directives are not supported within expressions")
-	} else {
+	switch r {
+	case '#':
+		s.fail(s.pos, s.pos+1, "SANDBOX", "Preprocessor directives are not supported within expressions")
+		if i := strings.IndexByte(s.src[s.pos:], '\n'); i >= 0 {
+			n = i
+		}
+	case '@':
+		s.fail(s.pos, s.pos+n, "CS1646", "Keyword, identifier, or string expected after verbatim specifier: @")
+	default:
 		s.fail(s.pos, s.pos+n, "CS1056", "Unexpected character '"+string(r)+"'")
 	}
 	s.pos += n
@@ -353,54 +389,83 @@ func (s *scanner) number(t *Token) {
 		}
 	}
 	digits()
-	real := false
-	if base == 10 {
-		if s.at(0) == '.' && s.at(1) >= '0' && s.at(1) <= '9' {
-			real = true
-			s.pos++
-			digits()
-		}
-		if s.at(0)|0x20 == 'e' && (s.at(1) >= '0' && s.at(1) <= '9' || (s.at(1) == '+' || s.at(1) == '-') && s.at(2) >= '0' && s.at(2) <= '9') {
-			real = true
-			s.pos += 2
-			digits()
-		}
+	real := base == 10 && s.fraction(digits)
+	if s.src[s.pos-1] == '_' {
+		s.fail(start, s.pos, "CS1013", "Invalid number")
 	}
 	text := strings.ReplaceAll(s.src[start:s.pos], "_", "")
-	from := s.pos
-	for isIdentPart(s.runeAt(0)) {
-		_, n := utf8.DecodeRuneInString(s.src[s.pos:])
-		s.pos += n
-	}
-	lit := &Lit{Suffix: strings.ToLower(s.src[from:s.pos])}
+	lit := &Lit{Suffix: s.suffix(base, real)}
 	t.Text, t.Lit = text, lit
-	switch lit.Suffix {
-	case "f", "d", "m":
-		real = base == 10
-	case "", "u", "l", "ul", "lu":
-	default:
-		s.fail(start, s.pos, "CS1013", "Invalid number")
-		lit.Suffix = ""
-	}
-	var err error
-	if real {
-		t.Kind = RealLit
-		if lit.Real, err = strconv.ParseFloat(text, 64); err != nil && lit.Suffix != "m" {
-			s.fail(start, s.pos, "CS0594", "Floating-point constant is outside the range of type 'double'")
-		}
+	if real || strings.Contains("fdm", lit.Suffix) && lit.Suffix != "" {
+		t.Kind, lit.Real = RealLit, s.real(start, text, lit.Suffix)
 		return
 	}
 	t.Kind = IntLit
 	if base != 10 {
 		text = text[2:]
 	}
+	var err error
 	if lit.Int, err = strconv.ParseUint(text, base, 64); err != nil {
 		code, msg := "CS1021", "Integral constant is too large"
-		if text == "" {
+		if text == "" || errors.Is(err, strconv.ErrSyntax) {
 			code, msg = "CS1013", "Invalid number"
 		}
 		s.fail(start, s.pos, code, msg)
 	}
+}
+
+// fraction passes the fraction and the exponent of a number and reports whether
+// there is one.
+func (s *scanner) fraction(digits func()) bool {
+	real := false
+	if s.at(0) == '.' && s.at(1) >= '0' && s.at(1) <= '9' {
+		real = true
+		s.pos++
+		digits()
+	}
+	if s.at(0)|0x20 != 'e' {
+		return real
+	}
+	start := s.pos
+	s.pos++
+	if c := s.at(0); c == '+' || c == '-' {
+		s.pos++
+	}
+	if c := s.at(0); c < '0' || c > '9' {
+		s.fail(start, s.pos, "CS0595", "Invalid real literal.")
+		return real
+	}
+	digits()
+	return true
+}
+
+// suffix reads the letters behind a number, in lower case.
+func (s *scanner) suffix(base int, real bool) string {
+	c := s.at(0) | 0x20
+	n := 0
+	switch {
+	case base == 10 && (c == 'f' || c == 'd' || c == 'm'):
+		n = 1
+	case real || c != 'u' && c != 'l':
+	case s.at(1)|0x20 == 'u'+'l'-c:
+		n = 2
+	default:
+		n = 1
+	}
+	s.pos += n
+	return strings.ToLower(s.src[s.pos-n : s.pos])
+}
+
+func (s *scanner) real(start int, text, suffix string) float64 {
+	bits, name := 64, "double"
+	if suffix == "f" {
+		bits, name = 32, "float"
+	}
+	v, err := strconv.ParseFloat(text, bits)
+	if err != nil && suffix != "m" {
+		s.fail(start, s.pos, "CS0594", "Floating-point constant is outside the range of type '"+name+"'")
+	}
+	return v
 }
 
 // interpolated reads $"…", $@"…" or @$"…".
@@ -445,7 +510,7 @@ func (s *scanner) interpolated() []InterpPart {
 		case c == '{':
 			flush()
 			s.pos++
-			parts = append(parts, s.hole(verbatim))
+			parts = append(parts, s.hole(start, verbatim))
 		case c == '}':
 			s.fail(s.pos, s.pos+1, "CS8086", "A '}' character must be escaped (by doubling) in an interpolated string.")
 			s.pos++
@@ -457,10 +522,9 @@ func (s *scanner) interpolated() []InterpPart {
 }
 
 // hole reads what stands between { and } of an interpolated string.
-func (s *scanner) hole(verbatim bool) InterpPart {
+func (s *scanner) hole(start int, verbatim bool) InterpPart {
 	var p InterpPart
-	depth, end := 0, ""
-	from := s.pos
+	depth, end, before := 0, "", len(*s.errs)
 	stop := func(t *Token) bool {
 		if t.Kind != Op {
 			return false
@@ -489,25 +553,24 @@ func (s *scanner) hole(verbatim bool) InterpPart {
 		return false
 	}
 	p.Hole = s.scanUntil(nil, stop)
-	if len(p.Hole) == 1 {
-		s.fail(from, s.pos, "CS1733", "Expected expression")
+	if len(p.Hole) == 1 && end != "" {
+		s.fail(s.pos-1, s.pos-1, "CS1733", "Expected expression")
 	}
 	if end == "," {
 		p.Alignment = s.scanUntil(nil, stop)
 	}
-	if end == ":" {
-		p.HasFormat = true
-		p.Format = s.format(verbatim)
+	if end == ":" && s.format(&p, verbatim) {
 		end = "}"
 	}
 	if end != "}" {
-		s.fail(from, s.pos, "CS1513", "} expected")
+		*s.errs = (*s.errs)[:before] // what follows is of one piece with it
+		s.fail(start+1, s.pos, "CS8076", "Missing close delimiter '}' for interpolated expression started with '{'.")
 	}
 	return p
 }
 
-// format reads a format clause up to its closing brace.
-func (s *scanner) format(verbatim bool) string {
+// format reads a format clause with its closing brace.
+func (s *scanner) format(p *InterpPart, verbatim bool) bool {
 	var b []byte
 	from := s.pos
 	for s.pos < len(s.src) {
@@ -515,19 +578,24 @@ func (s *scanner) format(verbatim bool) string {
 		case (c == '}' || c == '{') && s.at(1) == c:
 			b = append(b, c)
 			s.pos += 2
-		case c == '}':
+		case c == '{':
+			s.fail(s.pos, s.pos+1, "CS8086", "A '{' character must be escaped (by doubling) in an interpolated string.")
 			s.pos++
-			return string(b)
+		case c == '}':
+			if len(b) == 0 {
+				s.fail(from, s.pos, "CS8089", "Empty format specifier.")
+			}
+			s.pos++
+			p.Format, p.HasFormat = string(b), true
+			return true
 		case c == '\\' && !verbatim:
 			b = s.escape(b)
 		case c == '"' || c == '\n' && !verbatim:
-			s.fail(from, s.pos, "CS1513", "} expected")
-			return string(b)
+			return false
 		default:
 			b = append(b, c)
 			s.pos++
 		}
 	}
-	s.fail(from, s.pos, "CS1513", "} expected")
-	return string(b)
+	return false
 }

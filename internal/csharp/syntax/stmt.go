@@ -1,5 +1,7 @@
 package syntax
 
+import "slices"
+
 // block reads { … }.
 func (p *parser) block() *Block {
 	from := p.tok().Pos
@@ -14,15 +16,27 @@ func (p *parser) block() *Block {
 	return b
 }
 
-// stmts reads statements until end, going on after errors.
+// stmts reads statements until end, going on after errors: what is missing is
+// reported, and what can begin no statement is passed.
 func (p *parser) stmts(end func() bool) []Stmt {
 	var out []Stmt
 	for !end() && p.tok().Kind != EOF {
 		at, bad := p.i, p.bad
+		if !p.tok().beginsStmt() {
+			p.fail("CS1513", "} expected")
+			for p.next(); !p.tok().beginsStmt() && !p.is("}") && p.tok().Kind != EOF; {
+				p.next()
+			}
+			continue
+		}
+		from := p.tok().Pos
 		p.bad = false
 		out = append(out, p.stmt())
 		if p.bad {
-			p.sync(at)
+			p.damaged = append(p.damaged, p.since(from))
+		}
+		if p.i == at {
+			p.next()
 		}
 		p.bad = p.bad || bad
 		if p.trial > 0 && p.bad {
@@ -32,30 +46,23 @@ func (p *parser) stmts(end func() bool) []Stmt {
 	return out
 }
 
-// sync goes to where a statement may begin. At least one token is passed.
-func (p *parser) sync(start int) {
-	if p.i > start && (p.toks[p.i-1].is(";") || p.toks[p.i-1].is("}")) {
-		return
+// beginsStmt reports whether a statement may begin with the token.
+func (t *Token) beginsStmt() bool {
+	switch {
+	case t.Kind == Op:
+		return !slices.Contains([]string{")", "]", "}", "[", "?", ":"}, t.Text)
+	case t.Kind == Keyword && !t.beginsExpr():
+		return slices.Contains(stmtWords, t.Text)
 	}
-	depth := 0
-	for p.tok().Kind != EOF {
-		switch t := p.tok(); {
-		case t.is("{"):
-			depth++
-		case t.is("}"):
-			if depth == 0 {
-				if p.i == start {
-					p.next()
-				}
-				return
-			}
-			depth--
-		case t.is(";") && depth == 0:
-			p.next()
-			return
-		}
-		p.next()
-	}
+	return true
+}
+
+// stmtWords are the keywords that only statements begin with, declarations of
+// types included: they are refused by name.
+var stmtWords = []string{
+	"if", "while", "do", "for", "foreach", "switch", "return", "break", "continue", "goto", "try", "catch", "finally",
+	"using", "lock", "const", "fixed", "unsafe", "void", "static", "readonly", "volatile", "public", "private", "protected",
+	"internal", "abstract", "sealed", "virtual", "override", "extern", "class", "struct", "interface", "enum", "namespace",
 }
 
 // stmt reads a statement.
@@ -80,47 +87,22 @@ func (p *parser) stmt() Stmt {
 			return s
 		}
 	}
-	if t.Kind == Ident && p.ahead(1).is(":") && !p.ahead(2).is(":") {
-		p.fail("CS0159", "Labels and goto are not supported within expressions")
+	if t.Kind == Ident && p.ahead(1).is(":") {
 		p.i += 2
+		body := p.stmt()
+		return &Labeled{p.since(from), t.Text, body}
+	}
+	if t.Kind == Ident && t.Text == "yield" && (p.ahead(1).is("return") || p.ahead(1).is("break")) {
+		p.unsupported(t, "Iterators are")
+		p.next()
 		return p.stmt()
 	}
 	if s := p.declaration(); s != nil {
 		return s
 	}
 	x := p.expr()
-	p.statementExpr(x)
 	p.expect(";")
 	return &ExprStmt{p.since(from), x}
-}
-
-// statementExpr refuses expressions that do nothing.
-func (p *parser) statementExpr(x Expr) {
-	inner := x
-	if c, ok := x.(*CondAccess); ok {
-		inner = c.Then
-		for {
-			d, ok := inner.(*CondAccess)
-			if !ok {
-				break
-			}
-			inner = d.Then
-		}
-	}
-	switch u := inner.(type) {
-	case *Call, *Assign, *New, *Bad:
-		return
-	case *Unary:
-		if u.Op == "++" || u.Op == "--" {
-			return
-		}
-	}
-	if p.bad {
-		return
-	}
-	f, t := x.Span()
-	p.report(f, t, "CS0201", "Only assignment, call, increment, decrement, await, and new object expressions can be used as a statement")
-	p.bad = false
 }
 
 func (p *parser) keywordStmt(t *Token) Stmt {
@@ -196,12 +178,52 @@ func (p *parser) keywordStmt(t *Token) Stmt {
 		p.expect(";")
 		d.Range = p.since(from)
 		return d
-	case "class", "struct", "interface", "enum", "namespace", "public", "private", "protected", "internal", "abstract", "sealed":
-		p.fail("CS1513", "Type declarations are not supported within expressions")
+	case "static", "readonly", "volatile", "public", "private", "protected", "internal", "abstract", "sealed", "virtual", "override", "extern":
+		return p.modified(t)
+	case "class", "struct", "interface", "enum", "namespace":
+		p.unsupported(t, "Declarations of types are")
+		p.skipBraces()
+		return &Empty{p.since(from)}
 	case "unsafe", "fixed":
-		p.fail("CS0227", "Unsafe code is not supported within expressions")
+		p.failAt(t, "CS0227", "Unsafe code may only appear if compiling with /unsafe")
+		p.skipBraces()
+		return &Empty{p.since(from)}
+	case "catch", "finally":
+		p.fail("CS1003", "Syntax error, 'try' expected")
+		p.skipBraces()
+		return &Empty{p.since(from)}
 	}
 	return nil
+}
+
+// modified refuses a modifier before a local declaration.
+func (p *parser) modified(t *Token) Stmt {
+	p.next()
+	s := p.stmt()
+	if _, ok := s.(*LocalFunc); ok && t.Text == "static" {
+		p.newer(t, "static local functions", "8.0")
+	} else {
+		p.failAt(t, "CS0106", "The modifier '"+t.Text+"' is not valid for this item")
+	}
+	return s
+}
+
+// skipBraces passes everything up to the end of the next { … }.
+func (p *parser) skipBraces() {
+	depth := 0
+	for p.tok().Kind != EOF {
+		switch t := p.next(); {
+		case t.is("{"):
+			depth++
+		case t.is("}"):
+			depth--
+			if depth <= 0 {
+				return
+			}
+		case t.is(";") && depth == 0:
+			return
+		}
+	}
 }
 
 func (p *parser) parenExpr() Expr {
@@ -215,7 +237,7 @@ func (p *parser) parenExpr() Expr {
 func (p *parser) embedded() Stmt {
 	s := p.stmt()
 	switch s.(type) {
-	case *LocalDecl, *LocalFunc:
+	case *LocalDecl, *LocalFunc, *Labeled:
 		f, t := s.Span()
 		p.report(f, t, "CS1023", "Embedded statement cannot be a declaration or labeled statement")
 	}
@@ -226,35 +248,38 @@ func (p *parser) embedded() Stmt {
 func (p *parser) declaration() Stmt {
 	from := p.tok().Pos
 	var typ *Type
-	function := false
+	function, pointer := false, false
 	ok := p.try(func() bool {
-		p.accept("static")
-		if p.word("async") && p.ahead(1).Kind != Op {
+		if p.word("await") || p.word("async") && (p.ahead(1).Kind == Ident || p.ahead(1).is("void") || predefined[p.ahead(1).Text]) {
 			return false
 		}
 		typ = p.typ()
+		for typ.Keyword && p.is("*") {
+			p.next()
+			pointer = true
+		}
 		if p.bad || p.tok().Kind != Ident {
-			return false
+			// A keyword of a type begins nothing else, but for its members.
+			return typ.Keyword && !p.bad && !p.is(".") && !p.is("(") && p.tok().Kind != Keyword
 		}
-		n := p.ahead(1)
-		if n.is("<") {
+		switch n := p.ahead(1); {
+		case n.is("("), n.is("<"):
 			function = p.functionAhead()
-			return function
+			return function || n.is("(")
+		case n.Kind == Op:
+			return slices.Contains([]string{"=", ";", ",", "}", "[", ")"}, n.Text)
 		}
-		if n.is("(") {
-			function = p.functionAhead()
-			return function
-		}
-		return n.is("=") || n.is(";") || n.is(",") || n.Kind == Ident || n.Kind == EOF || n.Kind == Keyword || n.is("}") || n.is("[")
+		return true
 	})
-	if p.word("async") && p.ahead(1).Kind != Op && !ok {
-		p.fail("CS1998", "'async' is not supported within expressions")
-	}
 	if !ok {
-		if s := p.varTuple(); s != nil {
-			return s
+		if p.word("async") && p.ahead(1).Kind != Op {
+			p.unsupported(p.next(), "Asynchronous functions are")
+			return p.stmt()
 		}
-		return nil
+		return p.varTuple()
+	}
+	if pointer {
+		p.report(typ.From, typ.To, "CS0214", "Pointers and fixed size buffers may only be used in an unsafe context")
 	}
 	if function {
 		return p.localFunc(from, typ)
@@ -265,25 +290,14 @@ func (p *parser) declaration() Stmt {
 	return d
 }
 
-// functionAhead reports whether name(…) { or => follows, which only a local
-// function has.
+// functionAhead tells a local function from a variable: behind the name stand
+// type parameters, or parameters, of which each begins with a type.
 func (p *parser) functionAhead() bool {
-	depth := 0
-	for i := p.i + 1; i < len(p.toks); i++ {
-		switch t := &p.toks[i]; {
-		case t.is("("):
-			depth++
-		case t.is(")"):
-			depth--
-			if depth == 0 {
-				n := &p.toks[min(i+1, len(p.toks)-1)]
-				return n.is("{") || n.is("=>") || n.Kind == Ident && n.Text == "where"
-			}
-		case t.is(";"), t.is("{"):
-			return false
-		}
+	n := p.ahead(2)
+	if p.ahead(1).is("<") {
+		return n.Kind == Ident && (p.ahead(3).is(",") || p.ahead(3).is(">"))
 	}
-	return false
+	return n.Kind == Ident || n.is(")") || n.is("{") || n.is("(") || n.Kind == Keyword && (predefined[n.Text] || n.is("ref") || n.is("out") || n.is("params") || n.is("in"))
 }
 
 // varTuple reads var (a, b) = x;.
@@ -350,6 +364,7 @@ func (p *parser) localDecl(from Pos, typ *Type) *LocalDecl {
 			break
 		}
 		v := Variable{Name: name}
+		p.badDeclarator()
 		if p.accept("=") {
 			if p.is("{") {
 				v.Init = p.initializer()
@@ -367,8 +382,20 @@ func (p *parser) localDecl(from Pos, typ *Type) *LocalDecl {
 	return d
 }
 
+// badDeclarator refuses int x(5) and int x[5].
+func (p *parser) badDeclarator() {
+	switch {
+	case p.is("("):
+		p.fail("CS1528", "Expected ; or = (cannot specify constructor arguments in declaration)")
+		p.args(")")
+	case p.is("["):
+		p.fail("CS0650", "Bad array declarator: To declare a managed array the rank specifier precedes the variable's identifier. To declare a fixed size buffer field, use the fixed keyword before the field type.")
+		p.args("]")
+	}
+}
+
 func (p *parser) localFunc(from Pos, ret *Type) Stmt {
-	f := &LocalFunc{Ret: ret}
+	f := &LocalFunc{Ret: ret, NameAt: Range{p.tok().Pos, p.tok().End}}
 	f.Name, _ = p.name()
 	if p.accept("<") {
 		for {
@@ -384,33 +411,42 @@ func (p *parser) localFunc(from Pos, ret *Type) Stmt {
 		p.expect(">")
 	}
 	p.expect("(")
-	for !p.is(")") && p.tok().Kind != EOF {
-		var a FuncParam
-		at := p.tok().Pos
-		a.Params = p.accept("params")
-		if p.is("out") || p.is("ref") {
-			a.Mod = p.next().Text
-		}
-		a.Type = p.typ()
-		a.Name, _ = p.name()
-		if p.accept("=") {
-			a.Default = p.expr()
-		}
-		a.Range = p.since(at)
-		f.Params = append(f.Params, a)
-		if !p.accept(",") {
-			break
+	p.params(func() { f.Params = append(f.Params, p.funcParam()) })
+	if p.word("where") {
+		p.unsupported(p.tok(), "Constraints of type parameters are")
+		for !p.is("{") && !p.is("=>") && !p.is(";") && p.tok().Kind != EOF {
+			p.next()
 		}
 	}
-	p.expect(")")
-	if p.accept("=>") {
+	switch {
+	case p.accept("=>"):
 		f.Body = p.expr()
 		p.expect(";")
-	} else {
+	case !p.accept(";"): // the checker misses the body
 		f.Body = p.block()
 	}
 	f.Range = p.since(from)
 	return f
+}
+
+func (p *parser) funcParam() FuncParam {
+	var a FuncParam
+	at := p.tok().Pos
+	a.Params = p.accept("params")
+	switch {
+	case p.is("out") || p.is("ref"):
+		a.Mod = p.next().Text
+	case p.is("in"):
+		p.newer(p.next(), "readonly references", "7.2")
+	}
+	a.Type = p.typ()
+	a.NameAt = p.tok().Pos
+	a.Name, _ = p.name()
+	if p.accept("=") {
+		a.Default = p.expr()
+	}
+	a.Range = p.since(at)
+	return a
 }
 
 func (p *parser) forStmt() Stmt {
@@ -480,9 +516,15 @@ func (p *parser) foreachStmt() Stmt {
 		f.Target = d
 	} else {
 		f.Type = p.typ()
-		f.Name, _ = p.name()
+		if p.is("in") {
+			p.fail("CS0230", "Type and identifier are both required in a foreach statement")
+		} else {
+			f.Name, _ = p.name()
+		}
 	}
-	p.expect("in")
+	if !p.accept("in") {
+		p.fail("CS1515", "'in' expected")
+	}
 	f.X = p.expr()
 	p.expect(")")
 	f.Body = p.embedded()
@@ -503,7 +545,7 @@ func (p *parser) switchStmt() Stmt {
 	p.expect("{")
 	for (p.is("case") || p.is("default")) && p.tok().Kind != EOF {
 		var sec Section
-		for p.is("case") || p.is("default") && p.ahead(1).is(":") {
+		for p.is("case") || p.is("default") {
 			at := p.tok().Pos
 			var l Label
 			if p.next().Text == "default" {
@@ -519,11 +561,8 @@ func (p *parser) switchStmt() Stmt {
 			l.Range = p.since(at)
 			sec.Labels = append(sec.Labels, l)
 		}
-		sec.Body = p.stmts(func() bool { return p.is("case") || p.is("default") && p.ahead(1).is(":") || p.is("}") })
+		sec.Body = p.stmts(func() bool { return p.is("case") || p.is("default") && !p.ahead(1).is("(") || p.is("}") })
 		s.Sections = append(s.Sections, sec)
-		if len(sec.Labels) == 0 {
-			break
-		}
 	}
 	p.expect("}")
 	s.Range = p.since(from)
@@ -541,7 +580,9 @@ func (p *parser) jump() Stmt {
 		case p.accept("default"):
 			j.Kind = "goto default"
 		default:
-			p.failAt(t, "CS0159", "Labels and goto are not supported within expressions")
+			at := p.tok().Pos
+			j.Label.Ident, _ = p.name()
+			j.Label.Range = p.since(at)
 		}
 	}
 	p.expect(";")
@@ -574,7 +615,8 @@ func (p *parser) tryStmt() Stmt {
 		s.Finally = p.block()
 	}
 	if len(s.Catches) == 0 && s.Finally == nil {
-		p.fail("CS1524", "Expected catch or finally")
+		end := p.toks[p.i-1]
+		p.failAt(&end, "CS1524", "Expected catch or finally")
 	}
 	s.Range = p.since(from)
 	return s
@@ -584,12 +626,7 @@ func (p *parser) usingStmt() Stmt {
 	t := p.next()
 	u := &Using{}
 	if !p.is("(") {
-		if p.tok().Kind == Ident && (p.ahead(1).is(";") || p.ahead(1).is(".")) {
-			p.failAt(t, "CS1041", "Using directives are not supported within expressions")
-		} else {
-			p.failAt(t, "CS8107", "Feature 'using declarations' is not available in C# 7. Please use language version 8.0 or greater.")
-		}
-		return u
+		return p.usingDecl(t)
 	}
 	p.next()
 	if d := p.forDecl(); d != nil {
@@ -601,4 +638,15 @@ func (p *parser) usingStmt() Stmt {
 	u.Body = p.embedded()
 	u.Range = p.since(t.Pos)
 	return u
+}
+
+// usingDecl refuses using T x = y; and using directives.
+func (p *parser) usingDecl(t *Token) Stmt {
+	if p.tok().Kind == Ident && (p.ahead(1).is(";") || p.ahead(1).is(".") || p.ahead(1).is("=")) {
+		p.unsupported(t, "Using directives are")
+		p.skipBraces()
+		return &Empty{p.since(t.Pos)}
+	}
+	p.newer(t, "using declarations", "8.0")
+	return p.stmt()
 }
