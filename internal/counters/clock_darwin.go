@@ -1,0 +1,6 @@
+package counters
+
+import "golang.org/x/sys/unix"
+
+// hostClock is the clock behind Go's monotonic one.
+const hostClock = unix.CLOCK_UPTIME_RAW
