@@ -275,7 +275,7 @@ func foldConcat(c *Concat) Expr {
 		}
 		if ok && len(parts) > 0 && k.V.IsString() {
 			if last, ok := parts[len(parts)-1].(*Const); ok && last.V.IsString() {
-				parts[len(parts)-1] = &Const{typed{clr.StringType}, clr.String(last.V.Str() + k.V.Str())}
+				parts[len(parts)-1] = &Const{typed{clr.StringType}, clr.String(clr.Whole(last.V.Str() + k.V.Str()))}
 				continue
 			}
 		}

@@ -141,7 +141,7 @@ func (f *Frame) Deadline(most time.Duration) time.Duration {
 // Str makes a string that was newly built, counting its memory.
 func (f *Frame) Str(s string) Value {
 	f.Alloc(len(s))
-	return String(s)
+	return String(Whole(s))
 }
 
 // Invoke calls a delegate.

@@ -526,7 +526,7 @@ func (e *emitter) concat(x *check.Concat) val {
 			texts = append(texts, s)
 		}
 		f.Alloc(n)
-		return clr.String(strings.Join(texts, ""))
+		return clr.String(clr.Whole(strings.Join(texts, "")))
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
@@ -15,10 +14,12 @@ func fold(s string) string { return upper(s) }
 
 // indexFold finds old in s without case: its place and the length there.
 func indexFold(s, old string) (at, n int) {
-	for i := range s {
+	for i := 0; i < len(s); {
 		if m, ok := prefixFold(s[i:], old); ok {
 			return i, m
 		}
+		_, n := decode(s[i:])
+		i += n
 	}
 	if old == "" {
 		return len(s), 0
@@ -30,11 +31,13 @@ func indexFold(s, old string) (at, n int) {
 // beginning is.
 func prefixFold(s, p string) (int, bool) {
 	n := 0
-	for _, r := range p {
-		q, size := utf8.DecodeRuneInString(s[n:])
-		if size == 0 || q != r && unicode.ToUpper(q) != unicode.ToUpper(r) {
+	for p != "" {
+		r, length := decode(p)
+		q, size := decode(s[n:])
+		if size == 0 || q != r && upperRune(q) != upperRune(r) {
 			return 0, false
 		}
+		p = p[length:]
 		n += size
 	}
 	return n, true
@@ -206,32 +209,32 @@ func stringSearchRows() []clr.Row {
 			i, _ := indexFold(s, p)
 			return i >= 0
 		}
-		return strings.Contains(s, p)
+		return strings.Contains(apart(s, p), p)
 	})
 	starts := has(func(s, p string, mode int64) bool {
 		if mode%2 == 1 {
 			_, ok := prefixFold(s, p)
 			return ok
 		}
-		return strings.HasPrefix(s, p)
+		return strings.HasPrefix(apart(s, p), p)
 	})
 	ends := has(func(s, p string, mode int64) bool {
 		if mode%2 == 1 {
 			return strings.HasSuffix(fold(s), fold(p))
 		}
-		return strings.HasSuffix(s, p)
+		return strings.HasSuffix(apart(s, p), p)
 	})
 	char := func(v V) string { return unit(uint16(v.Int())) }
 	return []clr.Row{
 		P("bool Contains(string value)", contains),
 		P("bool Contains(string value, StringComparison comparisonType)", contains),
-		P("bool Contains(char value)", func(_ F, a []V) V { return clr.Bool(strings.Contains(a[0].Str(), char(a[1]))) }),
+		P("bool Contains(char value)", func(_ F, a []V) V { return clr.Bool(strings.Contains(apart(a[0].Str(), char(a[1])), char(a[1]))) }),
 		P("bool StartsWith(string value)", starts),
 		P("bool StartsWith(string value, StringComparison comparisonType)", starts),
-		P("bool StartsWith(char value)", func(_ F, a []V) V { return clr.Bool(strings.HasPrefix(a[0].Str(), char(a[1]))) }),
+		P("bool StartsWith(char value)", func(_ F, a []V) V { return clr.Bool(strings.HasPrefix(apart(a[0].Str(), char(a[1])), char(a[1]))) }),
 		P("bool EndsWith(string value)", ends),
 		P("bool EndsWith(string value, StringComparison comparisonType)", ends),
-		P("bool EndsWith(char value)", func(_ F, a []V) V { return clr.Bool(strings.HasSuffix(a[0].Str(), char(a[1]))) }),
+		P("bool EndsWith(char value)", func(_ F, a []V) V { return clr.Bool(strings.HasSuffix(apart(a[0].Str(), char(a[1])), char(a[1]))) }),
 		P("int IndexOf(char value)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), 0, 4) }),
 		P("int IndexOf(char value, StringComparison comparisonType)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), 0, a[2].Int()) }),
 		P("int IndexOf(char value, int startIndex)", func(_ F, a []V) V { return find(a[0].Str(), char(a[1]), a[2].Int(), 4) }),
@@ -308,7 +311,7 @@ func findIn(s, p string, start, count, mode int64) V {
 		clr.ThrowRange("startIndex", indexMessage)
 	}
 	checkCount(count, n-start)
-	part := cut(s, int(start), int(count))
+	part := apart(cut(s, int(start), int(count)), p)
 	i := strings.Index(part, p)
 	if mode%2 == 1 {
 		i, _ = indexFold(part, p)
@@ -321,6 +324,7 @@ func findIn(s, p string, start, count, mode int64) V {
 
 // findLast is LastIndexOf in all of s.
 func findLast(s, p string, mode int64) V {
+	s = apart(s, p)
 	i := strings.LastIndex(s, p)
 	if mode%2 == 1 {
 		i = strings.LastIndex(fold(s), fold(p))

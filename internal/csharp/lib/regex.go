@@ -38,7 +38,7 @@ func newRegex(f F, pattern string, opts int64) *Regex {
 			o |= opt
 		}
 	}
-	re, err := regexp2.Compile(pattern, o)
+	re, err := regexp2.Compile(unitPattern(pattern), o)
 	if err != nil {
 		clr.Throw(clr.ExArgument, "Invalid pattern '"+pattern+"': "+strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
@@ -54,61 +54,62 @@ func regexFail(err error) {
 
 func (r *Regex) isMatch(f F, s string) bool {
 	f.Step(len(s) / 16)
-	ok, err := r.re.MatchString(s)
+	var ok bool
+	var err error
+	if ascii(s) {
+		ok, err = r.re.MatchString(s)
+	} else {
+		ok, err = r.re.MatchRunes(unitRunes(s))
+	}
 	regexFail(err)
 	return ok
 }
 
 func (r *Regex) find(f F, s string) *match1 {
-	f.Step(len(s) / 16)
-	m, err := r.re.FindStringMatch(s)
+	x := newSubject(f, s)
+	m, err := r.re.FindRunesMatch(x.u)
 	regexFail(err)
-	return &match1{m: m, r: r, s: s}
+	return &match1{m: m, x: x}
 }
 
 // findFrom is the first match at or behind the unit at start, or before it if
 // the expression goes from right to left.
 func (r *Regex) findFrom(f F, s string, start int64) *match1 {
-	n := int64(length(s))
-	if start < 0 || start > n {
+	x := newSubject(f, s)
+	if start < 0 || start > int64(len(x.u)) {
 		clr.ThrowRange("startat", "Start index cannot be less than 0 or greater than input length.")
 	}
-	f.Step(len(s) / 16)
-	m, err := r.re.FindRunesMatchStartingAt([]rune(s), runeCount(cut(s, 0, int(start))))
+	m, err := r.re.FindRunesMatchStartingAt(x.u, int(start))
 	regexFail(err)
-	return &match1{m: m, r: r, s: s}
+	return &match1{m: m, x: x}
 }
-
-func runeCount(s string) int { return len([]rune(s)) }
 
 // each yields all matches.
-func (r *Regex) each(f F, s string, yield func(m *match1) bool) {
-	m, err := r.re.FindStringMatch(s)
-	r.rest(f, s, m, err, yield)
-}
+func (r *Regex) each(f F, s string, yield func(m *match1) bool) { r.rest(f, r.find(f, s), yield) }
 
 // eachFrom yields all matches from a start on.
 func (r *Regex) eachFrom(f F, s string, start int64, yield func(m *match1) bool) {
-	r.rest(f, s, r.findFrom(f, s, start).m, nil, yield)
+	r.rest(f, r.findFrom(f, s, start), yield)
 }
 
 // rest yields m and the matches that follow it.
-func (r *Regex) rest(f F, s string, m *regexp2.Match, err error, yield func(m *match1) bool) {
-	for {
-		regexFail(err)
-		f.Step(len(s)/64 + 1)
-		if m == nil || !yield(&match1{m: m, r: r, s: s}) {
+func (r *Regex) rest(f F, m *match1, yield func(m *match1) bool) {
+	for at := 0; m.m != nil; {
+		f.Step(max(m.m.Index-at, at-m.m.Index)/16 + 1)
+		at = m.m.Index
+		if !yield(m) {
 			return
 		}
-		m, err = r.re.FindNextMatch(m)
+		next, err := r.re.FindNextMatch(m.m)
+		regexFail(err)
+		m = &match1{m: next, x: m.x}
 	}
 }
 
 // match1 is a Match; m is nil for one that failed.
 type match1 struct {
 	m *regexp2.Match
-	r *Regex
-	s string
+	x *subject
 }
 
 // RuntimeType is Match.
@@ -119,14 +120,14 @@ func (m *match1) Text(F) string {
 	if m.m == nil {
 		return ""
 	}
-	return m.m.String()
+	return m.x.text(&m.m.Capture)
 }
 
 // group1 is a Group or Capture; g is nil for one that failed.
 type group1 struct {
 	g *regexp2.Group
 	c *regexp2.Capture
-	s string
+	x *subject
 }
 
 // RuntimeType is Group.
@@ -138,7 +139,7 @@ func (g *group1) RuntimeType() *clr.Type {
 }
 
 // Text is the captured text.
-func (g *group1) Text(F) string { return g.capture().String() }
+func (g *group1) Text(F) string { return g.x.text(g.capture()) }
 
 func (g *group1) capture() *regexp2.Capture {
 	switch {
@@ -162,32 +163,14 @@ func captureOf(v V) *regexp2.Capture {
 	return &regexp2.Capture{}
 }
 
-// runeIndex counts UTF-16 units where the engine counts runes.
-func runeIndex(c *regexp2.Capture, s string) int {
-	if ascii(s) {
-		return c.Index
-	}
-	n := 0
-	for i, r := range []rune(s) {
-		if i >= c.Index {
-			break
-		}
-		n++
-		if r > 0xFFFF {
-			n++
-		}
-	}
-	return n
-}
-
-func sourceOf(v V) string {
+func subjectOf(v V) *subject {
 	switch o := v.Ref().(type) {
 	case *match1:
-		return o.s
+		return o.x
 	case *group1:
-		return o.s
+		return o.x
 	}
-	return ""
+	return nil
 }
 
 // results is a MatchCollection, GroupCollection or CaptureCollection.
@@ -215,71 +198,68 @@ func (m *match1) groups() V {
 		return clr.Object(r)
 	}
 	for _, g := range m.m.Groups() {
-		r.V = append(r.V, clr.Object(&group1{g: &g, s: m.s}))
+		r.V = append(r.V, clr.Object(&group1{g: &g, x: m.x}))
 	}
 	return clr.Object(r)
 }
 
-// expand replaces $1, ${name}, $$, $&, $`, $' and $_ of a replacement.
+// expand replaces $1, ${name}, $$, $&, $`, $', $+ and $_ of a replacement.
 func (m *match1) expand(f F, by string) string {
+	if strings.IndexByte(by, '$') < 0 {
+		return by
+	}
 	var b strings.Builder
 	for i := 0; i < len(by); i++ {
 		if by[i] != '$' || i+1 == len(by) {
 			b.WriteByte(by[i])
 			continue
 		}
-		runes := []rune(m.s)
-		switch c := by[i+1]; {
-		case c == '$':
+		part, n := m.reference(by[i+1:])
+		if n == 0 {
 			b.WriteByte('$')
-			i++
-		case c == '&':
-			b.WriteString(m.m.String())
-			i++
-		case c == '`':
-			b.WriteString(string(runes[:m.m.Index]))
-			i++
-		case c == '\'':
-			b.WriteString(string(runes[m.m.Index+m.m.Length:]))
-			i++
-		case c == '_':
-			b.WriteString(m.s)
-			i++
-		case c == '{':
-			end := strings.IndexByte(by[i:], '}')
-			if end < 0 {
-				b.WriteByte('$')
-				break
-			}
-			name := by[i+2 : i+end]
-			g := m.m.GroupByName(name)
-			if g == nil {
-				b.WriteString(by[i : i+end+1])
-			} else {
-				b.WriteString(g.String())
-			}
-			i += end
-		case c == '+':
-			groups := m.m.Groups()
-			b.WriteString(groups[len(groups)-1].String())
-			i++
-		case c >= '0' && c <= '9':
-			end := i + 1
-			for end < len(by) && by[end] >= '0' && by[end] <= '9' {
-				end++
-			}
-			n, err := strconv.Atoi(by[i+1 : end])
-			if g := m.m.GroupByNumber(n); err == nil && g != nil {
-				b.WriteString(g.String())
-				i = end - 1
-			} else {
-				b.WriteByte('$')
-			}
-		default:
-			b.WriteByte('$')
+			continue
 		}
+		f.Alloc(len(part))
+		b.WriteString(part)
+		i += n
 	}
 	return b.String()
+}
+
+// reference is what the reference behind a $ stands for and its length; 0 when
+// it is none.
+func (m *match1) reference(s string) (part string, n int) {
+	at, end := m.m.Index, m.m.Index+m.m.Length
+	switch c := s[0]; {
+	case c == '$':
+		return "$", 1
+	case c == '&':
+		return m.x.cut(at, end), 1
+	case c == '`':
+		return m.x.cut(0, at), 1
+	case c == '\'':
+		return m.x.cut(end, len(m.x.u)), 1
+	case c == '_':
+		return m.x.cut(0, len(m.x.u)), 1
+	case c == '+':
+		groups := m.m.Groups()
+		return m.x.text(&groups[len(groups)-1].Capture), 1
+	case c == '{':
+		if i := strings.IndexByte(s, '}'); i > 0 {
+			if g := m.m.GroupByName(s[1:i]); g != nil {
+				return m.x.text(&g.Capture), i + 1
+			}
+		}
+	case c >= '0' && c <= '9':
+		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			n++
+		}
+		no, err := strconv.Atoi(s[:n])
+		if g := m.m.GroupByNumber(no); err == nil && g != nil {
+			return m.x.text(&g.Capture), n
+		}
+	}
+	return "", 0
 }
 
 // begin is where an operation without a start begins.
@@ -302,34 +282,23 @@ func (r *Regex) replace(f F, s string, count, start int64, with func(m *match1) 
 	if count == 0 {
 		return clr.String(s)
 	}
-	runes := []rune(s)
-	left := r.re.RightToLeft()
-	at := 0
-	if left {
-		at = len(runes)
-	}
+	m := r.findFrom(f, s, start)
+	x, left := m.x, r.re.RightToLeft()
+	at := x.begin(left)
 	var parts []string
-	r.eachFrom(f, s, start, func(m *match1) bool {
-		from, to := m.m.Index, m.m.Index+m.m.Length
-		var between string
-		if left {
-			between = string(runes[to:at])
-			at = from
-		} else {
-			between = string(runes[at:from])
-			at = to
-		}
-		x := with(m)
-		f.Alloc(len(x) + len(between))
-		parts = append(parts, between, x)
+	r.rest(f, m, func(m *match1) bool {
+		parts = append(parts, x.between(&at, m, left))
+		by := with(m)
+		f.Alloc(len(by))
+		parts = append(parts, by)
 		count--
 		return count != 0
 	})
 	if left {
-		parts = append(parts, string(runes[:at]))
+		parts = append(parts, x.cut(0, at))
 		slices.Reverse(parts)
 	} else {
-		parts = append(parts, string(runes[at:]))
+		parts = append(parts, x.cut(at, len(x.u)))
 	}
 	return f.Str(strings.Join(parts, ""))
 }
@@ -339,26 +308,16 @@ func (r *Regex) split(f F, s string, count, start int64) V {
 	if count < 0 {
 		clr.ThrowRange("count", "Count cannot be less than -1.")
 	}
-	runes := []rune(s)
-	left := r.re.RightToLeft()
-	at := 0
-	if left {
-		at = len(runes)
-	}
+	m := r.findFrom(f, s, start)
+	x, left := m.x, r.re.RightToLeft()
+	at := x.begin(left)
 	var out []string
 	if count != 1 {
-		r.eachFrom(f, s, start, func(m *match1) bool {
-			from, to := m.m.Index, m.m.Index+m.m.Length
-			if left {
-				out = append(out, string(runes[to:at]))
-				at = from
-			} else {
-				out = append(out, string(runes[at:from]))
-				at = to
-			}
+		r.rest(f, m, func(m *match1) bool {
+			out = append(out, x.between(&at, m, left))
 			for i, g := range m.m.Groups() {
 				if i > 0 && len(g.Captures) > 0 {
-					out = append(out, g.String())
+					out = append(out, x.text(&g.Capture))
 				}
 			}
 			count--
@@ -367,11 +326,11 @@ func (r *Regex) split(f F, s string, count, start int64) V {
 	}
 	f.Alloc(24 * len(out))
 	if left {
-		out = append(out, string(runes[:at]))
+		out = append(out, x.cut(0, at))
 		slices.Reverse(out)
 		return clr.Strings(out)
 	}
-	return clr.Strings(append(out, string(runes[at:])))
+	return clr.Strings(append(out, x.cut(at, len(x.u))))
 }
 
 // regexFromRows are the members that take a start or a count.
@@ -428,10 +387,7 @@ func (r *Regex) findPart(f F, s string, from, n int64) *match1 {
 		clr.ThrowRange("length", "Length cannot be less than 0 or exceed input length.")
 	}
 	m := r.find(f, cut(s, int(from), int(n)))
-	if m.m != nil {
-		m.m.Index += runeCount(cut(s, 0, int(from)))
-		m.s = s
-	}
+	m.x.base = int(from)
 	return m
 }
 
@@ -501,7 +457,7 @@ func regexDecls() []clr.Decl {
 		if a[1].IsString() {
 			if r.m != nil && r.m.m != nil {
 				if g := r.m.m.GroupByName(a[1].Str()); g != nil {
-					return clr.Object(&group1{g: g, s: r.m.s})
+					return clr.Object(&group1{g: g, x: r.m.x})
 				}
 			}
 			return clr.Object(&group1{})
@@ -519,9 +475,9 @@ func regexDecls() []clr.Decl {
 		D("flags enum " + ns + "RegexOptions { None = 0, IgnoreCase = 1, Multiline = 2, ExplicitCapture = 4, Compiled = 8, Singleline = 16, IgnorePatternWhitespace = 32, RightToLeft = 64, ECMAScript = 256, CultureInvariant = 512 }"),
 		{Sig: "delegate string " + ns + "MatchEvaluator(Match match)"},
 		{Sig: "class " + ns + "Capture", Access: clr.AccessListed, Rows: []clr.Row{
-			R("int Index", func(_ F, a []V) V { return clr.Int(runeIndex(captureOf(a[0]), sourceOf(a[0]))) }),
-			R("int Length", func(_ F, a []V) V { return clr.Int(length(captureOf(a[0]).String())) }),
-			R("string Value", func(f F, a []V) V { return clr.String(captureOf(a[0]).String()) }),
+			R("int Index", func(_ F, a []V) V { return clr.Int(subjectOf(a[0]).index(captureOf(a[0]))) }),
+			R("int Length", func(_ F, a []V) V { return clr.Int(captureOf(a[0]).Length) }),
+			R("string Value", func(_ F, a []V) V { return clr.String(subjectOf(a[0]).text(captureOf(a[0]))) }),
 			R("string ToString()", toStringRow),
 		}},
 		{Sig: "class " + ns + "Group : Capture", Access: clr.AccessListed, Refused: "Name Synchronized", Rows: []clr.Row{
@@ -547,7 +503,7 @@ func regexDecls() []clr.Decl {
 				}
 				if g != nil {
 					for i := range g.Captures {
-						out = append(out, clr.Object(&group1{c: &g.Captures[i], s: sourceOf(a[0])}))
+						out = append(out, clr.Object(&group1{c: &g.Captures[i], x: subjectOf(a[0])}))
 					}
 				}
 				return clr.Object(newResults("CaptureCollection", out))

@@ -1,8 +1,10 @@
 package lib
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -63,21 +65,21 @@ func stringRows() []clr.Row {
 			checkSpan(length(s), from, n)
 			return clr.String(cut(s, from, n))
 		}),
-		P("string ToLower()", func(f F, a []V) V { return f.Str(strings.ToLower(a[0].Str())) }),
-		P("string ToLowerInvariant()", func(f F, a []V) V { return f.Str(strings.ToLower(a[0].Str())) }),
+		P("string ToLower()", func(f F, a []V) V { return f.Str(lower(a[0].Str())) }),
+		P("string ToLowerInvariant()", func(f F, a []V) V { return f.Str(lower(a[0].Str())) }),
 		P("string ToUpper()", func(f F, a []V) V { return f.Str(upper(a[0].Str())) }),
 		P("string ToUpperInvariant()", func(f F, a []V) V { return f.Str(upper(a[0].Str())) }),
 		P("string ToString()", func(_ F, a []V) V { return a[0] }),
 		R("object Clone()", func(_ F, a []V) V { return a[0] }),
 		P("string Trim()", func(_ F, a []V) V { return clr.String(strings.TrimFunc(a[0].Str(), isSpace)) }),
-		P("string Trim(char trimChar)", func(_ F, a []V) V { return clr.String(strings.Trim(a[0].Str(), unit(uint16(a[1].Int())))) }),
-		R("string Trim(params char[] trimChars)", trimmer(strings.TrimFunc)),
+		P("string Trim(char trimChar)", func(_ F, a []V) V { return trimSet(a[0].Str(), []uint16{uint16(a[1].Int())}, true, true) }),
+		R("string Trim(params char[] trimChars)", trimmer(true, true)),
 		P("string TrimStart()", func(_ F, a []V) V { return clr.String(strings.TrimLeftFunc(a[0].Str(), isSpace)) }),
-		P("string TrimStart(char trimChar)", func(_ F, a []V) V { return clr.String(strings.TrimLeft(a[0].Str(), unit(uint16(a[1].Int())))) }),
-		R("string TrimStart(params char[] trimChars)", trimmer(strings.TrimLeftFunc)),
+		P("string TrimStart(char trimChar)", func(_ F, a []V) V { return trimSet(a[0].Str(), []uint16{uint16(a[1].Int())}, true, false) }),
+		R("string TrimStart(params char[] trimChars)", trimmer(true, false)),
 		P("string TrimEnd()", func(_ F, a []V) V { return clr.String(strings.TrimRightFunc(a[0].Str(), isSpace)) }),
-		P("string TrimEnd(char trimChar)", func(_ F, a []V) V { return clr.String(strings.TrimRight(a[0].Str(), unit(uint16(a[1].Int())))) }),
-		R("string TrimEnd(params char[] trimChars)", trimmer(strings.TrimRightFunc)),
+		P("string TrimEnd(char trimChar)", func(_ F, a []V) V { return trimSet(a[0].Str(), []uint16{uint16(a[1].Int())}, false, true) }),
+		R("string TrimEnd(params char[] trimChars)", trimmer(false, true)),
 		P("string PadLeft(int totalWidth)", func(f F, a []V) V { return pad(f, a[0].Str(), a[1], " ", true) }),
 		P("string PadLeft(int totalWidth, char paddingChar)", func(f F, a []V) V { return pad(f, a[0].Str(), a[1], unit(uint16(a[2].Int())), true) }),
 		P("string PadRight(int totalWidth)", func(f F, a []V) V { return pad(f, a[0].Str(), a[1], " ", false) }),
@@ -95,8 +97,8 @@ func stringRows() []clr.Row {
 			if at < 0 {
 				clr.ThrowRange("startIndex", "StartIndex cannot be less than zero.")
 			}
-			if at >= length(s) {
-				clr.ThrowRange("startIndex", "startIndex must be less than length of string.")
+			if at > length(s) {
+				clr.ThrowRange("startIndex", startMessage)
 			}
 			return clr.String(cut(s, 0, at))
 		}),
@@ -114,7 +116,7 @@ func stringRows() []clr.Row {
 			return f.Str(cut(s, 0, at) + cut(s, at+n, all-at-n))
 		}),
 		P("string Replace(char oldChar, char newChar)", func(f F, a []V) V {
-			return f.Str(strings.ReplaceAll(a[0].Str(), unit(uint16(a[1].Int())), unit(uint16(a[2].Int()))))
+			return replace(f, a[0].Str(), clr.String(unit(uint16(a[1].Int()))), unit(uint16(a[2].Int())), false)
 		}),
 		P("string Replace(string oldValue, string newValue)", func(f F, a []V) V { return replace(f, a[0].Str(), a[1], a[2].Str(), false) }),
 		P("string Replace(string oldValue, string newValue, StringComparison comparisonType)", func(f F, a []V) V {
@@ -170,13 +172,24 @@ func charAt(_ F, a []V) V {
 func isSpace(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Z, r) }
 
 // upper keeps what has no simple counterpart, as .NET does: ß stays.
-func upper(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == 'ı' {
-			return r
-		}
-		return unicode.ToUpper(r)
-	}, s)
+func upper(s string) string { return mapRunes(s, upperRune) }
+
+func lower(s string) string { return mapRunes(s, lowerRune) }
+
+// The invariant culture does not know the Turkish letters i.
+
+func upperRune(r rune) rune {
+	if r == 'ı' {
+		return r
+	}
+	return unicode.ToUpper(r)
+}
+
+func lowerRune(r rune) rune {
+	if r == 'İ' {
+		return r
+	}
+	return unicode.ToLower(r)
 }
 
 func checkSpan(n, from, count int) {
@@ -212,15 +225,37 @@ func charArray(f F, u []uint16) V {
 	return clr.Object(&clr.Arr{T: charsType, V: v})
 }
 
-func trimmer(cut func(string, func(rune) bool) string) func(F, []V) V {
+func trimmer(left, right bool) func(F, []V) V {
 	return func(_ F, a []V) V {
 		set, ok := a[1].Ref().(*clr.Arr)
-		if !ok || set.Len() == 0 {
-			return clr.String(cut(a[0].Str(), isSpace))
+		if ok && set.Len() > 0 {
+			return trimSet(a[0].Str(), chars(a[1]), left, right)
 		}
-		chars := fromUnits(chars(a[1]))
-		return clr.String(cut(a[0].Str(), func(r rune) bool { return strings.ContainsRune(chars, r) }))
+		s := a[0].Str()
+		if left {
+			s = strings.TrimLeftFunc(s, isSpace)
+		}
+		if right {
+			s = strings.TrimRightFunc(s, isSpace)
+		}
+		return clr.String(s)
 	}
+}
+
+// trimSet takes the units of a set from the ends of s.
+func trimSet(s string, set []uint16, left, right bool) V {
+	u := units(s)
+	from, to := 0, len(u)
+	for left && from < to && slices.Contains(set, u[from]) {
+		from++
+	}
+	for right && from < to && slices.Contains(set, u[to-1]) {
+		to--
+	}
+	if to-from == len(u) {
+		return clr.String(s)
+	}
+	return clr.String(cut(s, from, to-from))
 }
 
 func repeat(f F, s string, n int) V {
@@ -253,15 +288,16 @@ func replace(f F, s string, old V, by string, fold bool) V {
 	if o == "" {
 		clr.ThrowArg(clr.ExArgument, "String cannot be of zero length.", "oldValue")
 	}
+	s = apart(s, o)
 	if fold {
 		return replaceFold(f, s, o, by)
 	}
 	n := strings.Count(s, o)
 	if n == 0 {
-		return clr.String(s)
+		return clr.String(clr.Whole(s))
 	}
 	f.Alloc(len(s) + n*(len(by)-len(o)))
-	return clr.String(strings.ReplaceAll(s, o, by))
+	return clr.String(clr.Whole(strings.ReplaceAll(s, o, by)))
 }
 
 func replaceFold(f F, s, old, by string) V {
@@ -297,7 +333,7 @@ func stringJoinRows() []clr.Row {
 			n += len(parts[i]) + len(sep)
 		}
 		f.Alloc(n)
-		return clr.String(strings.Join(parts, sep))
+		return clr.String(clr.Whole(strings.Join(parts, sep)))
 	}
 	list := func(f F, v V, param string) []V {
 		var out []V
@@ -371,15 +407,13 @@ func countOf(v V) int {
 func splitChars(f F, s string, set V, count int, opt int64) V {
 	a, ok := set.Ref().(*clr.Arr)
 	if !ok || a.Len() == 0 {
-		return splitFunc(f, s, count, opt, func(s string) (int, int) {
-			i := strings.IndexFunc(s, isSpace)
-			if i < 0 {
-				return -1, 0
+		return splitFunc(f, s, count, opt, func(from int) (int, int) {
+			for i, c := range s[from:] {
+				if isSpace(c) {
+					return from + i, utf8.RuneLen(c)
+				}
 			}
-			for j := range s[i+1:] {
-				return i, 1 + j
-			}
-			return i, len(s) - i
+			return -1, 0
 		})
 	}
 	seps := make([]string, a.Len())
@@ -411,18 +445,35 @@ func splitList(f F, s string, list V, count int, opt int64) V {
 }
 
 func splitStrings(f F, s string, seps []string, count int, opt int64) V {
-	return splitFunc(f, s, count, opt, func(s string) (int, int) {
-		at, n := -1, 0
-		for _, sep := range seps {
-			if i := strings.Index(s, sep); i >= 0 && (at < 0 || i < at) {
-				at, n = i, len(sep)
+	for _, sep := range seps {
+		s = apart(s, sep)
+	}
+	next := make([]int, len(seps)) // where each was found last, or the end of s
+	for i := range next {
+		next[i] = -1
+	}
+	return splitFunc(f, s, count, opt, func(from int) (at, n int) {
+		at = len(s)
+		for i, sep := range seps {
+			if next[i] < from {
+				next[i] = len(s)
+				if k := strings.Index(s[from:], sep); k >= 0 {
+					next[i] = from + k
+				}
 			}
+			if next[i] < at {
+				at, n = next[i], len(sep)
+			}
+		}
+		if n == 0 {
+			return -1, 0
 		}
 		return at, n
 	})
 }
 
-func splitFunc(f F, s string, count int, opt int64, find func(string) (int, int)) V {
+// splitFunc splits at what find finds at or behind a place.
+func splitFunc(f F, s string, count int, opt int64, find func(from int) (at, n int)) V {
 	var parts []string
 	if count == 0 {
 		return finishSplit(f, nil, opt)
@@ -433,28 +484,25 @@ func splitFunc(f F, s string, count int, opt int64, find func(string) (int, int)
 		}
 		return opt&1 == 0 || p != ""
 	}
+	from := 0
 	for count < 0 || len(parts) < count-1 {
 		f.Alloc(16)
-		i, n := find(s)
+		i, n := find(from)
 		if i < 0 {
 			break
 		}
-		if keep(s[:i]) {
-			parts = append(parts, s[:i])
+		if keep(s[from:i]) {
+			parts = append(parts, s[from:i])
 		}
-		s = s[i+n:]
+		from = i + n
 	}
-	if opt&1 != 0 && count > 0 {
+	if opt&1 != 0 && count > 1 {
 		// Empty entries in front of the rest do not count.
-		for {
-			i, n := find(s)
-			if i != 0 || n == 0 {
-				break
-			}
-			s = s[n:]
+		for i, n := find(from); i == from; i, n = find(from) {
+			from += n
 		}
 	}
-	return finishSplit(f, append(parts, s), opt)
+	return finishSplit(f, append(parts, s[from:]), opt)
 }
 
 func finishSplit(f F, parts []string, opt int64) V {
@@ -464,7 +512,7 @@ func finishSplit(f F, parts []string, opt int64) V {
 			p = strings.TrimFunc(p, isSpace)
 		}
 		if opt&1 == 0 || p != "" {
-			out = append(out, p)
+			out = append(out, clr.Whole(p))
 		}
 	}
 	f.Alloc(24 * len(out))

@@ -19,7 +19,7 @@ type Builder struct{ b []byte }
 func (*Builder) RuntimeType() *clr.Type { return named("System.Text.StringBuilder") }
 
 // Text is what was built.
-func (b *Builder) Text(F) string { return string(b.b) }
+func (b *Builder) Text(F) string { return clr.Whole(string(b.b)) }
 
 func (b *Builder) add(f F, s string) {
 	f.Alloc(len(s))
@@ -166,13 +166,12 @@ func builderRows() []clr.Row {
 		}),
 		R("StringBuilder Replace(string oldValue, string newValue)", func(f F, a []V) V {
 			x := b(a[0])
-			x.b = []byte(replace(f, string(x.b), a[1], a[2].Str(), false).Str())
+			x.b = []byte(replace(f, x.Text(f), a[1], a[2].Str(), false).Str())
 			return a[0]
 		}),
 		R("StringBuilder Replace(char oldChar, char newChar)", func(f F, a []V) V {
 			x := b(a[0])
-			f.Alloc(len(x.b))
-			x.b = []byte(strings.ReplaceAll(string(x.b), unit(uint16(a[1].Int())), unit(uint16(a[2].Int()))))
+			x.b = []byte(replace(f, x.Text(f), clr.String(unit(uint16(a[1].Int()))), unit(uint16(a[2].Int())), false).Str())
 			return a[0]
 		}),
 		R("StringBuilder Clear()", func(_ F, a []V) V { b(a[0]).b = nil; return a[0] }),

@@ -1,8 +1,10 @@
 package lib
 
 import (
+	"strings"
 	"unicode/utf8"
 
+	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
 
@@ -16,14 +18,6 @@ func ascii(s string) bool {
 	return true
 }
 
-// surrogate decodes the three-byte form of a lone surrogate.
-func surrogate(s string) (uint16, bool) {
-	if len(s) >= 3 && s[0] == 0xED && s[1] >= 0xA0 && s[1] <= 0xBF {
-		return 0xD000 | uint16(s[1]&0x3F)<<6 | uint16(s[2]&0x3F), true
-	}
-	return 0, false
-}
-
 // length is the number of UTF-16 units.
 func length(s string) int {
 	if ascii(s) {
@@ -31,7 +25,7 @@ func length(s string) int {
 	}
 	n := 0
 	for i := 0; i < len(s); {
-		if _, ok := surrogate(s[i:]); ok {
+		if _, ok := clr.Surrogate(s[i:]); ok {
 			n, i = n+1, i+3
 			continue
 		}
@@ -48,7 +42,7 @@ func length(s string) int {
 func units(s string) []uint16 {
 	out := make([]uint16, 0, len(s))
 	for i := 0; i < len(s); {
-		if u, ok := surrogate(s[i:]); ok {
+		if u, ok := clr.Surrogate(s[i:]); ok {
 			out, i = append(out, u), i+3
 			continue
 		}
@@ -86,6 +80,46 @@ func cut(s string, start, n int) string {
 		return s[start : start+n]
 	}
 	return fromUnits(units(s)[start : start+n])
+}
+
+// apart takes the pairs of surrogates of s apart when p holds half a pair, so
+// that bytes of p are found where its units are. What is made of the parts goes
+// through Whole again.
+func apart(s, p string) string {
+	if !clr.Lone(p) {
+		return s
+	}
+	var b []byte
+	for _, c := range units(s) {
+		b = append(b, unit(c)...)
+	}
+	return string(b)
+}
+
+// decode is the character at the beginning of s, which may be a lone surrogate,
+// with its length.
+func decode(s string) (rune, int) {
+	if u, ok := clr.Surrogate(s); ok {
+		return rune(u), 3
+	}
+	return utf8.DecodeRuneInString(s)
+}
+
+// mapRunes is strings.Map that leaves lone surrogates as they are.
+func mapRunes(s string, fn func(rune) rune) string {
+	if !clr.Lone(s) {
+		return strings.Map(fn, s)
+	}
+	var b []byte
+	for i := 0; i < len(s); {
+		if _, ok := clr.Surrogate(s[i:]); ok {
+			b, i = append(b, s[i:i+3]...), i+3
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		b, i = utf8.AppendRune(b, fn(r)), i+n
+	}
+	return string(b)
 }
 
 // unitIndex turns a byte offset into a count of units.
