@@ -108,6 +108,8 @@ type Change struct {
 	Env      *Env
 	// Imported is what Prepare read from the body.
 	Imported *Imported
+	// VersionSet is the version set that the body of an API describes, to be made with it.
+	VersionSet Object
 	// Checked remembers a policy check made before the transaction.
 	Checked *PolicyCheck
 }

@@ -74,8 +74,12 @@ func apis() *Row {
 			"serviceUrl": "properties.serviceUrl", "path": "properties.path", "isCurrent": "properties.isCurrent",
 		},
 		Prepare: importAPI, Complete: completeAPI,
-		Rules:    []Rule{apiNotBuilt, apiNamed, apiServiceURL, apiKeyNames, apiPathFree},
-		Compute:  func(s *Shown) { s.Object.Set("properties.isCurrent", true) },
+		Rules: []Rule{apiNotBuilt, apiNamed, apiServiceURL, apiKeyNames, apiVersioned, apiPathFree},
+		Compute: func(s *Shown) {
+			s.Object.Set("properties.isCurrent", true)
+			showVersionSet(s)
+		},
+		Stored:   putVersionSet,
 		OnDelete: deleteAPI, DeletedFrom: v2023may,
 	}
 }
@@ -125,6 +129,7 @@ func completeAPI(c *Change) {
 		c.New.Set("properties.subscriptionKeyParameterNames", map[string]any{})
 	}
 	c.New.Remove("properties.isCurrent")
+	completeVersion(c)
 }
 
 func texts(in []string) []any {
@@ -145,11 +150,6 @@ func apiNotBuilt(c *Change) (found []arm.ErrorDetail) {
 	for _, p := range c.New.Texts("properties.protocols") {
 		if p == "ws" || p == "wss" {
 			found = append(found, notBuilt("protocols", "The protocol '"+p+"'"))
-		}
-	}
-	for _, p := range []string{"apiVersion", "apiVersionSetId", "apiVersionSet"} {
-		if v := c.New.Get("properties." + p); v != nil && v != "" {
-			found = append(found, notBuilt(p, "API version sets"))
 		}
 	}
 	if c.New.Text("properties.sourceApiId") != "" {
@@ -186,19 +186,25 @@ func apiServiceURL(c *Change) []arm.ErrorDetail {
 func apiKeyNames(c *Change) []arm.ErrorDetail {
 	const names = "properties.subscriptionKeyParameterNames."
 	h := c.New.Text(names + "header")
-	if h != "" && strings.ContainsFunc(h, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }) {
+	if !isToken(h) {
 		return []arm.ErrorDetail{Finding("subscriptionKeyParameterNames.header", "'%s' is not a header name.", h)}
 	}
 	return nil
 }
 
-// apiPathFree refuses a path that another API of the service has.
+// apiPathFree refuses a path that another API of the service has, unless requests tell the two apart as versions of one
+// set.
 func apiPathFree(c *Change) []arm.ErrorDetail {
 	docs, objects := c.Siblings(APIM+"/service/apis", c.Service())
-	path := c.New.Text("properties.path")
+	schemes := c.versionSchemes()
+	path, set, version := requestPath(c.New, schemes), c.New.Text("properties.apiVersionSetId"), c.New.Text("properties.apiVersion")
 	for i, o := range objects {
-		if store.Key(docs[i].ID) != store.Key(c.ID) && strings.EqualFold(o.Text("properties.path"), path) {
+		switch {
+		case store.Key(docs[i].ID) == store.Key(c.ID) || !strings.EqualFold(requestPath(o, schemes), path):
+		case set == "" || !arm.SameID(set, o.Text("properties.apiVersionSetId")):
 			return []arm.ErrorDetail{Finding("path", "Cannot create API '%s' with the same Path '%s' as the existing API '%s'.", c.New.Text("properties.displayName"), path, o.Text("properties.displayName"))}
+		case strings.EqualFold(o.Text("properties.apiVersion"), version):
+			return []arm.ErrorDetail{Finding("apiVersion", "Cannot create API '%s' with the same Path '%s' and Version '%s' as the existing API '%s'.", c.New.Text("properties.displayName"), c.New.Text("properties.path"), version, o.Text("properties.displayName"))}
 		}
 	}
 	return nil

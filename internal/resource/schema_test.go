@@ -20,7 +20,7 @@ var schemaOperations = map[string]string{
 	"service": "ApiManagementService_CreateOrUpdate", "service/apis": "Api_CreateOrUpdate", "service/apis/operations": "ApiOperation_CreateOrUpdate",
 	"service/policies": "Policy_CreateOrUpdate", "service/products": "Product_CreateOrUpdate", "service/subscriptions": "Subscription_CreateOrUpdate",
 	"service/namedValues": "NamedValue_CreateOrUpdate", "service/backends": "Backend_CreateOrUpdate",
-	"service/tags":            "Tag_CreateOrUpdate",
+	"service/apiVersionSets": "ApiVersionSet_CreateOrUpdate", "service/tags": "Tag_CreateOrUpdate",
 	"service/policyFragments": "PolicyFragment_CreateOrUpdate", "service/certificates": "Certificate_CreateOrUpdate",
 	"service/users": "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
 }

@@ -183,6 +183,13 @@ type Certificate struct {
 	KeyPEM         string `json:"keyPem"`
 }
 
+// Where requests name the version of an API: the last segment of its path, a header, or a query parameter.
+const (
+	VersionSegment = "segment"
+	VersionHeader  = "header"
+	VersionQuery   = "query"
+)
+
 // API is one API revision with its API operations.
 type API struct {
 	ID                   string      `json:"id"` // resource ID as clients see it
@@ -192,6 +199,8 @@ type API struct {
 	Revision             string      `json:"revision"`
 	Current              bool        `json:"current"`
 	Version              string      `json:"version,omitempty"`
+	VersionScheme        string      `json:"versionScheme,omitempty"` // where requests name the version; empty: nowhere
+	VersionName          string      `json:"versionName,omitempty"`   // of the header or the query parameter
 	ServiceURL           string      `json:"serviceUrl,omitempty"`
 	Protocols            []string    `json:"protocols"` // http, https
 	SubscriptionRequired bool        `json:"subscriptionRequired"`

@@ -114,7 +114,7 @@ func (b *builder) fragments(d *draft, xml string) ([]snapshot.Fragment, error) {
 	}
 	var out []snapshot.Fragment
 	for _, name := range parsed.Fragments() {
-		d.uses[fragmentUse(name)] = true
+		d.uses[useOf("policyfragments", name)] = true
 		doc, err := b.r.Get(b.service + "/policyFragments/" + name)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -354,6 +354,9 @@ func (b *builder) apiDraft(d *draft) error {
 	if len(api.Protocols) == 0 {
 		api.Protocols = []string{"https"}
 	}
+	if err = b.version(d, &api, pr.APIVersionSetID); err != nil {
+		return err
+	}
 	if api.Policy, err = b.policy(d, doc.ID); err != nil {
 		return err
 	}
@@ -361,6 +364,34 @@ func (b *builder) apiDraft(d *draft) error {
 		return err
 	}
 	d.value = api
+	return nil
+}
+
+// version says where requests name the version of an API.
+func (b *builder) version(d *draft, api *snapshot.API, set string) error {
+	if set == "" {
+		return nil
+	}
+	d.uses[useOf("apiversionsets", lastSegment(set))] = true
+	doc, err := b.r.Get(set)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var desired versionSetDocument
+	if err := b.p.decode(doc, &desired); err != nil {
+		d.errs = append(d.errs, err)
+		return nil
+	}
+	api.VersionScheme = strings.ToLower(desired.Properties.Scheme)
+	switch api.VersionScheme {
+	case snapshot.VersionHeader:
+		api.VersionName = desired.Properties.HeaderName
+	case snapshot.VersionQuery:
+		api.VersionName = desired.Properties.QueryName
+	}
 	return nil
 }
 

@@ -121,6 +121,7 @@ type apiDocument struct {
 		APIRevision          string   `json:"apiRevision"`
 		IsCurrent            *bool    `json:"isCurrent"`
 		APIVersion           string   `json:"apiVersion"`
+		APIVersionSetID      string   `json:"apiVersionSetId"`
 		ServiceURL           string   `json:"serviceUrl"`
 		Protocols            []string `json:"protocols"`
 		SubscriptionRequired *bool    `json:"subscriptionRequired"` // true when absent
@@ -128,6 +129,14 @@ type apiDocument struct {
 			Header string `json:"header"`
 			Query  string `json:"query"`
 		} `json:"subscriptionKeyParameterNames"`
+	} `json:"properties"`
+}
+
+type versionSetDocument struct {
+	Properties struct {
+		Scheme     string `json:"versioningScheme"`
+		QueryName  string `json:"versionQueryName"`
+		HeaderName string `json:"versionHeaderName"`
 	} `json:"properties"`
 }
 

@@ -361,6 +361,9 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		{"included fragment", shop + "/policyFragments/f1", policyJSON("<fragment>{{Four}}</fragment>"), []string{"api Music"}},
 		{"fragment that was missing", shop + "/policyFragments/f2", policyJSON("<fragment><a /></fragment>"), []string{"api Music"}},
 		{"named value of a fragment", shop + "/namedValues/d", `{"properties":{"displayName":"Four","value":"4"}}`, []string{"api Music"}},
+		{"version set of nobody", shop + "/apiVersionSets/vs", `{"properties":{"versioningScheme":"Query","versionQueryName":"v"}}`, nil},
+		{"API of a set", shop + "/apis/Films", `{"properties":{"path":"films","apiVersion":"2","apiVersionSetId":"` + shop + `/apiVersionSets/VS"}}`, []string{"api Films"}},
+		{"version set", shop + "/apiVersionSets/vs", `{"properties":{"versioningScheme":"Header","versionHeaderName":"X-Version"}}`, []string{"api Films"}},
 		{"service policy", shop + "/policies/policy", policyJSON("<p/>"), []string{"service Shop"}},
 		{"product", shop + "/products/p", `{"properties":{"displayName":"P"}}`, []string{"products Shop"}},
 		{"link", shop + "/products/p/apis/films", `{}`, []string{"products Shop"}},
@@ -394,6 +397,10 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 	}
 	if d := cmp.Diff(want, held[snapshot.API](m, shop, "api", shop+"/apis/Music").Policy.Fragments); d != "" {
 		t.Error(d)
+	}
+	films := held[snapshot.API](m, shop, "api", shop+"/apis/Films")
+	if films.Version != "2" || films.VersionScheme != snapshot.VersionHeader || films.VersionName != "X-Version" {
+		t.Errorf("version %q in %s %q", films.Version, films.VersionScheme, films.VersionName)
 	}
 	w.remove(shop+"/apis/Films", shop+"/products/p")
 	m.poll()

@@ -194,9 +194,7 @@ func (b *builder) keys(todo staleness, parts map[partKey]part, named map[string]
 		return keys, b.allKeys(keys, parts, named)
 	}
 	touched := map[string]bool{}
-	for name := range todo.fragments {
-		touched[fragmentUse(name)] = true
-	}
+	maps.Copy(touched, todo.used)
 	for key := range todo.named {
 		if old, ok := named[key]; ok {
 			touched[old] = true

@@ -43,8 +43,10 @@ var (
 // A part is what is known of a part of the manifest. Its bytes are in the cache, or can be made again; those of a last
 // good form cannot and are kept here.
 type part struct {
-	ref  snapshot.PartRef
-	uses map[string]bool // what its texts mention, whether it exists or not: named values by name, lower case, and fragments
+	ref snapshot.PartRef
+	// uses is what it is made of beside its own documents, whether that exists or not: named values by name in lower
+	// case, others by useOf.
+	uses map[string]bool
 	kept []byte
 }
 
@@ -53,27 +55,27 @@ type staleness struct {
 	all   bool
 	parts map[partKey]bool
 	named map[string]bool // keys of named value documents that changed
-	// fragments are the names of policy fragments that changed, lower case.
-	fragments map[string]bool
+	// used are other documents that parts are made of and that changed, as part.uses names them.
+	used map[string]bool
 }
 
 func (s staleness) none() bool {
-	return !s.all && len(s.parts) == 0 && len(s.named) == 0 && len(s.fragments) == 0
+	return !s.all && len(s.parts) == 0 && len(s.named) == 0 && len(s.used) == 0
 }
 
 func (s *staleness) add(o staleness) {
 	s.all = s.all || o.all
 	maps.Copy(s.parts, o.parts)
 	maps.Copy(s.named, o.named)
-	maps.Copy(s.fragments, o.fragments)
+	maps.Copy(s.used, o.used)
 }
 
 func fresh() staleness {
-	return staleness{parts: map[partKey]bool{}, named: map[string]bool{}, fragments: map[string]bool{}}
+	return staleness{parts: map[partKey]bool{}, named: map[string]bool{}, used: map[string]bool{}}
 }
 
-// fragmentUse is how part.uses lists a policy fragment: no name of a named value has a slash.
-func fragmentUse(name string) string { return "policyfragments/" + strings.ToLower(name) }
+// useOf is how part.uses lists a document: no name of a named value has a slash.
+func useOf(kind, name string) string { return strings.ToLower(kind + "/" + name) }
 
 // A service is what the Publisher keeps of one service. Publisher.mu guards its fields.
 type service struct {
@@ -164,10 +166,8 @@ func (s *service) touch(key, rest string) {
 		s.stale.parts[productsPart] = true
 	case "namedvalues":
 		s.stale.named[key] = true
-	case "policyfragments":
-		if len(segs) > 1 {
-			s.stale.fragments[segs[1]] = true
-		}
+	case "policyfragments", "apiversionsets":
+		s.stale.used[rest] = true
 	case "apis":
 		if len(segs) < 2 {
 			return

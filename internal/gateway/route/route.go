@@ -14,6 +14,7 @@ import (
 // An API is one entry of a table: a path and the templates below it.
 type API struct {
 	Path       string // without slashes at the ends; may be empty
+	Version    Version
 	Operations []Operation
 }
 
@@ -37,10 +38,21 @@ type Match struct {
 	Params    []Param // in the order of the template, path before query
 }
 
+// A Request is what a table looks at. Path is escaped, Query raw.
+type Request struct {
+	Method, Path, Query string
+	Header              Headers // nil for none
+}
+
+// Headers are those of a request. Names compare without case.
+type Headers interface {
+	Has(name string) bool
+	Get(name string) string
+}
+
 // A Table matches requests against APIs.
 type Table struct {
-	apis node // trie over path segments; leaf is the index of an API
-	list []*templates
+	apis node // trie over path segments
 }
 
 // templates is the compiled form of one API's operations.
@@ -50,52 +62,48 @@ type templates struct {
 }
 
 // New compiles a table. A template that cannot be read is reported with its operation; of two APIs with the same
-// path the first one wins.
+// path and version the first one wins.
 func New(apis []API) (*Table, error) {
-	t := &Table{apis: node{leaf: -1}}
+	entries := make([]Entry, len(apis))
 	for i, a := range apis {
-		c, err := compile(a)
+		c, err := Compile(a.Operations)
 		if err != nil {
 			return nil, err
 		}
-		t.Add(i, a.Path, c)
+		entries[i] = Entry{a.Path, a.Version, c}
 	}
-	return t, nil
+	return NewFrom(entries), nil
 }
 
 // Compiled is one API ready to be added to any number of tables.
 type Compiled = *templates
 
-// Compile prepares the operations of one API, so that a table can be rebuilt without reading templates again.
-func Compile(ops []Operation) (Compiled, error) { return compile(API{Operations: ops}) }
+// An Entry is an API of a table whose operations are compiled already.
+type Entry struct {
+	Path       string
+	Version    Version
+	Operations Compiled
+}
 
-// NewFrom builds a table of compiled APIs. paths and apis have the same length.
-func NewFrom(paths []string, apis []Compiled) *Table {
-	t := &Table{apis: node{leaf: -1}}
-	for i, p := range paths {
-		t.Add(i, p, apis[i])
+// NewFrom builds a table without reading templates again. Match.API is an index into entries.
+func NewFrom(entries []Entry) *Table {
+	t := &Table{}
+	for i, e := range entries {
+		n := &t.apis
+		for seg, rest := cut(e.Path); seg != "" || rest != ""; seg, rest = cut(rest) {
+			if seg != "" {
+				n = n.literal(seg)
+			}
+		}
+		n.apis = append(n.apis, leaf{i, e.Version, e.Operations})
 	}
 	return t
 }
 
-// Add puts an API into a table that nobody reads yet.
-func (t *Table) Add(index int, path string, c Compiled) {
-	n := &t.apis
-	for seg, rest := cut(path); seg != "" || rest != ""; seg, rest = cut(rest) {
-		if seg != "" {
-			n = n.literal(seg)
-		}
-	}
-	if n.leaf < 0 {
-		n.leaf = len(t.list)
-		t.list = append(t.list, c)
-		n.api = index
-	}
-}
-
-func compile(a API) (*templates, error) {
-	c := &templates{root: node{leaf: -1}}
-	for i, o := range a.Operations {
+// Compile prepares the operations of one API.
+func Compile(ops []Operation) (Compiled, error) {
+	c := &templates{}
+	for i, o := range ops {
 		op, err := parse(o)
 		if err != nil {
 			return nil, fmt.Errorf("operation %s %s: %w", o.Method, o.Template, err)
@@ -108,34 +116,28 @@ func compile(a API) (*templates, error) {
 	return c, nil
 }
 
-// Match finds the API with the longest path that path begins with, whole segments and without case, and in it the
-// operation that fits best. params is used for captures and may be nil. ok is false when no API fits.
-//
-// path is the escaped path of the request; query its raw query.
-func (t *Table) Match(method, path, query string, params []Param) (m Match, ok bool) {
-	n, rest := &t.apis, path
-	best, bestRest := -1, ""
-	var found *node
-	for {
-		if n.leaf >= 0 {
-			best, bestRest, found = n.leaf, rest, n
+// Match finds the API with the longest path that the request's path begins with, whole segments and without case,
+// whose version the request asks for, and in it the operation that fits best. params is used for captures and may be
+// nil. ok is false when no API fits.
+func (t *Table) Match(r Request, params []Param) (m Match, ok bool) {
+	var found *leaf
+	n, rest := &t.apis, r.Path
+	for n != nil {
+		if l := n.version(r); l != nil {
+			found, m.Rest = l, rest
 		}
 		seg, tail := cut(rest)
 		if seg == "" && tail == "" {
 			break
 		}
-		next := n.child(seg)
-		if next == nil {
-			break
-		}
-		n, rest = next, tail
+		n, rest = n.child(seg), tail
 	}
-	if best < 0 {
+	if found == nil {
 		return Match{}, false
 	}
-	m = Match{API: found.api, Operation: -1, Rest: bestRest}
-	s := search{method: method, query: query, params: params[:0]}
-	if op := s.find(&t.list[best].root, bestRest); op != nil {
+	m.API, m.Operation = found.api, -1
+	s := search{method: r.Method, query: r.Query, params: params[:0]}
+	if op := s.find(&found.templates.root, m.Rest); op != nil {
 		m.Operation, m.Params = op.index, s.params
 	}
 	return m, true

@@ -55,7 +55,7 @@ func TestMatch(t *testing.T) {
 	} {
 		method, target, _ := strings.Cut(c.request, " ")
 		path, query, _ := strings.Cut(target, "?")
-		m, ok := table.Match(method, path, query, nil)
+		m, ok := table.Match(route.Request{Method: method, Path: path, Query: query}, nil)
 		got := fmt.Sprintf("%d.%d %s", m.API, m.Operation, m.Rest)
 		for _, p := range m.Params {
 			got += " " + p.Name + "=" + p.Value
@@ -69,13 +69,70 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+type headers map[string]string
+
+func (h headers) Has(name string) bool   { _, ok := h[strings.ToLower(name)]; return ok }
+func (h headers) Get(name string) string { return h[strings.ToLower(name)] }
+
+// Of several APIs with one path the request's header or query parameter chooses; where none fits, the path counts as
+// taken by nobody.
+func TestMatch_Versions(t *testing.T) {
+	t.Parallel()
+	in := func(place route.Place, name, value string) route.Version {
+		return route.Version{In: place, Name: name, Value: value}
+	}
+	table, err := route.New([]route.API{
+		{Path: "a", Operations: ops("GET /*")},
+		{Path: "a/h", Version: in(route.Header, "Api-Version", "v1"), Operations: ops("GET /x")},
+		{Path: "a/h", Version: in(route.Header, "Api-Version", "v2"), Operations: ops("GET /x", "GET /y")},
+		{Path: "a/h", Version: in(route.Header, "Api-Version", "v2"), Operations: ops("GET /never")},
+		{Path: "q", Version: in(route.Query, "api-version", ""), Operations: ops("GET /x")},
+		{Path: "q", Version: in(route.Query, "api-version", "2024-01-01 a"), Operations: ops("GET /x")},
+		{Path: "q/v1", Operations: ops("GET /x")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		target, version string // the header, "-" for none
+		want            string
+	}{
+		{"/a/h/x", "v1", "1.0"},
+		{"/a/h/x", "V2", "2.0"},
+		{"/a/h/y", "v2", "2.1"},
+		{"/a/h/y", "v1", "1.-1"},
+		{"/a/h/x", "v3", "0.0"}, // nobody's: the shorter path has it
+		{"/a/h/x", "-", "0.0"},
+		{"/q/x", "-", "4.0"},
+		{"/q/x?Api-Version=2024-01-01%20A", "-", "5.0"},
+		{"/q/x?api-version=2024-01-01+a&x=1", "-", "5.0"},
+		{"/q/x?api-version=v9", "-", "none"},
+		{"/q/x?api-version=", "-", "none"},
+		{"/q/v1/x", "-", "6.0"},
+		{"/q/v1/x?api-version=v9", "-", "6.0"},
+	} {
+		path, query, _ := strings.Cut(c.target, "?")
+		r := route.Request{Method: "GET", Path: path, Query: query}
+		if c.version != "-" {
+			r.Header = headers{"api-version": c.version}
+		}
+		got := "none"
+		if m, ok := table.Match(r, nil); ok {
+			got = fmt.Sprintf("%d.%d", m.API, m.Operation)
+		}
+		if got != c.want {
+			t.Errorf("%s with %s: got %s, want %s", c.target, c.version, got, c.want)
+		}
+	}
+}
+
 func TestMatch_NothingFits(t *testing.T) {
 	t.Parallel()
 	table, err := route.New([]route.API{{Path: "shop", Operations: ops("* /*")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, ok := table.Match("GET", "/other", "", nil); ok {
+	if m, ok := table.Match(route.Request{Method: "GET", Path: "/other", Query: ""}, nil); ok {
 		t.Fatalf("got %+v", m)
 	}
 }
@@ -96,7 +153,7 @@ func TestMatch_AllocatesNothing(t *testing.T) {
 	}
 	params := make([]route.Param, 0, 4)
 	n := testing.AllocsPerRun(100, func() {
-		if m, _ := table.Match("GET", "/Shop/orders/7/items", "a=b", params); m.Operation != 0 {
+		if m, _ := table.Match(route.Request{Method: "GET", Path: "/Shop/orders/7/items", Query: "a=b"}, params); m.Operation != 0 {
 			t.Fatal("no match")
 		}
 	})
@@ -141,7 +198,7 @@ func TestMatch_AgreesWithTheObvious(t *testing.T) {
 			path := "/" + strings.Join(rapid.SliceOfN(part, 0, 5).Draw(t, "path"), "/")
 			query := rapid.SampledFrom([]string{"", "k=1", "k=2", "K=1&l=3", "l=3"}).Draw(t, "request query")
 			method := rapid.SampledFrom([]string{"GET", "PUT", "DELETE"}).Draw(t, "request method")
-			got, gotOK := table.Match(method, path, query, nil)
+			got, gotOK := table.Match(route.Request{Method: method, Path: path, Query: query}, nil)
 			want, wantOK := obvious(apis, method, path, query)
 			if diff := cmp.Diff(want, got); diff != "" || wantOK != gotOK {
 				t.Fatalf("%s %s?%s in %+v: %v, %v\n%s", method, path, query, apis, wantOK, gotOK, diff)
@@ -286,8 +343,8 @@ func FuzzMatch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		table.Match("GET", path, query, nil)
-		table.Match("GET", "/p"+path, query, nil)
+		table.Match(route.Request{Method: "GET", Path: path, Query: query}, nil)
+		table.Match(route.Request{Method: "GET", Path: "/p" + path, Query: query}, nil)
 	})
 }
 
@@ -307,7 +364,7 @@ func BenchmarkMatch(b *testing.B) {
 	params := make([]route.Param, 0, 4)
 	b.ReportAllocs()
 	for b.Loop() {
-		if m, _ := table.Match("GET", "/api7/things151/42/parts", "", params); m.Operation != 151 {
+		if m, _ := table.Match(route.Request{Method: "GET", Path: "/api7/things151/42/parts", Query: ""}, params); m.Operation != 151 {
 			b.Fatal("no match")
 		}
 	}

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// node is a place in a trie over path segments. In the trie of APIs only literals and leaf are used.
+// node is a place in a trie over path segments. In the trie of APIs only literals and apis are used.
 type node struct {
-	leaf, api int // of the trie of APIs; leaf is -1 where no API ends
-	literals  map[string]*node
-	mixed     []*edge // in the order of the templates
-	params    *node
-	wild      []*operation // operations that end in a wildcard here
-	ops       []*operation // operations that end here
+	apis     []leaf // of the trie of APIs: those that end here
+	literals map[string]*node
+	mixed    []*edge // in the order of the templates
+	params   *node
+	wild     []*operation // operations that end in a wildcard here
+	ops      []*operation // operations that end here
 }
 
 // edge leads over a mixed segment.
@@ -63,7 +63,7 @@ func (n *node) literal(seg string) *node {
 	}
 	c := n.literals[key]
 	if c == nil {
-		c = &node{leaf: -1}
+		c = &node{}
 		n.literals[key] = c
 	}
 	return c
@@ -76,7 +76,7 @@ func (n *node) insert(op *operation) {
 			n = n.literal(s.literal)
 		case param:
 			if n.params == nil {
-				n.params = &node{leaf: -1}
+				n.params = &node{}
 			}
 			n = n.params
 		case mixed:
@@ -103,7 +103,7 @@ func (n *node) over(s segment) *node {
 			return e.to
 		}
 	}
-	e := &edge{pieces: s.pieces, shape: shape.String(), to: &node{leaf: -1}}
+	e := &edge{pieces: s.pieces, shape: shape.String(), to: &node{}}
 	n.mixed = append(n.mixed, e)
 	return e.to
 }

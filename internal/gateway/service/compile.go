@@ -174,18 +174,18 @@ func (s *Service) assemble() {
 // link builds the routing table and finds the product that opens an API. The current revision answers below the
 // API's path; every revision does below the path with ";rev=n".
 func (s *Service) link() {
-	var paths []string
-	var templates []route.Compiled
+	var entries []route.Entry
 	var order []*api
 	for _, a := range s.apis {
+		path, version := a.place()
 		if a.Current {
-			paths, templates, order = append(paths, a.Path), append(templates, a.templates), append(order, a)
+			entries, order = append(entries, route.Entry{Path: path, Version: version, Operations: a.templates}), append(order, a)
 		}
-		if a.Revision != "" && a.Path != "" {
-			paths, templates, order = append(paths, a.Path+";rev="+a.Revision), append(templates, a.templates), append(order, a)
+		if a.Revision != "" && path != "" {
+			entries, order = append(entries, route.Entry{Path: path + ";rev=" + a.Revision, Version: version, Operations: a.templates}), append(order, a)
 		}
 	}
-	s.apis, s.table = order, route.NewFrom(paths, templates)
+	s.apis, s.table = order, route.NewFrom(entries)
 	s.open = make(map[string]*product)
 	for _, p := range s.products.list {
 		if !p.Published || p.SubscriptionRequired {

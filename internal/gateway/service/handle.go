@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
+	"github.com/portico-dev/portico/internal/gateway/route"
 )
 
 // Handle takes an exchange whose request has been read through matching, authorization and the policies. Afterwards
@@ -20,7 +21,7 @@ func (s *Service) Handle(x *pipeline.Exchange) {
 	if s.preflight(x) {
 		return
 	}
-	m, ok := s.table.Match(x.Request.Method, x.Request.URL.Path, x.Request.URL.RawQuery, x.Params[:0])
+	m, ok := s.table.Match(asked(x, x.Request.Method), x.Params[:0])
 	if !ok || s.strict && !slices.Contains(s.apis[m.API].Protocols, x.OriginalURL.Scheme) {
 		pipeline.Fail(x, s.chain(nil, nil, nil), notFound())
 		return
@@ -45,6 +46,11 @@ func (s *Service) Handle(x *pipeline.Exchange) {
 	pipeline.Run(x, s.chain(a.operations[m.Operation], a.policy, productPolicy))
 }
 
+// asked is what the routing table looks at.
+func asked(x *pipeline.Exchange, method string) route.Request {
+	return route.Request{Method: method, Path: x.Request.URL.Path, Query: x.Request.URL.RawQuery, Header: &x.Request.Header}
+}
+
 // preflight answers what a browser asks before a request of another origin, unless an API operation of its own takes
 // OPTIONS or no cors statement would concern the request itself. No key is needed: browsers send none.
 func (s *Service) preflight(x *pipeline.Exchange) bool {
@@ -52,14 +58,13 @@ func (s *Service) preflight(x *pipeline.Exchange) bool {
 	if x.Request.Method != "OPTIONS" || method == "" || !x.Request.Header.Has("Origin") {
 		return false
 	}
-	path, query := x.Request.URL.Path, x.Request.URL.RawQuery
-	m, ok := s.table.Match("OPTIONS", path, query, nil)
+	m, ok := s.table.Match(asked(x, "OPTIONS"), nil)
 	if !ok || m.Operation >= 0 && s.apis[m.API].Operations[m.Operation].Method == "OPTIONS" {
 		return false
 	}
 	a := s.apis[m.API]
 	var operation, product *pipeline.Compiled
-	if m, ok = s.table.Match(method, path, query, nil); ok && m.Operation >= 0 {
+	if m, ok = s.table.Match(asked(x, method), nil); ok && m.Operation >= 0 {
 		operation = a.operations[m.Operation]
 		x.Operation, x.Params = &a.Operations[m.Operation], m.Params
 	}

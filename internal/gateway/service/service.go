@@ -100,6 +100,20 @@ type api struct {
 	operations []*pipeline.Compiled // by index of API.Operations; nil without a policy
 }
 
+// place is where requests find an API: below its path, with its version as the last segment of that, in a header or in
+// the query.
+func (a *api) place() (path string, v route.Version) {
+	switch {
+	case a.VersionScheme == snapshot.VersionSegment && a.Version != "":
+		return strings.Trim(a.Path+"/"+a.Version, "/"), v
+	case a.VersionScheme == snapshot.VersionHeader:
+		return a.Path, route.Version{In: route.Header, Name: a.VersionName, Value: a.Version}
+	case a.VersionScheme == snapshot.VersionQuery:
+		return a.Path, route.Version{In: route.Query, Name: a.VersionName, Value: a.Version}
+	}
+	return a.Path, v
+}
+
 // product is one compiled product.
 type product struct {
 	snapshot.Product

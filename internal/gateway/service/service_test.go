@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -281,6 +282,60 @@ func BenchmarkHandle_Key(b *testing.B) {
 		svc.Handle(x)
 		if x.Response.Status != 200 {
 			b.Fatal(x.Response.Status)
+		}
+	}
+}
+
+// A request gets the version that it names where the version set of the API says, current or by revision.
+func TestHandle_Versions(t *testing.T) {
+	t.Parallel()
+	s := gatewaytest.Shop("http://127.0.0.1:1")
+	answers := func(text string) *snapshot.Policy {
+		return &snapshot.Policy{XML: `<policies><inbound><return-response><set-body>` + text + `</set-body></return-response></inbound></policies>`}
+	}
+	api := func(name, path, version, revision, scheme, in string, current bool) {
+		s.APIs = append(s.APIs, snapshot.API{
+			ID: id + "/apis/" + name, Name: name, Path: path, Version: version, VersionScheme: scheme, VersionName: in, Revision: revision, Current: current,
+			Policy: answers(name), Operations: []snapshot.Operation{{Name: "get", Method: "GET", URLTemplate: "/x"}},
+		})
+	}
+	s.APIs = nil
+	api("seg-v1", "seg", "v1", "1", snapshot.VersionSegment, "", true)
+	api("seg-v1;rev=2", "seg", "v1", "2", snapshot.VersionSegment, "", false)
+	api("seg-none", "seg", "", "1", snapshot.VersionSegment, "", true)
+	api("head-v1", "head", "v1", "1", snapshot.VersionHeader, "Api-Version", true)
+	api("head-v2", "head", "v2", "1", snapshot.VersionHeader, "Api-Version", true)
+	api("head-v2;rev=5", "head", "v2", "5", snapshot.VersionHeader, "Api-Version", false)
+	api("query-v1", "query", "v1", "1", snapshot.VersionQuery, "v", true)
+	svc := compile(t, s)
+	for _, c := range []struct{ path, query, header, want string }{
+		{"/seg/v1/x", "", "", "seg-v1"},
+		{"/seg/V1;rev=1/x", "", "", "seg-v1"},
+		{"/seg/v1;rev=2/x", "", "", "seg-v1;rev=2"},
+		{"/seg/v1;rev=3/x", "", "", "404"},
+		{"/seg/x", "", "", "seg-none"},
+		{"/seg/v2/x", "", "", "404"},
+		{"/head/x", "", "V1", "head-v1"},
+		{"/head/x", "", "v2", "head-v2"},
+		{"/head;rev=5/x", "", "v2", "head-v2;rev=5"},
+		{"/head;rev=5/x", "", "v1", "404"},
+		{"/head/x", "", "", "404"},
+		{"/query/x", "v=v1", "", "query-v1"},
+		{"/query/x", "", "", "404"},
+	} {
+		var h []pipeline.Field
+		if c.header != "" {
+			h = append(h, pipeline.Field{Name: "api-version", Value: c.header})
+		}
+		x := request(t.Context(), c.path, c.query, h...)
+		svc.Handle(x)
+		body, _ := x.Response.Body.Held()
+		got := string(body)
+		if x.Response.Status != 200 {
+			got = strconv.Itoa(x.Response.Status)
+		}
+		if got != c.want {
+			t.Errorf("%s?%s with %q: got %s, want %s", c.path, c.query, c.header, got, c.want)
 		}
 	}
 }
