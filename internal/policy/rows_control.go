@@ -52,9 +52,8 @@ func controlRows() []Row {
 		},
 		{
 			Element: Element{
-				Name: "return-response",
-				// Only send-request makes a response that a variable can hold.
-				Attrs: []Attr{{Name: "response-variable-name", Type: String, NotBuilt: []string{"*"}}},
+				Name:  "return-response",
+				Attrs: []Attr{{Name: "response-variable-name", Type: String}},
 				Order: Sequence,
 				Children: []Child{
 					statement("set-status", 0, 1), statement("set-header", 0, 0), statement("set-body", 0, 1),

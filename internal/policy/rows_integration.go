@@ -17,14 +17,14 @@ func integrationRows() []Row {
 					{Name: "buffer-response", Type: Bool, Default: "true"},
 					{Name: "fail-on-error-status-code", Type: Bool, Default: "false"},
 				},
-				Groups: oneTimeout, Children: sentRequest(), Order: Sequence,
+				Groups: oneTimeout, Children: sentRequest(), Order: Sequence, rule: newNeedsURL,
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/send-request",
 		},
 		{
 			Element: Element{
 				Name: "send-one-way-request", Attrs: []Attr{mode, timeout, timeoutMS},
-				Groups: oneTimeout, Children: sentRequest(), Order: Sequence,
+				Groups: oneTimeout, Children: sentRequest(), Order: Sequence, rule: newNeedsURL,
 			},
 			Sections: everywhere, Scopes: anyScope,
 		},
@@ -43,6 +43,14 @@ func integrationRows() []Row {
 		},
 	}
 	return append(rows, serviceBus(), publishToDapr(), invokeDapr())
+}
+
+// newNeedsURL demands the address of a request that copies none.
+func newNeedsURL(c *checker, s *Statement) {
+	mode := s.find("mode")
+	if s.Child("set-url") == nil && (mode == nil || mode.Expr == nil && mode.Value != "copy") {
+		c.at(s, s.Position, incomplete(s.Name, []string{"set-url"}))
+	}
 }
 
 // sentRequest are the children that make up a request of our own.

@@ -60,6 +60,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		return
 	}
 	x, body := s.exchange(w, r, svc)
+	defer x.Release()
 	svc.Handle(x)
 	s.logFailure(x, svc)
 	switch {

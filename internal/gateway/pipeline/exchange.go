@@ -98,6 +98,7 @@ type Exchange struct {
 	pending   []Field     // put on the response when it is sent
 	more      []Field     // likewise, beside what is there
 	secondary []error     // of on-error itself
+	deferred  []func()    // run by Release
 	view      view
 }
 
@@ -174,6 +175,17 @@ func (x *Exchange) Blocking(wait func()) {
 		defer gate.Lock()
 	}
 	wait()
+}
+
+// Defer runs release when the response has been sent.
+func (x *Exchange) Defer(release func()) { x.deferred = append(x.deferred, release) }
+
+// Release lets go of what statements have kept for the request. Nothing of the exchange is used afterwards.
+func (x *Exchange) Release() {
+	for _, release := range x.deferred {
+		release()
+	}
+	x.deferred = nil
 }
 
 // Attached lists the headers given to Attach.

@@ -118,7 +118,7 @@ func TestValue(t *testing.T) {
 	if got, err := of(`" 12 "`).Int(x); got != 12 || err != nil {
 		t.Errorf("int: %v, %v", got, err)
 	}
-	_, _, err := of(`new string[0][1]`).String(x)
+	_, _, err := of(`(new string[0])[1]`).String(x)
 	var f *pipeline.Failure
 	if !errors.As(err, &f) || f.Message != "Expression evaluation failed. Index was outside the bounds of the array." || f.Reason != pipeline.ReasonExpression {
 		t.Errorf("failure: %v", err)

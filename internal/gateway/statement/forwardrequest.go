@@ -14,8 +14,7 @@ import (
 // forward is the compiled <forward-request>.
 type forward struct {
 	pool              *backend.Pool
-	seconds, millis   pipeline.Value
-	hasSeconds, hasMS bool
+	limit             timeLimit
 	wait              pipeline.Value
 	follow            pipeline.Value
 	bufferRequest     bool
@@ -26,17 +25,13 @@ type forward struct {
 
 // forwardRequest builds <forward-request>.
 func (e Env) forwardRequest(b *pipeline.Build, s *policy.Statement) (pipeline.Step, error) {
-	f := &forward{pool: e.Pool, hasSeconds: s.Has("timeout"), hasMS: s.Has("timeout-ms")}
-	if f.hasSeconds && f.hasMS {
-		return nil, b.Errorf(s, "Only one of the attributes 'timeout' and 'timeout-ms' can be given.")
-	}
-	var errs [6]error
-	f.seconds, errs[0] = wholeNumber(b, s, "timeout", "0")
-	f.millis, errs[1] = wholeNumber(b, s, "timeout-ms", "0")
-	f.wait, errs[2] = wholeNumber(b, s, "continue-timeout", "0")
-	f.bufferRequest, errs[3] = b.Bool(s, "buffer-request-body", false)
-	f.bufferResponse, errs[4] = b.Bool(s, "buffer-response", true)
-	f.failOnErrorStatus, errs[5] = b.Bool(s, "fail-on-error-status-code", false)
+	f := &forward{pool: e.Pool}
+	var errs [5]error
+	f.limit, errs[0] = newTimeLimit(b, s, backend.DefaultTimeout)
+	f.wait, errs[1] = wholeNumber(b, s, "continue-timeout", "0")
+	f.bufferRequest, errs[2] = b.Bool(s, "buffer-request-body", false)
+	f.bufferResponse, errs[3] = b.Bool(s, "buffer-response", true)
+	f.failOnErrorStatus, errs[4] = b.Bool(s, "fail-on-error-status-code", false)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -106,7 +101,7 @@ func (f *forward) run(ctx context.Context, x *pipeline.Exchange) (pipeline.Flow,
 func (f *forward) options(x *pipeline.Exchange) (backend.Options, error) {
 	opt := backend.Options{Version: f.version}
 	var err error
-	if opt.Timeout, err = f.timeout(x); err != nil {
+	if opt.Timeout, err = f.limit.of(x); err != nil {
 		return opt, err
 	}
 	wait, err := f.wait.Int(x)
@@ -116,20 +111,4 @@ func (f *forward) options(x *pipeline.Exchange) (backend.Options, error) {
 	opt.Continue = time.Duration(wait) * time.Second
 	opt.FollowRedirects, err = f.follow.Bool(x)
 	return opt, err
-}
-
-// timeout is the time for the head of the response. A time-out of 0 is allowed and runs out at once.
-func (f *forward) timeout(x *pipeline.Exchange) (time.Duration, error) {
-	v, unit := f.seconds, time.Second
-	switch {
-	case f.hasMS:
-		v, unit = f.millis, time.Millisecond
-	case !f.hasSeconds:
-		return backend.DefaultTimeout, nil
-	}
-	n, err := v.Int(x)
-	if err != nil || n < 0 || n > int64(24*time.Hour/unit) {
-		return 0, errors.Join(fmt.Errorf("time-out of %d", n), err)
-	}
-	return max(time.Duration(n)*unit, time.Nanosecond), nil
 }

@@ -36,6 +36,7 @@ func All(env Env) map[string]pipeline.Builder {
 		"retry":               newRetry,
 		"return-response":     returnResponse,
 		"rewrite-uri":         rewriteURI,
+		"send-request":        env.sendRequest,
 		"set-backend-service": setBackendService,
 		"set-body":            setBody,
 		"set-header":          setHeader,
