@@ -68,36 +68,35 @@ func badCast(v V, from, to *clr.Type) {
 	clr.Throw(clr.ExInvalidCast, "Unable to cast object of type '"+from.ReflectionName()+"' to type 'System.IConvertible'.")
 }
 
-// toNumber rounds halves to even, and throws with the target's name.
+// toNumber rounds halves to even. Floating point numbers go to small integers by
+// way of Int32, which their errors tell, and to large ones by a checked cast.
 func toNumber(v V, from, to *clr.Type) V {
-	over := func() {
-		clr.Throw(clr.ExOverflow, "Value was either too large or too small for "+strings.ReplaceAll(titleOf(to), "Char", "a character")+".")
-	}
-	if to.IsInteger() && (from == clr.Double || from == clr.Single) {
+	switch {
+	case !to.IsInteger() || from == to:
+	case from == clr.Double || from == clr.Single:
 		x := math.RoundToEven(v.Float())
-		if math.IsNaN(x) || x < -9.3e18 || x > 1.85e19 {
-			over()
+		if sizeOf(to) == 64 {
+			return clr.ConvertNumber(clr.Float(x), clr.Double, to, true)
 		}
-		v, from = clr.Float(x), clr.Double
-	}
-	if to.IsInteger() && from == clr.DecimalT {
+		by := clr.Int32
+		if to == clr.UInt32 {
+			by = to
+		}
+		if !(math.Abs(x) <= math.MaxUint32) || !clr.Fits(clr.Long(int64(x)), by) {
+			outOfType(by)
+		}
+		return toNumber(clr.Long(int64(x)), clr.Int64, to)
+	case from == clr.DecimalT:
 		v = clr.Dec(v.Decimal().Round(0, false))
+	case !clr.Fits(v, to):
+		outOfType(to)
 	}
-	if from.IsInteger() && to.IsInteger() {
-		n := v
-		if from == clr.UInt64 && v.Int() < 0 && to != clr.UInt64 || !clr.Fits(n, to) {
-			over()
-		}
-		return clr.ConvertNumber(v, from, to, false)
-	}
-	out := clr.ConvertNumber(v, from, to, false)
-	if to.IsInteger() && from == clr.Double {
-		back := clr.ConvertNumber(out, to, clr.Double, false)
-		if back.Float() != v.Float() {
-			over()
-		}
-	}
-	return out
+	return clr.ConvertNumber(v, from, to, false)
+}
+
+// outOfType throws for a value that has no place in an integer type.
+func outOfType(t *clr.Type) {
+	clr.Throw(clr.ExOverflow, "Value was either too large or too small for "+titleOf(t)+".")
 }
 
 // fromText parses a string as the type's Parse does.
@@ -166,7 +165,12 @@ func convertDecls() []clr.Decl {
 		R("static string ToBase64String(byte[] inArray, int offset, int length)", func(f F, a []V) V {
 			b := bytesOf(a[0], "inArray")
 			i, n := a[1].Int(), a[2].Int()
-			if i < 0 || n < 0 || i+n > int64(len(b)) {
+			switch {
+			case n < 0:
+				clr.ThrowRange("length", indexMessage)
+			case i < 0:
+				clr.ThrowRange("offset", "Value must be positive.")
+			case i > int64(len(b))-n:
 				clr.ThrowRange("offset", "Offset and length must refer to a position in the string.")
 			}
 			return f.Str(base64.StdEncoding.EncodeToString(b[i : i+n]))
@@ -206,8 +210,11 @@ func convertDecls() []clr.Decl {
 					}
 					return clr.String("")
 				}
-				if t == clr.Char && from == "string" {
+				switch {
+				case t == clr.Char && from == "string":
 					text(a[0], "value")
+				case t == clr.SByte && from == "string" && len(a) == 2:
+					text(a[0], "s") // the only one that null is not zero for
 				}
 				return changeType(f, a[0], t)
 			}
@@ -254,40 +261,76 @@ func radix(a []V, size int) V {
 	return clr.String(strconv.FormatUint(n, base))
 }
 
+// unradix is Convert.ToX(string, int fromBase). Digits of other bases than ten
+// are the bits of the number.
 func unradix(a []V, t *clr.Type) V {
 	base := checkBase(a[1].Int())
-	if base == 10 {
-		return parseInteger(a[0], t, styleInteger)
-	}
 	if a[0].IsNull() {
 		return clr.Zero(t)
 	}
 	s := a[0].Str()
+	if s == "" {
+		clr.ThrowRange("Index was out of range. Must be non-negative and less than the size of the collection.", "") // .NET mistakes the message for the name
+	}
+	unsigned, neg := t.Name[0] == 'U' || t == clr.Byte, s[0] == '-'
 	switch {
-	case s == "":
-		clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
-	case s[0] == '-':
+	case neg && base != 10:
 		clr.Throw(clr.ExArgument, "String cannot contain a minus sign if the base is not 10.")
+	case neg && unsigned:
+		clr.Throw(clr.ExOverflow, "The string was being parsed as an unsigned number and could not have a negative sign.")
+	case neg || s[0] == '+':
+		s = s[1:]
 	}
 	if base == 16 {
 		s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
+	}
+	n := bitsOf(s, base, t, base == 10 && !unsigned)
+	if base == 10 && !unsigned {
+		return signed(n, neg, t)
+	}
+	if n>>sizeOf(t) != 0 {
+		outOfType(t)
+	}
+	return clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(n)), clr.UInt64, t, false)
+}
+
+// bitsOf reads all of s as digits, into the 32 or 64 bits that t is read by.
+func bitsOf(s string, base int, t *clr.Type, isSigned bool) uint64 {
+	by := clr.UInt32
+	switch size := sizeOf(t); {
+	case size == 64 && isSigned:
+		by = clr.Int64
+	case size == 64:
+		by = clr.UInt64
+	case isSigned:
+		by = clr.Int32
 	}
 	digits := "0123456789abcdefABCDEF"
 	if base < 16 {
 		digits = digits[:base]
 	}
-	switch rest := strings.TrimLeft(s, digits); {
-	case len(rest) == len(s):
+	rest := strings.TrimLeft(s, digits)
+	if len(rest) == len(s) {
 		clr.Throw(clr.ExFormat, "Could not find any recognizable digits.")
-	case rest != "":
+	}
+	n, err := strconv.ParseUint(s[:len(s)-len(rest)], base, 64)
+	if err != nil || n>>sizeOf(by) != 0 || isSigned && n > 1<<(sizeOf(by)-1) {
+		outOfType(by)
+	}
+	if rest != "" {
 		clr.Throw(clr.ExFormat, "Additional non-parsable characters are at the end of the string.")
 	}
-	n, err := strconv.ParseUint(s, base, 64)
-	if err != nil || n>>sizeOf(t) != 0 {
-		if whole := map[*clr.Type]*clr.Type{clr.Int32: clr.UInt32, clr.Int64: clr.UInt64}[t]; whole != nil {
-			t = whole
-		}
-		clr.Throw(clr.ExOverflow, "Value was either too large or too small for "+titleOf(t)+".")
+	return n
+}
+
+// signed gives a number its sign and checks that t holds it.
+func signed(n uint64, neg bool, t *clr.Type) V {
+	limit := uint64(1) << (sizeOf(t) - 1)
+	if n > limit || n == limit && !neg {
+		outOfType(t)
 	}
-	return clr.ConvertNumber(clr.Scalar(clr.UInt64, int64(n)), clr.UInt64, t, false)
+	if neg {
+		return clr.Scalar(t, -int64(n))
+	}
+	return clr.Scalar(t, int64(n))
 }

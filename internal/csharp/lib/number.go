@@ -33,6 +33,9 @@ func titleOf(t *clr.Type) string {
 			return x.name
 		}
 	}
+	if t == clr.Char {
+		return "a character"
+	}
 	return t.Name
 }
 
@@ -48,7 +51,7 @@ func badNumber(s string) {
 func parseInteger(s V, t *clr.Type, style int64) V {
 	v, ok, over := readInteger(text(s, "s"), t, style)
 	if over {
-		clr.Throw(clr.ExOverflow, "Value was either too large or too small for "+titleOf(t)+".")
+		outOfType(t)
 	}
 	if !ok {
 		badNumber(s.Str())
