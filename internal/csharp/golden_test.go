@@ -10,6 +10,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/csharp"
 	"github.com/portico-dev/portico/internal/csharp/apim"
+	"github.com/portico-dev/portico/internal/csharp/apim/fixed"
 )
 
 // TestGolden runs testdata/*.txtar. A section "-- name --" holds cases, one a
@@ -23,7 +24,8 @@ import (
 //
 // A section whose name ends in "(derived)" holds values that were derived from
 // the documentation and not known from .NET itself. \n, \r, \t and \\ may stand
-// in expected texts.
+// in expected texts. The section "-- context.json --" is the context object of
+// the cases behind it, as package fixed reads it; without one it is an exchange.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -49,7 +51,11 @@ func TestGolden(t *testing.T) {
 type goldenCase struct {
 	line      int
 	src, want string
+	host      func() any
 }
+
+// contextSection is the name of the section with the context object.
+const contextSection = "-- context.json --"
 
 func readGolden(t testing.TB, file string) []goldenCase {
 	t.Helper()
@@ -57,9 +63,10 @@ func readGolden(t testing.TB, file string) []goldenCase {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text, host := cutContext(t, file, string(data))
 	var out []goldenCase
 	var src []string
-	for i, line := range strings.Split(string(data), "\n") {
+	for i, line := range strings.Split(text, "\n") {
 		if strings.HasPrefix(line, "-- ") && strings.HasSuffix(line, " --") || strings.HasPrefix(line, "#") && len(src) == 0 || line == "" && len(src) == 0 {
 			continue
 		}
@@ -76,7 +83,7 @@ func readGolden(t testing.TB, file string) []goldenCase {
 		}
 		want := strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r", `\t`, "\t").Replace(line[min(at+5, len(line)):])
 		src = append(src, line[:at])
-		out = append(out, goldenCase{i + 1, strings.Join(src, "\n"), arrow + " " + want})
+		out = append(out, goldenCase{i + 1, strings.Join(src, "\n"), arrow + " " + want, host})
 		src = nil
 	}
 	if len(src) > 0 {
@@ -85,9 +92,27 @@ func readGolden(t testing.TB, file string) []goldenCase {
 	return out
 }
 
+// cutContext takes the context object from a file; its lines stay, empty.
+func cutContext(t testing.TB, file, text string) (rest string, host func() any) {
+	t.Helper()
+	before, section, found := strings.Cut(text, contextSection)
+	if !found {
+		return text, func() any { return newExchange() }
+	}
+	section, after, _ := strings.Cut(section, "\n-- ")
+	spec, err := fixed.Parse([]byte(section))
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	c, err := fixed.New(spec)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return before + strings.Repeat("\n", strings.Count(section, "\n")+1) + "-- " + after, func() any { return c }
+}
+
 func (c *goldenCase) run() string {
-	src := c.src
-	p, errs := csharp.Compile(src, csharp.Options{Types: apim.Universe(), Context: apim.ContextType()})
+	p, errs := csharp.Compile(c.src, csharp.Options{Types: apim.Universe(), Context: apim.ContextType()})
 	if errs != nil && strings.Contains(c.want, " | ") {
 		all := make([]string, len(errs))
 		for i, e := range errs {
@@ -109,7 +134,7 @@ func (c *goldenCase) run() string {
 		}
 		return "=?> " + e.Code + at + ": " + e.Message
 	}
-	f := csharp.NewFrame(context.Background(), newExchange())
+	f := csharp.NewFrame(context.Background(), c.host())
 	defer f.Release()
 	v, err := p.Run(f)
 	var ex *csharp.Exception

@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" //nolint:gosec // thumbprints are SHA-1
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
@@ -30,9 +31,17 @@ func (*Certificate) RuntimeType() *clr.Type { return named(xns + "X509Certificat
 
 // Text is the form that X509Certificate.ToString has.
 func (c *Certificate) Text(F) string {
-	return "[Subject]\r\n  " + dnText(c.X509.Subject) + "\r\n\r\n[Issuer]\r\n  " + dnText(c.X509.Issuer) + "\r\n\r\n[Serial Number]\r\n  " + c.serial() +
-		"\r\n\r\n[Thumbprint]\r\n  " + c.Thumbprint() + "\r\n"
+	var parts []string
+	for _, p := range [][2]string{
+		{"Subject", dnText(c.X509.Subject)}, {"Issuer", dnText(c.X509.Issuer)}, {"Serial Number", c.serial()},
+		{"Not Before", localText(c.X509.NotBefore)}, {"Not After", localText(c.X509.NotAfter)}, {"Thumbprint", c.Thumbprint()},
+	} {
+		parts = append(parts, "["+p[0]+"]\r\n  "+p[1]+"\r\n")
+	}
+	return strings.Join(parts, "\r\n")
 }
+
+func localText(t time.Time) string { return formatDate(fromTime(t, 2), "G") }
 
 // Thumbprint is the SHA-1 of the certificate in upper-case hex.
 func (c *Certificate) Thumbprint() string {
@@ -64,8 +73,17 @@ var dnKeys = map[string]string{
 
 // dnText writes a name as .NET does: the last part first, quoted where needed.
 func dnText(n pkix.Name) string {
+	parts := dnParts(n)
+	slices.Reverse(parts)
+	return strings.Join(parts, ", ")
+}
+
+// legacyText writes a name in its own order, as GetName and GetIssuerName do.
+func legacyText(n pkix.Name) string { return strings.Join(dnParts(n), ", ") }
+
+func dnParts(n pkix.Name) []string {
 	var parts []string
-	for _, a := range slices.Backward(n.Names) {
+	for _, a := range n.Names {
 		k := dnKeys[a.Type.String()]
 		if k == "" {
 			k = "OID." + a.Type.String()
@@ -76,7 +94,65 @@ func dnText(n pkix.Name) string {
 		}
 		parts = append(parts, k+"="+s)
 	}
-	return strings.Join(parts, ", ")
+	return parts
+}
+
+// nameInfo is GetNameInfo: what an alternative name says about the subject comes
+// before the parts of the name.
+func (c *Certificate) nameInfo(kind int64, issuer bool) string {
+	const simple, email, dns, dnsOnly, url = 0, 1, 3, 4, 5
+	name, emails, hosts, urls := c.X509.Subject, c.X509.EmailAddresses, c.X509.DNSNames, c.X509.URIs
+	if issuer {
+		name, emails, hosts, urls = c.X509.Issuer, nil, nil, nil
+	}
+	switch {
+	case kind == simple:
+		return dnValue(name, "CN", "OU", "O", "E")
+	case kind == email && len(emails) > 0:
+		return emails[0]
+	case kind == email:
+		return dnValue(name, "E")
+	case (kind == dns || kind == dnsOnly) && len(hosts) > 0:
+		return hosts[0]
+	case kind == dns:
+		return dnValue(name, "CN")
+	case kind == url && len(urls) > 0:
+		return urls[0].String()
+	}
+	return ""
+}
+
+// dnValue is the value of the first of the keys that a name has.
+func dnValue(n pkix.Name, keys ...string) string {
+	for _, k := range keys {
+		for _, a := range n.Names {
+			if s, ok := a.Value.(string); ok && dnKeys[a.Type.String()] == k {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// publicKeyBits are the bytes of the key itself, without its algorithm.
+func (c *Certificate) publicKeyBits() []byte {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	_, _ = asn1.Unmarshal(c.X509.RawSubjectPublicKeyInfo, &info) // it was parsed before
+	return info.Key.Bytes
+}
+
+// signatureOID names the algorithm that the certificate was signed with.
+func (c *Certificate) signatureOID() string {
+	var parts struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	_, _ = asn1.Unmarshal(c.X509.Raw, &parts) // likewise
+	return parts.Algorithm.Algorithm.String()
 }
 
 func parseCertificate(b []byte) V {
@@ -107,7 +183,6 @@ func certDecls() []clr.Decl {
 	}
 	subject, issuer := str((*Certificate).Subject), str(func(c *Certificate) string { return dnText(c.X509.Issuer) })
 	local := func(t time.Time) V { return fromTime(t, 2).value() }
-	stamp := func(t time.Time) string { return formatDate(fromTime(t, 2), "G") }
 	key := func(c *Certificate) V {
 		pub, ok := c.X509.PublicKey.(*rsa.PublicKey)
 		if !ok {
@@ -137,19 +212,14 @@ func certDecls() []clr.Decl {
 		{Sig: "class " + xns + "X500DistinguishedName", Access: clr.AccessListed, Refused: "Decode Format Oid RawData", Rows: []clr.Row{R("string Name", func(_ F, a []V) V { return clr.String(a[0].Ref().(*label).name) })}},
 		D("class "+xns+"PublicKey", R("AsymmetricAlgorithm Key", func(_ F, a []V) V { return key(c(a[0])) }), R("RSA GetRSAPublicKey()", func(_ F, a []V) V { return key(c(a[0])) })),
 		D("class "+xns+"X509Certificate : IDisposable",
-			R("string Subject", subject), R("string Issuer", issuer), R("string GetName()", subject), R("string GetIssuerName()", issuer),
+			R("string Subject", subject), R("string Issuer", issuer), R("string GetName()", str(func(c *Certificate) string { return legacyText(c.X509.Subject) })), R("string GetIssuerName()", str(func(c *Certificate) string { return legacyText(c.X509.Issuer) })),
 			R("string GetSerialNumberString()", str((*Certificate).serial)), R("string GetCertHashString()", str((*Certificate).Thumbprint)),
 			R("byte[] GetCertHash()", func(_ F, a []V) V { b, _ := hex.DecodeString(c(a[0]).Thumbprint()); return clr.Bytes(b) }),
 			R("byte[] GetSerialNumber()", func(_ F, a []V) V { b, _ := hex.DecodeString(c(a[0]).serial()); slices.Reverse(b); return clr.Bytes(b) }),
 			R("byte[] GetRawCertData()", func(_ F, a []V) V { return clr.Bytes(slices.Clone(c(a[0]).X509.Raw)) }),
 			R("string GetRawCertDataString()", str(func(c *Certificate) string { return strings.ToUpper(hex.EncodeToString(c.X509.Raw)) })),
-			R("byte[] GetPublicKey()", func(_ F, a []V) V {
-				if k, ok := c(a[0]).X509.PublicKey.(*rsa.PublicKey); ok {
-					return clr.Bytes(x509.MarshalPKCS1PublicKey(k))
-				}
-				return clr.Bytes(slices.Clone(c(a[0]).X509.RawSubjectPublicKeyInfo))
-			}),
-			R("string GetEffectiveDateString()", str(func(c *Certificate) string { return stamp(c.X509.NotBefore) })), R("string GetExpirationDateString()", str(func(c *Certificate) string { return stamp(c.X509.NotAfter) })),
+			R("byte[] GetPublicKey()", func(_ F, a []V) V { return clr.Bytes(c(a[0]).publicKeyBits()) }),
+			R("string GetEffectiveDateString()", str(func(c *Certificate) string { return localText(c.X509.NotBefore) })), R("string GetExpirationDateString()", str(func(c *Certificate) string { return localText(c.X509.NotAfter) })),
 			R("string GetFormat()", str(func(*Certificate) string { return "X509" })), R("string ToString()", toStringRow),
 			R("bool Equals(X509Certificate other)", equalsRow), R("void Dispose()", func(F, []V) V { return clr.Null }),
 			R("byte[] Export(X509ContentType contentType)", func(_ F, a []V) V {
@@ -169,25 +239,9 @@ func certDecls() []clr.Decl {
 			R("PublicKey PublicKey", func(_ F, a []V) V { return a[0] }),
 			R("AsymmetricAlgorithm PrivateKey", private),
 			R("Oid SignatureAlgorithm", func(_ F, a []V) V {
-				oid := map[x509.SignatureAlgorithm]string{x509.SHA256WithRSA: "1.2.840.113549.1.1.11", x509.SHA384WithRSA: "1.2.840.113549.1.1.12", x509.SHA512WithRSA: "1.2.840.113549.1.1.13", x509.SHA1WithRSA: "1.2.840.113549.1.1.5", x509.ECDSAWithSHA256: "1.2.840.10045.4.3.2"}
-				return clr.Object(&label{"Oid", oid[c(a[0]).X509.SignatureAlgorithm]})
+				return clr.Object(&label{"Oid", c(a[0]).signatureOID()})
 			}),
-			R("string GetNameInfo(X509NameType nameType, bool forIssuer)", func(_ F, a []V) V {
-				x := c(a[0]).X509
-				n := x.Subject
-				if a[2].Bool() {
-					n = x.Issuer
-				}
-				switch a[1].Int() {
-				case 1:
-					return clr.String(strings.Join(x.EmailAddresses[:min(1, len(x.EmailAddresses))], ""))
-				case 3, 4:
-					if len(x.DNSNames) > 0 {
-						return clr.String(x.DNSNames[0])
-					}
-				}
-				return clr.String(n.CommonName)
-			}),
+			R("string GetNameInfo(X509NameType nameType, bool forIssuer)", func(_ F, a []V) V { return clr.String(c(a[0]).nameInfo(a[1].Int(), a[2].Bool())) }),
 			R("bool Verify()", func(_ F, a []V) V { return c(a[0]).verify() }),
 		),
 		D("static class "+xns+"RSACertificateExtensions",

@@ -8,6 +8,8 @@ import (
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
+const spanMessage = "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection."
+
 // List is a List<T>, and what lies inside queues and stacks.
 type List struct {
 	T   *clr.Type
@@ -264,7 +266,7 @@ func listRows() []clr.Row {
 			clr.ThrowRange("count", "Non-negative number required.")
 		}
 		if i+c > int64(len(l.V)) {
-			clr.Throw(clr.ExArgument, "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection.")
+			clr.Throw(clr.ExArgument, spanMessage)
 		}
 		return int(i), int(c)
 	}

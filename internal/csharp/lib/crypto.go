@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	gohash "hash"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -39,6 +40,27 @@ func (h *hasher) sum(f F, b []byte) V {
 	x.Write(b)
 	h.last = x.Sum(nil)
 	return clr.Bytes(h.last)
+}
+
+// setKey gives an HMAC its key; one that is longer than a block is hashed first.
+func (h *hasher) setKey(key []byte) {
+	h.key = slices.Clone(key)
+	if x := h.make(); len(key) > x.BlockSize() {
+		x.Write(key)
+		h.key = x.Sum(nil)
+	}
+}
+
+func newHMAC(name string, mk func() gohash.Hash, key []byte) V {
+	h := &hasher{name: "HMAC" + name, make: mk}
+	h.setKey(key)
+	return clr.Object(h)
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
 }
 
 var hashMakers = map[string]func() gohash.Hash{"MD5": md5.New, "SHA1": sha1.New, "SHA256": sha256.New, "SHA384": sha512.New384, "SHA512": sha512.New}
@@ -91,26 +113,35 @@ func labelRows(t string, names ...string) []clr.Row {
 
 func cryptoError(msg string) { clr.Throw(clr.ExCrypto, msg) }
 
-func digest(name string, b []byte) (crypto.Hash, []byte) {
-	m, ok := hashMakers[name]
+// hashID finds a hash algorithm by its name.
+func hashID(name string) crypto.Hash {
+	if name == "" {
+		clr.ThrowArg(clr.ExArgument, "The hash algorithm name cannot be null or empty.", "hashAlgorithm")
+	}
+	id, ok := hashIDs[name]
 	if !ok {
 		cryptoError("'" + name + "' is not a known hash algorithm.")
 	}
-	h := m()
-	h.Write(b)
-	return hashIDs[name], h.Sum(nil)
+	return id
 }
 
-func (k *rsaKey) sign(name string, sum []byte, padding string) V {
+// digest is the hash that SignData and VerifyData make of their data.
+func digest(id crypto.Hash, b []byte) []byte {
+	h := id.New()
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+func (k *rsaKey) sign(id crypto.Hash, sum []byte, padding string) V {
 	if k.priv == nil {
 		cryptoError("Key does not exist.")
 	}
 	var out []byte
 	var err error
 	if padding == "Pss" {
-		out, err = rsa.SignPSS(rand.Reader, k.priv, hashIDs[name], sum, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		out, err = rsa.SignPSS(rand.Reader, k.priv, id, sum, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 	} else {
-		out, err = rsa.SignPKCS1v15(rand.Reader, k.priv, hashIDs[name], sum)
+		out, err = rsa.SignPKCS1v15(rand.Reader, k.priv, id, sum)
 	}
 	if err != nil {
 		cryptoError("The signature could not be made.")
@@ -118,11 +149,11 @@ func (k *rsaKey) sign(name string, sum []byte, padding string) V {
 	return clr.Bytes(out)
 }
 
-func (k *rsaKey) verify(name string, sum, sig []byte, padding string) V {
+func (k *rsaKey) verify(id crypto.Hash, sum, sig []byte, padding string) V {
 	if padding == "Pss" {
-		return clr.Bool(rsa.VerifyPSS(k.pub, hashIDs[name], sum, sig, nil) == nil)
+		return clr.Bool(rsa.VerifyPSS(k.pub, id, sum, sig, nil) == nil)
 	}
-	return clr.Bool(rsa.VerifyPKCS1v15(k.pub, hashIDs[name], sum, sig) == nil)
+	return clr.Bool(rsa.VerifyPKCS1v15(k.pub, id, sum, sig) == nil)
 }
 
 func (k *rsaKey) crypt(b []byte, padding string, encrypt bool) V {
@@ -186,16 +217,29 @@ func cryptoDecls() []clr.Decl {
 			R("byte[] ComputeHash(byte[] buffer, int offset, int count)", func(f F, a []V) V {
 				b := bytesOf(a[1], "buffer")
 				i, n := a[2].Int(), a[3].Int()
-				if i < 0 || n < 0 || i+n > int64(len(b)) {
+				switch {
+				case i < 0:
+					clr.ThrowRange("offset", "Non-negative number required.")
+				case n < 0 || n > int64(len(b)):
 					clr.Throw(clr.ExArgument, "Value was invalid.")
+				case i+n > int64(len(b)):
+					clr.Throw(clr.ExArgument, spanMessage)
 				}
 				return h(a[0]).sum(f, b[i:i+n])
 			}),
 			R("int HashSize", func(_ F, a []V) V { return clr.Int(h(a[0]).make().Size() * 8) }),
-			R("byte[] Hash", func(_ F, a []V) V { return clr.Bytes(h(a[0]).last) }),
+			R("byte[] Hash", func(_ F, a []V) V {
+				if h(a[0]).last == nil {
+					return clr.Null
+				}
+				return clr.Bytes(slices.Clone(h(a[0]).last))
+			}),
 			R("void Clear()", func(F, []V) V { return clr.Null }), R("void Dispose()", func(F, []V) V { return clr.Null }), R("void Initialize()", func(F, []V) V { return clr.Null }),
 		),
-		D("class "+cns+"KeyedHashAlgorithm : HashAlgorithm", RW("byte[] Key", func(_ F, a []V) V { return clr.Bytes(h(a[0]).key) }, func(_ F, a []V) V { h(a[0]).key = bytesOf(a[1], "value"); return clr.Null })),
+		D("class "+cns+"KeyedHashAlgorithm : HashAlgorithm", RW("byte[] Key", func(_ F, a []V) V { return clr.Bytes(slices.Clone(h(a[0]).key)) }, func(_ F, a []V) V {
+			h(a[0]).setKey(bytesOf(a[1], "value"))
+			return clr.Null
+		})),
 		D("class "+cns+"HMAC : KeyedHashAlgorithm"),
 	)
 	for _, name := range []string{"MD5", "SHA1", "SHA256", "SHA384", "SHA512"} {
@@ -204,14 +248,8 @@ func cryptoDecls() []clr.Decl {
 			D("class "+cns+name+" : HashAlgorithm", R("static "+name+" Create()", func(F, []V) V { return clr.Object(&hasher{name: name, make: mk}) }),
 				R("static byte[] HashData(byte[] source)", func(f F, a []V) V { return (&hasher{name: name, make: mk}).sum(f, bytesOf(a[0], "source")) })),
 			D("class "+cns+"HMAC"+name+" : HMAC",
-				R("new()", func(F, []V) V {
-					key := make([]byte, 64)
-					_, _ = rand.Read(key)
-					return clr.Object(&hasher{name: "HMAC" + name, make: mk, key: key})
-				}),
-				R("new(byte[] key)", func(_ F, a []V) V {
-					return clr.Object(&hasher{name: "HMAC" + name, make: mk, key: bytesOf(a[0], "key")})
-				})),
+				R("new()", func(F, []V) V { return newHMAC(name, mk, randomBytes(mk().BlockSize())) }),
+				R("new(byte[] key)", func(_ F, a []V) V { return newHMAC(name, mk, bytesOf(a[0], "key")) })),
 		)
 		if name != "MD5" {
 			out = append(out, D("class "+cns+name+"Managed : "+name, R("new()", func(F, []V) V { return clr.Object(&hasher{name: name + "Managed", make: mk}) })))
@@ -228,29 +266,26 @@ func cryptoDecls() []clr.Decl {
 			R("static bool operator !=(HashAlgorithmName left, HashAlgorithmName right)", func(f F, a []V) V { return clr.Bool(!equalsRow(f, a).Bool()) }))...),
 		D("class "+cns+"RSASignaturePadding", labelRows("RSASignaturePadding", "Pkcs1", "Pss")...),
 		D("class "+cns+"RSAEncryptionPadding", labelRows("RSAEncryptionPadding", "Pkcs1", "OaepSHA1", "OaepSHA256", "OaepSHA384", "OaepSHA512")...),
-		D("class "+cns+"Oid", R("new(string oid)", func(_ F, a []V) V { return clr.Object(&label{"Oid", a[0].Str()}) }),
-			R("string Value", func(_ F, a []V) V { return clr.String(nameOf(a[0], "oid")) }), R("string FriendlyName", func(_ F, a []V) V {
-				return clr.String(map[string]string{"1.2.840.113549.1.1.1": "RSA", "1.2.840.113549.1.1.11": "sha256RSA", "1.2.840.10045.2.1": "ECC"}[nameOf(a[0], "oid")])
-			})),
+		oidDecl(),
 		D("class "+cns+"AsymmetricAlgorithm : IDisposable", R("int KeySize", func(_ F, a []V) V { return clr.Int(key(a[0]).pub.N.BitLen()) }), R("void Dispose()", func(F, []V) V { return clr.Null })),
 		D("class "+cns+"RSA : AsymmetricAlgorithm",
 			R("byte[] SignData(byte[] data, HashAlgorithmName hashAlgorithm, RSASignaturePadding padding)", func(f F, a []V) V {
-				n := nameOf(a[2], "hashAlgorithm")
+				data, id := bytesOf(a[1], "data"), hashID(nameOf(a[2], "hashAlgorithm"))
 				f.Step(5000)
-				_, sum := digest(n, bytesOf(a[1], "data"))
-				return key(a[0]).sign(n, sum, nameOf(a[3], "padding"))
+				return key(a[0]).sign(id, digest(id, data), nameOf(a[3], "padding"))
 			}),
 			R("byte[] SignHash(byte[] hash, HashAlgorithmName hashAlgorithm, RSASignaturePadding padding)", func(f F, a []V) V {
+				hash, id := bytesOf(a[1], "hash"), hashID(nameOf(a[2], "hashAlgorithm"))
 				f.Step(5000)
-				return key(a[0]).sign(nameOf(a[2], "hashAlgorithm"), bytesOf(a[1], "hash"), nameOf(a[3], "padding"))
+				return key(a[0]).sign(id, hash, nameOf(a[3], "padding"))
 			}),
 			R("bool VerifyData(byte[] data, byte[] signature, HashAlgorithmName hashAlgorithm, RSASignaturePadding padding)", func(f F, a []V) V {
-				n := nameOf(a[3], "hashAlgorithm")
-				_, sum := digest(n, bytesOf(a[1], "data"))
-				return key(a[0]).verify(n, sum, bytesOf(a[2], "signature"), nameOf(a[4], "padding"))
+				data, sig, id := bytesOf(a[1], "data"), bytesOf(a[2], "signature"), hashID(nameOf(a[3], "hashAlgorithm"))
+				return key(a[0]).verify(id, digest(id, data), sig, nameOf(a[4], "padding"))
 			}),
 			R("bool VerifyHash(byte[] hash, byte[] signature, HashAlgorithmName hashAlgorithm, RSASignaturePadding padding)", func(_ F, a []V) V {
-				return key(a[0]).verify(nameOf(a[3], "hashAlgorithm"), bytesOf(a[1], "hash"), bytesOf(a[2], "signature"), nameOf(a[4], "padding"))
+				hash, sig, id := bytesOf(a[1], "hash"), bytesOf(a[2], "signature"), hashID(nameOf(a[3], "hashAlgorithm"))
+				return key(a[0]).verify(id, hash, sig, nameOf(a[4], "padding"))
 			}),
 			R("byte[] Encrypt(byte[] data, RSAEncryptionPadding padding)", func(_ F, a []V) V { return key(a[0]).crypt(bytesOf(a[1], "data"), nameOf(a[2], "padding"), true) }),
 			R("byte[] Decrypt(byte[] data, RSAEncryptionPadding padding)", func(_ F, a []V) V { return key(a[0]).crypt(bytesOf(a[1], "data"), nameOf(a[2], "padding"), false) }),
@@ -258,8 +293,8 @@ func cryptoDecls() []clr.Decl {
 		D("class "+cns+"SymmetricAlgorithm : IDisposable",
 			R("static SymmetricAlgorithm Create()", func(F, []V) V { return clr.Object(newSymmetric()) }),
 			R("static SymmetricAlgorithm Create(string algName)", func(_ F, a []V) V { checkCipher(text(a[0], "algName")); return clr.Object(newSymmetric()) }),
-			RW("byte[] Key", func(_ F, a []V) V { return clr.Bytes(sym(a[0]).key) }, func(_ F, a []V) V { sym(a[0]).key = bytesOf(a[1], "value"); return clr.Null }),
-			RW("byte[] IV", func(_ F, a []V) V { return clr.Bytes(sym(a[0]).iv) }, func(_ F, a []V) V { sym(a[0]).iv = bytesOf(a[1], "value"); return clr.Null }),
+			RW("byte[] Key", func(_ F, a []V) V { return clr.Bytes(slices.Clone(sym(a[0]).key)) }, func(_ F, a []V) V { sym(a[0]).key = slices.Clone(bytesOf(a[1], "value")); return clr.Null }),
+			RW("byte[] IV", func(_ F, a []V) V { return clr.Bytes(slices.Clone(sym(a[0]).iv)) }, func(_ F, a []V) V { sym(a[0]).iv = slices.Clone(bytesOf(a[1], "value")); return clr.Null }),
 			R("int BlockSize", func(F, []V) V { return clr.Int(128) }), R("int KeySize", func(_ F, a []V) V { return clr.Int(len(sym(a[0]).key) * 8) }),
 			R("CipherMode Mode", func(F, []V) V { return clr.Scalar(named(cns+"CipherMode"), 1) }), R("PaddingMode Padding", func(F, []V) V { return clr.Scalar(named(cns+"PaddingMode"), 2) }),
 			R("void GenerateKey()", func(_ F, a []V) V { sym(a[0]).key = newSymmetric().key; return clr.Null }), R("void GenerateIV()", func(_ F, a []V) V { sym(a[0]).iv = newSymmetric().iv; return clr.Null }),
@@ -272,10 +307,7 @@ func cryptoDecls() []clr.Decl {
 }
 
 func newSymmetric() *symmetric {
-	s := &symmetric{make([]byte, 32), make([]byte, 16)}
-	_, _ = rand.Read(s.key)
-	_, _ = rand.Read(s.iv)
-	return s
+	return &symmetric{randomBytes(32), randomBytes(16)}
 }
 
 func checkCipher(name string) {

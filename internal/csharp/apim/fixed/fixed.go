@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +36,7 @@ type Spec struct {
 	User         *UserSpec                  `json:"user"`
 	Deployment   *DeploymentSpec            `json:"deployment"`
 	LastError    *LastErrorSpec             `json:"lastError"`
+	GraphQL      *GraphQLSpec               `json:"graphQL"`
 }
 
 // RequestSpec is context.Request.
@@ -48,6 +48,15 @@ type RequestSpec struct {
 	Headers           map[string]Values `json:"headers"`
 	Body              *string           `json:"body"`
 	MatchedParameters map[string]string `json:"matchedParameters"`
+	Certificate       string            `json:"certificate"` // PEM
+	PrivateEndpoint   *EndpointSpec     `json:"privateEndpointConnection"`
+}
+
+// EndpointSpec is context.Request.PrivateEndpointConnection.
+type EndpointSpec struct {
+	Name       string `json:"name"`
+	GroupID    string `json:"groupId"`
+	MemberName string `json:"memberName"`
 }
 
 // ResponseSpec is context.Response.
@@ -80,13 +89,14 @@ type OperationSpec struct {
 
 // ProductSpec is context.Product.
 type ProductSpec struct {
-	ID                   string   `json:"id"`
-	Name                 string   `json:"name"`
-	ApprovalRequired     bool     `json:"approvalRequired"`
-	SubscriptionRequired bool     `json:"subscriptionRequired"`
-	SubscriptionLimit    *int     `json:"subscriptionLimit"`
-	Published            bool     `json:"published"`
-	Groups               []string `json:"groups"`
+	ID                   string    `json:"id"`
+	Name                 string    `json:"name"`
+	ApprovalRequired     bool      `json:"approvalRequired"`
+	SubscriptionRequired bool      `json:"subscriptionRequired"`
+	SubscriptionLimit    *int      `json:"subscriptionLimit"`
+	Published            bool      `json:"published"`
+	APIs                 []APISpec `json:"apis"`
+	Groups               []string  `json:"groups"`
 }
 
 // SubscriptionSpec is context.Subscription.
@@ -103,22 +113,30 @@ type SubscriptionSpec struct {
 
 // UserSpec is context.User.
 type UserSpec struct {
-	ID               string    `json:"id"`
-	Email            string    `json:"email"`
-	FirstName        string    `json:"firstName"`
-	LastName         string    `json:"lastName"`
-	Note             string    `json:"note"`
-	RegistrationDate time.Time `json:"registrationDate"`
-	Groups           []string  `json:"groups"`
+	ID               string         `json:"id"`
+	Email            string         `json:"email"`
+	FirstName        string         `json:"firstName"`
+	LastName         string         `json:"lastName"`
+	Note             string         `json:"note"`
+	RegistrationDate time.Time      `json:"registrationDate"`
+	Groups           []string       `json:"groups"`
+	Identities       []IdentitySpec `json:"identities"`
+}
+
+// IdentitySpec is one of context.User.Identities.
+type IdentitySpec struct {
+	ID       string `json:"id"`
+	Provider string `json:"provider"`
 }
 
 // DeploymentSpec is context.Deployment.
 type DeploymentSpec struct {
-	GatewayID   string `json:"gatewayId"`
-	InstanceID  string `json:"gatewayInstanceId"`
-	Region      string `json:"region"`
-	ServiceID   string `json:"serviceId"`
-	ServiceName string `json:"serviceName"`
+	GatewayID    string   `json:"gatewayId"` // default: managed
+	InstanceID   string   `json:"gatewayInstanceId"`
+	Region       string   `json:"region"`
+	ServiceID    string   `json:"serviceId"`
+	ServiceName  string   `json:"serviceName"`
+	Certificates []string `json:"certificates"` // PEM, each with or without its private key
 }
 
 // LastErrorSpec is context.LastError.
@@ -130,6 +148,12 @@ type LastErrorSpec struct {
 	Section  string `json:"section"`
 	Path     string `json:"path"`
 	PolicyID string `json:"policyId"`
+}
+
+// GraphQLSpec is context.GraphQL, which only resolvers have.
+type GraphQLSpec struct {
+	Arguments json.RawMessage `json:"arguments"`
+	Parent    json.RawMessage `json:"parent"`
 }
 
 // Values are those of a header: one text, or a list of them.
@@ -187,13 +211,28 @@ func New(s Spec) (apim.Context, error) {
 	if s.Response != nil {
 		c.response = newResponse(*s.Response)
 	}
-	if s.API != nil && s.API.ServiceURL != "" {
-		if c.serviceURL, err = url.Parse(s.API.ServiceURL); err != nil {
-			return nil, fmt.Errorf("api.serviceUrl: %w", err)
+	if s.API != nil {
+		if c.api, err = newAPI(*s.API); err != nil {
+			return nil, fmt.Errorf("api.%w", err)
 		}
 	}
-	c.variables, err = newVariables(s.Variables)
-	return c, err
+	if s.Product != nil {
+		if c.product, err = newProduct(*s.Product); err != nil {
+			return nil, err
+		}
+	}
+	if s.Deployment != nil {
+		if c.deployment, err = newDeployment(*s.Deployment); err != nil {
+			return nil, err
+		}
+	}
+	if c.variables, err = newVariables(s.Variables); err != nil {
+		return nil, err
+	}
+	if s.GraphQL != nil {
+		return resolver{c}, nil
+	}
+	return c, nil
 }
 
 // newVariables gives every variable the type that set-variable would have given it.
