@@ -95,11 +95,11 @@ func DecimalFloat(x float64, digits int) *Decimal {
 		Throw(ExOverflow, "Value was either too large or too small for a Decimal.")
 	}
 	d, _ := ParseDecimal(strconv.FormatFloat(x, 'e', digits-1, 64))
-	return d.trim()
+	return d.Trim()
 }
 
-// trim drops zeros at the end of the fraction.
-func (d *Decimal) trim() *Decimal {
+// Trim drops zeros at the end of the fraction.
+func (d *Decimal) Trim() *Decimal {
 	c, scale := new(big.Int).Set(d.c), d.scale
 	for scale > 0 {
 		q, r := new(big.Int).QuoRem(c, ten, new(big.Int))

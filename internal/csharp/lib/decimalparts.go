@@ -48,18 +48,37 @@ func decimalParts() []clr.Row {
 	return rows
 }
 
-// decimalBits are the three words of the coefficient, and the flags.
-func decimalBits(d *clr.Decimal) V {
+// words are the three words of the coefficient, the lowest first, and the flags:
+// scale and sign.
+func words(d *clr.Decimal) [4]uint32 {
 	c := new(big.Int).Abs(d.Coefficient())
 	mask := big.NewInt(1<<32 - 1)
-	var words []V
-	for range 3 {
-		words = append(words, clr.Int(int(int32(uint32(new(big.Int).And(c, mask).Uint64())))))
+	var out [4]uint32
+	for i := range 3 {
+		out[i] = uint32(new(big.Int).And(c, mask).Uint64())
 		c.Rsh(c, 32)
 	}
-	flags := uint32(d.Scale()) << 16
+	out[3] = uint32(d.Scale()) << 16
 	if d.Coefficient().Sign() < 0 {
-		flags |= 1 << 31
+		out[3] |= 1 << 31
 	}
-	return clr.Object(&clr.Arr{T: clr.ArrayOf(clr.Int32), V: append(words, clr.Int(int(int32(flags))))})
+	return out
+}
+
+// decimalBits is GetBits.
+func decimalBits(d *clr.Decimal) V {
+	var v []V
+	for _, w := range words(d) {
+		v = append(v, clr.Int(int(int32(w))))
+	}
+	return clr.Object(clr.ArrOf(clr.Int32, v))
+}
+
+// decimalHash is equal for decimals that differ in zeros at their end only.
+func decimalHash(d *clr.Decimal) int32 {
+	if d.Coefficient().Sign() == 0 {
+		return 0
+	}
+	w := words(d.Trim())
+	return int32(w[0] ^ w[1] ^ w[2] ^ w[3])
 }

@@ -2,9 +2,11 @@ package lib
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
@@ -78,7 +80,7 @@ func numberDecls() []clr.Decl {
 				setOut(a[1], clr.Bool(b))
 				return clr.Bool(ok)
 			}),
-			P("string ToString()", toStringRow), P("bool Equals(bool obj)", equalsRow), P("int CompareTo(bool value)", compareRow), P("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+			P("string ToString()", toStringRow), P("bool Equals(bool obj)", equalsRow), P("int CompareTo(bool value)", compareRow), P("int GetHashCode()", hashRow),
 		),
 	}
 	for _, x := range intTypes {
@@ -101,21 +103,35 @@ func toStringRow(f F, a []V) V { return f.Str(Text(f, a[0])) }
 func formatRow(f F, a []V) V   { return f.Str(Format(f, a[0], a[1].Str())) }
 func equalsRow(f F, a []V) V   { return clr.Bool(Equal(f, a[0], a[1])) }
 func compareRow(f F, a []V) V  { return clr.Int(Compare(f, a[0], a[1])) }
+func hashRow(f F, a []V) V     { return clr.Int(int(hash(f, a[0]))) }
 
-// compareSame is CompareTo(object), which takes values of the same type only.
-func compareSame(f F, a []V) V {
+// sameType checks the argument of CompareTo(object), which takes values of the
+// same type only.
+func sameType(f F, a []V) {
 	if t := f.TypeOf(a[0]); !a[1].IsNull() && !clr.Same(t, f.TypeOf(a[1])) {
 		clr.Throw(clr.ExArgument, "Object must be of type "+t.Name+".")
 	}
-	return compareRow(f, a)
+}
+
+// differRow is CompareTo of the types smaller than Int32: the difference.
+func differRow(_ F, a []V) V {
+	if a[1].IsNull() {
+		return clr.Int(1)
+	}
+	return clr.Int(int(a[0].Int() - a[1].Int()))
 }
 
 func commonNumber(kw string) []clr.Row {
+	compare := compareRow
+	switch kw {
+	case "char", "sbyte", "byte", "short", "ushort":
+		compare = differRow
+	}
 	return []clr.Row{
 		P("string ToString()", toStringRow), P("string ToString(string format)", formatRow),
 		R("string ToString(IFormatProvider provider)", toStringRow), R("string ToString(string format, IFormatProvider provider)", formatRow),
-		P("bool Equals("+kw+" obj)", equalsRow), R("bool Equals(object obj)", equalsRow), P("int CompareTo("+kw+" value)", compareRow),
-		R("int CompareTo(object value)", compareSame), P("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+		P("bool Equals("+kw+" obj)", equalsRow), R("bool Equals(object obj)", equalsRow), P("int CompareTo("+kw+" value)", compare),
+		R("int CompareTo(object value)", func(f F, a []V) V { sameType(f, a); return compare(f, a) }), P("int GetHashCode()", hashRow),
 	}
 }
 
@@ -161,6 +177,7 @@ func floatDecl(t *clr.Type, kw string) clr.Decl {
 		return make(x)
 	}
 	styled := func(_ F, a []V) V {
+		checkFloatStyle(a[1].Int())
 		x, ok := readFloatStyle(text(a[0], "s"), a[1].Int())
 		if !ok {
 			badNumber(a[0].Str())
@@ -186,6 +203,7 @@ func floatDecl(t *clr.Type, kw string) clr.Decl {
 			return clr.Bool(ok)
 		}),
 		R("static bool TryParse(string s, System.Globalization.NumberStyles style, IFormatProvider provider, out "+kw+" result)", func(_ F, a []V) V {
+			checkFloatStyle(a[1].Int())
 			x, ok := readFloatStyle(a[0].Str(), a[1].Int())
 			setOut(a[3], make(x))
 			return clr.Bool(ok)
@@ -200,8 +218,9 @@ func floatDecl(t *clr.Type, kw string) clr.Decl {
 func decimalDecl() clr.Decl {
 	d := func(v V) *clr.Decimal { return v.Decimal() }
 	parse := func(_ F, a []V) V { return parseDecimal(a[0], styleNumber) }
-	styled := func(_ F, a []V) V { return parseDecimal(a[0], a[1].Int()) }
+	styled := func(_ F, a []V) V { checkFloatStyle(a[1].Int()); return parseDecimal(a[0], a[1].Int()) }
 	try := func(s V, style int64, out V) V {
+		checkFloatStyle(style)
 		x, ok, _ := readDecimalStyle(s.Str(), style)
 		if !ok {
 			x = clr.DecimalInt(0)
@@ -259,7 +278,7 @@ func mathDecls() []clr.Decl {
 		P("static decimal Ceiling(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Neg().Floor().Neg()) }),
 		P("static decimal Truncate(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Truncate()) }),
 		P("static double Sqrt(double d)", one(math.Sqrt)), P("static double Exp(double d)", one(math.Exp)), P("static double Log10(double d)", one(math.Log10)),
-		P("static double Log(double d)", one(math.Log)), P("static double Log(double a, double newBase)", func(_ F, a []V) V { return clr.Float(math.Log(a[0].Float()) / math.Log(a[1].Float())) }),
+		P("static double Log(double d)", one(math.Log)), P("static double Log(double a, double newBase)", func(_ F, a []V) V { return clr.Float(logBase(a[0].Float(), a[1].Float())) }),
 		P("static double Sin(double a)", one(math.Sin)), P("static double Cos(double d)", one(math.Cos)), P("static double Tan(double a)", one(math.Tan)),
 		P("static double Asin(double d)", one(math.Asin)), P("static double Acos(double d)", one(math.Acos)), P("static double Atan(double d)", one(math.Atan)),
 		P("static double Sinh(double value)", one(math.Sinh)), P("static double Cosh(double value)", one(math.Cosh)), P("static double Tanh(double value)", one(math.Tanh)),
@@ -298,6 +317,17 @@ func mathDecls() []clr.Decl {
 	return []clr.Decl{D("enum System.MidpointRounding { ToEven, AwayFromZero }"), D("static class System.Math", rows...), bitDecl()}
 }
 
+// logBase is the logarithm of a, which has no bases 1, 0 and infinity but that of
+// 1 itself.
+func logBase(a, base float64) float64 {
+	if base == 1 || a != 1 && (base == 0 || math.IsInf(base, 1)) {
+		return math.NaN()
+	}
+	return math.Log(a) / math.Log(base)
+}
+
+// pickNumber is Max, or Min for a negative sign. Not-a-number wins, and zeros
+// differ in their sign.
 func pickNumber(f F, t *clr.Type, a []V, sign int) V {
 	if t == clr.Double || t == clr.Single {
 		if math.IsNaN(a[0].Float()) {
@@ -307,7 +337,7 @@ func pickNumber(f F, t *clr.Type, a []V, sign int) V {
 			return a[1]
 		}
 	}
-	if Compare(f, a[1], a[0])*sign > 0 {
+	if Compare(f, a[1], a[0])*sign > 0 || isFloat(t) && a[0].Float() == 0 && a[1].Float() == 0 && math.Signbit(a[0].Float()) == (sign > 0) {
 		return a[1]
 	}
 	return a[0]
@@ -391,6 +421,16 @@ func charIn(a []V) rune {
 	return 0
 }
 
+// pointIn is like charIn, but a pair of surrogates counts as one character.
+func pointIn(a []V) rune {
+	c := charIn(a)
+	u := units(a[0].Str())
+	if i := int(a[1].Int()); isPair(u, i) {
+		return utf16.DecodeRune(rune(u[i]), rune(u[i+1]))
+	}
+	return c
+}
+
 // isPair reports whether the units at i are a pair of surrogates.
 func isPair(u []uint16, i int) bool {
 	return i+1 < len(u) && u[i] >= 0xD800 && u[i] <= 0xDBFF && u[i+1] >= 0xDC00 && u[i+1] <= 0xDFFF
@@ -407,21 +447,7 @@ func joinSurrogates(hi, lo int64) V {
 }
 
 func charRows() []clr.Row {
-	differ := func(f F, a []V) V {
-		if a[1].IsNull() {
-			return clr.Int(1)
-		}
-		if a[1].Tag() != clr.Char {
-			return compareSame(f, a)
-		}
-		return clr.Int(int(a[0].Int() - a[1].Int()))
-	}
-	rows := []clr.Row{
-		P("string ToString()", toStringRow), R("string ToString(IFormatProvider provider)", toStringRow),
-		P("bool Equals(char obj)", equalsRow), R("bool Equals(object obj)", equalsRow),
-		P("int CompareTo(char value)", differ), R("int CompareTo(object value)", differ),
-		P("int GetHashCode()", func(_ F, a []V) V { return clr.Int(int(a[0].Int() | a[0].Int()<<16)) }),
-	}
+	rows := slices.DeleteFunc(commonNumber("char"), func(r clr.Row) bool { return strings.Contains(r.Sig, "string format") })
 	rows = append(rows,
 		R("static char MinValue", clr.Rune16(0)), R("static char MaxValue", clr.Rune16(0xFFFF)),
 		P("static string ToString(char c)", toStringRow),
@@ -442,7 +468,7 @@ func charRows() []clr.Row {
 			return clr.Bool(true)
 		}),
 		P("static double GetNumericValue(char c)", func(_ F, a []V) V { return clr.Float(numericValue(rune(a[0].Int()))) }),
-		P("static double GetNumericValue(string s, int index)", func(_ F, a []V) V { return clr.Float(numericValue(charIn(a))) }),
+		P("static double GetNumericValue(string s, int index)", func(_ F, a []V) V { return clr.Float(numericValue(pointIn(a))) }),
 		P("static string ConvertFromUtf32(int utf32)", func(_ F, a []V) V {
 			n := a[0].Int()
 			if n < 0 || n > unicode.MaxRune || n >= 0xD800 && n <= 0xDFFF {
@@ -491,9 +517,12 @@ func charRows() []clr.Row {
 		"IsHighSurrogate": func(r rune) bool { return r >= 0xD800 && r <= 0xDBFF }, "IsLowSurrogate": func(r rune) bool { return r >= 0xDC00 && r <= 0xDFFF },
 	}
 	for _, name := range []string{"IsDigit", "IsLetter", "IsUpper", "IsLower", "IsWhiteSpace", "IsLetterOrDigit", "IsControl", "IsNumber", "IsPunctuation", "IsSymbol", "IsSeparator", "IsSurrogate", "IsHighSurrogate", "IsLowSurrogate"} {
-		test := tests[name]
+		test, in := tests[name], pointIn
+		if strings.Contains(name, "Surrogate") {
+			in = charIn
+		}
 		rows = append(rows, P("static bool "+name+"(char c)", func(_ F, a []V) V { return clr.Bool(test(rune(a[0].Int()))) }),
-			P("static bool "+name+"(string s, int index)", func(_ F, a []V) V { return clr.Bool(test(charIn(a))) }))
+			P("static bool "+name+"(string s, int index)", func(_ F, a []V) V { return clr.Bool(test(in(a))) }))
 	}
 	return rows
 }

@@ -196,9 +196,32 @@ func (s scanned) integer() (n *big.Int, ok bool) {
 	return n, true
 }
 
+// checkIntStyle throws for styles that no integer can be read with.
+func checkIntStyle(style int64) {
+	switch {
+	case style&^1023 != 0:
+		badStyle("An undefined NumberStyles value is being used.")
+	case style&allowHex != 0 && style&^(allowHex|allowLeadingWhite|allowTrailingWhite) != 0:
+		badStyle("With the AllowHexSpecifier bit set in the enum bit field, the only other valid bits that can be combined into the enum value must be at least AllowLeadingWhite and AllowTrailingWhite.")
+	}
+}
+
+// checkFloatStyle throws for styles that no other number can be read with.
+func checkFloatStyle(style int64) {
+	switch {
+	case style&^1023 != 0:
+		badStyle("An undefined NumberStyles value is being used.")
+	case style&allowHex != 0:
+		badStyle("The number style AllowHexSpecifier is not supported on floating point data types.")
+	}
+}
+
+func badStyle(msg string) { clr.ThrowArg(clr.ExArgument, msg, "style") }
+
 // readInteger parses an integer of type t; over tells a value out of range from
 // a text that is none.
 func readInteger(s string, t *clr.Type, style int64) (v V, ok, over bool) {
+	checkIntStyle(style)
 	if style&allowHex != 0 {
 		return readHex(s, t, style)
 	}

@@ -23,7 +23,7 @@ func objectDecls() []clr.Decl {
 			R("new()", func(F, []V) V { return clr.Object(&plain{}) }),
 			R("string ToString()", func(f F, a []V) V { return f.Str(Text(f, a[0])) }),
 			R("bool Equals(object obj)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
-			R("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+			R("int GetHashCode()", hashRow),
 			R("Type GetType()", func(f F, a []V) V { return clr.Object(&clr.TypeRef{Of: f.TypeOf(a[0])}) }),
 			R("static bool Equals(object objA, object objB)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
 			R("static bool ReferenceEquals(object objA, object objB)", func(_ F, a []V) V { return clr.Bool(clr.SameRef(a[0], a[1])) }),
@@ -52,7 +52,7 @@ func objectDecls() []clr.Decl {
 			}),
 			R("string ToString()", func(f F, a []V) V { return f.Str(Text(f, a[0])) }),
 			R("bool Equals(object other)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
-			R("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+			R("int GetHashCode()", hashRow),
 		}},
 		{Sig: "static class System.Nullable", Rows: []clr.Row{
 			R("static int Compare<T>(T? n1, T? n2)", func(f F, a []V) V { return clr.Int(Compare(f, a[0], a[1])) }),
@@ -238,7 +238,9 @@ func Equal(f F, a, b V) bool {
 	return clr.SameRef(a, b)
 }
 
-func floating(v V) bool { return v.Tag() == clr.Double || v.Tag() == clr.Single }
+func floating(v V) bool { return isFloat(v.Tag()) }
+
+func isFloat(t *clr.Type) bool { return t == clr.Double || t == clr.Single }
 
 // keyBits are the bits of a scalar, the same for both zeros and for all that is
 // not a number.
@@ -286,25 +288,58 @@ func key(f F, v V) any {
 	return v.Ref()
 }
 
+// hash is GetHashCode. That of scalars is .NET's; where .NET promises nothing it
+// is stable.
 func hash(f F, v V) int32 {
-	if v.IsNull() {
-		return 0
+	if t := v.Tag(); t != nil {
+		return scalarHash(t, v)
 	}
-	switch k := key(f, v).(type) {
-	case string:
+	switch o := v.Ref().(type) {
+	case nil:
+		return 0
+	case *clr.Unset:
+		return hash(f, unset(o.T))
+	case *clr.Decimal:
+		return decimalHash(o)
+	case *DateTimeOffset:
+		return foldHash(o.utc())
+	case *Guid:
+		return o.hash()
+	}
+	if k, ok := key(f, v).(string); ok {
 		return stringHash(k)
-	case [2]any:
-		n, _ := k[1].(uint64)
-		if v.Tag() == clr.Boolean || v.Tag().Code >= clr.CodeSByte && v.Tag().Code <= clr.CodeUInt32 || v.Tag().Kind == clr.Enum {
-			return int32(n)
-		}
-		return int32(n) ^ int32(n>>32)
-	case int64:
-		return int32(k) ^ int32(k>>32)
-	case [16]byte:
-		return stringHash(string(k[:]))
 	}
 	return stringHash(f.TypeOf(v).ReflectionName())
+}
+
+func foldHash(n int64) int32 { return int32(n) ^ int32(n>>32) }
+
+func scalarHash(t *clr.Type, v V) int32 {
+	switch {
+	case t == clr.DateTime:
+		return foldHash(ticksOf(v))
+	case isFloat(t):
+		return floatHash(t, v.Float())
+	case t == clr.Int64, t == clr.UInt64, t == clr.TimeSpan:
+		return foldHash(v.Int())
+	case t == clr.Char:
+		return int32(v.Int() | v.Int()<<16)
+	}
+	return int32(v.Int())
+}
+
+// floatHash is the same for both zeros, and for all that is not a number.
+func floatHash(t *clr.Type, x float64) int32 {
+	switch {
+	case x == 0:
+		return 0
+	case math.IsNaN(x):
+		x = math.Inf(1)
+	}
+	if t == clr.Single {
+		return int32(math.Float32bits(float32(x)))
+	}
+	return foldHash(int64(math.Float64bits(x)))
 }
 
 // Comparer objects have an order.

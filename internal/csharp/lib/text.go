@@ -2,6 +2,7 @@ package lib
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	mrand "math/rand/v2"
 	"slices"
@@ -472,6 +473,16 @@ func (g *Guid) Equal(_ F, v V) bool { o, ok := v.Ref().(*Guid); return ok && *g 
 // Key is the value.
 func (g *Guid) Key() any { return [16]byte(*g) }
 
+// hash combines the four words in the order of memory.
+func (g *Guid) hash() int32 {
+	b := swap(g[:])
+	var h uint32
+	for i := 0; i < 16; i += 4 {
+		h ^= binary.LittleEndian.Uint32(b[i:])
+	}
+	return int32(h)
+}
+
 // Compare orders as the text does.
 func (g *Guid) Compare(v V) int { o := guid(v); return slices.Compare(g[:], o[:]) }
 
@@ -539,7 +550,7 @@ func guidDecl() clr.Decl {
 		}),
 		R("byte[] ToByteArray()", func(_ F, a []V) V { return clr.Bytes(swap(guid(a[0])[:])) }),
 		R("string ToString()", toStringRow), R("string ToString(string format)", func(f F, a []V) V { return clr.String(guid(a[0]).FormatAs(f, a[1].Str())) }),
-		R("bool Equals(Guid g)", equalsRow), R("bool Equals(object o)", equalsRow), R("int CompareTo(Guid value)", compareRow), R("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+		R("bool Equals(Guid g)", equalsRow), R("bool Equals(object o)", equalsRow), R("int CompareTo(Guid value)", compareRow), R("int GetHashCode()", hashRow),
 	)...)
 }
 

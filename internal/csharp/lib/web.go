@@ -237,7 +237,7 @@ func webDecls() []clr.Decl {
 				u, v := x(a[0]), x(notNull(a[1], "uri"))
 				return clr.Bool(u.u != nil && v.u != nil && u.u.Scheme == v.u.Scheme && u.u.Host == v.u.Host && strings.HasPrefix(v.path(), u.path()[:strings.LastIndex(u.path(), "/")+1]))
 			}),
-			R("string ToString()", toStringRow), R("bool Equals(object comparand)", equalsRow), R("int GetHashCode()", func(f F, a []V) V { return clr.Int(int(hash(f, a[0]))) }),
+			R("string ToString()", toStringRow), R("bool Equals(object comparand)", equalsRow), R("int GetHashCode()", hashRow),
 			R("static bool operator ==(Uri uri1, Uri uri2)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
 			R("static bool operator !=(Uri uri1, Uri uri2)", func(f F, a []V) V { return clr.Bool(!Equal(f, a[0], a[1])) }),
 			R("static bool TryCreate(string uriString, UriKind uriKind, out Uri result)", func(_ F, a []V) V {
