@@ -3,8 +3,6 @@ package lib
 import (
 	"cmp"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -35,10 +33,15 @@ func dateOf(v V) date { return date{int64(v.Bits() & tickMask), int(v.Bits() >> 
 func ticksOf(v V) int64 { return int64(v.Bits() & tickMask) }
 
 func (d date) value() V {
-	if d.ticks < 0 || d.ticks > maxTicks {
-		clr.ThrowRange("value", "The added or subtracted value results in an un-representable DateTime.")
-	}
+	checkTicks(d.ticks, "value")
 	return clr.Scalar(clr.DateTime, int64(uint64(d.kind)<<62|uint64(d.ticks)))
+}
+
+// checkTicks throws when the result of adding param is no DateTime.
+func checkTicks(ticks int64, param string) {
+	if ticks < 0 || ticks > maxTicks {
+		clr.ThrowRange(param, "The added or subtracted value results in an un-representable DateTime.")
+	}
 }
 
 func (d date) time() time.Time {
@@ -99,11 +102,13 @@ func dto(v V) *DateTimeOffset {
 func offsetOf(v V) V { return clr.Object(&DateTimeOffset{ticks: ticksOf(v)}) }
 
 func makeDate(year, month, dayN, h, m, s, ms int64) int64 {
-	if year < 1 || year > 9999 || month < 1 || month > 12 || dayN < 1 || dayN > int64(daysIn(int(year), int(month))) {
+	switch {
+	case year < 1 || year > 9999 || month < 1 || month > 12 || dayN < 1 || dayN > int64(daysIn(int(year), int(month))):
 		clr.ThrowRangePlain("Year, Month, and Day parameters describe an un-representable DateTime.")
-	}
-	if h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 59 || ms < 0 || ms > 999 {
+	case h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 59:
 		clr.ThrowRangePlain("Hour, Minute, and Second parameters describe an un-representable DateTime.")
+	case ms < 0 || ms > 999:
+		clr.ThrowRange("millisecond", "Valid values are between 0 and 999, inclusive.")
 	}
 	t := time.Date(int(year), time.Month(month), int(dayN), int(h), int(m), int(s), int(ms)*1_000_000, time.UTC)
 	return fromTime(t, 0).ticks
@@ -113,37 +118,39 @@ func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// addMonths keeps the day where the month has it.
-func addMonths(ticks, months int64) int64 {
-	if months < -120000 || months > 120000 {
-		clr.ThrowRange("months", "Months value must be between +/-120000.")
-	}
+// addMonths keeps the day where the month has it; param is what was added.
+func addMonths(ticks, months int64, param string) int64 {
 	t := date{ticks: ticks}.time()
 	n := int64(t.Year())*12 + int64(t.Month()) - 1 + months
 	y, m := n/12, n%12+1
 	if y < 1 || y > 9999 {
-		clr.ThrowRange("months", "The added or subtracted value results in an un-representable DateTime.")
+		checkTicks(-1, param)
 	}
 	d := min(t.Day(), daysIn(int(y), int(m)))
 	return makeDate(y, m, int64(d), 0, 0, 0, 0) + ticks%day
 }
 
-// scaled adds a double number of units. Modern .NET keeps the fraction down to
-// the tick.
-func scaled(x float64, unit int64) int64 {
-	if math.IsNaN(x) {
-		clr.Throw(clr.ExArgument, "TimeSpan does not accept floating point Not-a-Number values.")
-	}
-	t := x * float64(unit)
-	if t > math.MaxInt64 || t < math.MinInt64 {
-		clr.Throw(clr.ExOverflow, "TimeSpan overflowed because the duration is too long.")
-	}
+// addedTicks is a double number of units for the Add methods, which take the
+// whole units and the fraction apart.
+func addedTicks(x float64, unit int64) int64 {
 	whole := math.Trunc(x)
-	if math.Abs(whole) < float64(math.MaxInt64/unit) {
-		return int64(whole)*unit + int64((x-whole)*float64(unit))
-	}
-	return int64(t)
+	return int64(whole)*unit + int64((x-whole)*float64(unit))
 }
+
+// floatSpan is a TimeSpan of a double number of ticks.
+func floatSpan(ticks float64) V {
+	switch {
+	case math.IsNaN(ticks):
+		clr.Throw(clr.ExArgument, "TimeSpan does not accept floating point Not-a-Number values.")
+	case ticks > math.MaxInt64 || ticks < math.MinInt64:
+		longSpan()
+	case ticks == math.MaxInt64:
+		return span(math.MaxInt64)
+	}
+	return span(int64(ticks))
+}
+
+func longSpan() { clr.Throw(clr.ExOverflow, "TimeSpan overflowed because the duration is too long.") }
 
 func timeDecls() []clr.Decl {
 	return []clr.Decl{
@@ -172,19 +179,25 @@ func clockRows(ticks func(V) int64) []clr.Row {
 
 // adders are the Add methods over a function that moves a value by ticks.
 func adders(owner string, ticks func(V) int64, move func(v V, to int64) V) []clr.Row {
+	shift := func(v V, to int64) V { checkTicks(to, "t"); return move(v, to) }
 	rows := []clr.Row{
-		P(owner+" AddMonths(int months)", func(_ F, a []V) V { return move(a[0], addMonths(ticks(a[0]), a[1].Int())) }),
+		P(owner+" AddMonths(int months)", func(_ F, a []V) V {
+			if a[1].Int() < -120000 || a[1].Int() > 120000 {
+				clr.ThrowRange("months", "Months value must be between +/-120000.")
+			}
+			return move(a[0], addMonths(ticks(a[0]), a[1].Int(), "months"))
+		}),
 		P(owner+" AddYears(int value)", func(_ F, a []V) V {
 			if a[1].Int() < -10000 || a[1].Int() > 10000 {
 				clr.ThrowRange("years", "Years value must be between +/-10000.")
 			}
-			return move(a[0], addMonths(ticks(a[0]), a[1].Int()*12))
+			return move(a[0], addMonths(ticks(a[0]), a[1].Int()*12, "value"))
 		}),
 		P(owner+" AddTicks(long value)", func(_ F, a []V) V { return move(a[0], ticks(a[0])+a[1].Int()) }),
 		P(owner+" Add(TimeSpan value)", func(_ F, a []V) V { return move(a[0], ticks(a[0])+a[1].Int()) }),
 		P(owner+" Subtract(TimeSpan value)", func(_ F, a []V) V { return move(a[0], ticks(a[0])-a[1].Int()) }),
-		P("static "+owner+" operator +("+owner+" d, TimeSpan t)", func(_ F, a []V) V { return move(a[0], ticks(a[0])+a[1].Int()) }),
-		P("static "+owner+" operator -("+owner+" d, TimeSpan t)", func(_ F, a []V) V { return move(a[0], ticks(a[0])-a[1].Int()) }),
+		P("static "+owner+" operator +("+owner+" d, TimeSpan t)", func(_ F, a []V) V { return shift(a[0], ticks(a[0])+a[1].Int()) }),
+		P("static "+owner+" operator -("+owner+" d, TimeSpan t)", func(_ F, a []V) V { return shift(a[0], ticks(a[0])-a[1].Int()) }),
 	}
 	for _, u := range []struct {
 		name string
@@ -195,7 +208,7 @@ func adders(owner string, ticks func(V) int64, move func(v V, to int64) V) []clr
 			if math.Abs(x) > float64(maxTicks/u.n) {
 				clr.ThrowRange("value", "Value to add was out of range.")
 			}
-			return move(a[0], ticks(a[0])+scaled(x, u.n))
+			return move(a[0], ticks(a[0])+addedTicks(x, u.n))
 		}))
 	}
 	return rows
@@ -211,11 +224,29 @@ func comparisons(t string, order func(a, b V) int) []clr.Row {
 	return rows
 }
 
+func checkYear(v V) int {
+	if v.Int() < 1 || v.Int() > 9999 {
+		clr.ThrowRange("year", "Year must be between 1 and 9999.")
+	}
+	return int(v.Int())
+}
+
+// ofTicks is a DateTime of ticks and a kind that were given.
+func ofTicks(ticks, kind int64) V {
+	if ticks < 0 || ticks > maxTicks {
+		clr.ThrowRange("ticks", "Ticks must be between DateTime.MinValue.Ticks and DateTime.MaxValue.Ticks.")
+	}
+	if kind < 0 || kind > 2 {
+		clr.ThrowArg(clr.ExArgument, "Invalid DateTimeKind value.", "kind")
+	}
+	return date{ticks, int(kind)}.value()
+}
+
 func dateRows() []clr.Row {
 	move := func(v V, to int64) V { return date{to, dateOf(v).kind}.value() }
 	make := func(kindAt int) func(F, []V) V {
 		return func(_ F, a []V) V {
-			var n [7]int64
+			var n [8]int64
 			for i := range a {
 				if i != kindAt {
 					n[i] = a[i].Int()
@@ -223,7 +254,7 @@ func dateRows() []clr.Row {
 			}
 			d := date{ticks: makeDate(n[0], n[1], n[2], n[3], n[4], n[5], n[6])}
 			if kindAt >= 0 {
-				d.kind = int(a[kindAt].Int())
+				return ofTicks(d.ticks, a[kindAt].Int())
 			}
 			return d.value()
 		}
@@ -240,32 +271,24 @@ func dateRows() []clr.Row {
 	rows := append(clockRows(ticksOf), adders("DateTime", ticksOf, move)...)
 	rows = append(rows, comparisons("DateTime", func(a, b V) int { return cmp.Compare(ticksOf(a), ticksOf(b)) })...)
 	return append(rows,
-		P("new(long ticks)", func(_ F, a []V) V {
-			if a[0].Int() < 0 || a[0].Int() > maxTicks {
-				clr.ThrowRange("ticks", "Ticks must be between DateTime.MinValue.Ticks and DateTime.MaxValue.Ticks.")
-			}
-			return date{ticks: a[0].Int()}.value()
-		}),
-		P("new(long ticks, DateTimeKind kind)", func(_ F, a []V) V { return date{a[0].Int(), int(a[1].Int())}.value() }),
+		P("new(long ticks)", func(_ F, a []V) V { return ofTicks(a[0].Int(), 0) }),
+		P("new(long ticks, DateTimeKind kind)", func(_ F, a []V) V { return ofTicks(a[0].Int(), a[1].Int()) }),
 		P("new(int year, int month, int day)", make(-1)), P("new(int year, int month, int day, int hour, int minute, int second)", make(-1)),
 		P("new(int year, int month, int day, int hour, int minute, int second, int millisecond)", make(-1)),
 		P("new(int year, int month, int day, int hour, int minute, int second, DateTimeKind kind)", make(6)),
-		P("new(int year, int month, int day, int hour, int minute, int second, int millisecond, DateTimeKind kind)", func(_ F, a []V) V {
-			d := date{ticks: makeDate(a[0].Int(), a[1].Int(), a[2].Int(), a[3].Int(), a[4].Int(), a[5].Int(), a[6].Int()), kind: int(a[7].Int())}
-			return d.value()
-		}),
+		P("new(int year, int month, int day, int hour, int minute, int second, int millisecond, DateTimeKind kind)", make(7)),
 		R("static DateTime Now", now(2, false)), R("static DateTime UtcNow", now(1, false)), R("static DateTime Today", now(2, true)),
 		R("static DateTime MinValue", date{}.value()), R("static DateTime MaxValue", date{ticks: maxTicks}.value()),
 		P("DateTime Date", func(_ F, a []V) V { return move(a[0], ticksOf(a[0])-ticksOf(a[0])%day) }),
 		P("TimeSpan Subtract(DateTime value)", func(_ F, a []V) V { return span(ticksOf(a[0]) - ticksOf(a[1])) }),
 		P("static TimeSpan operator -(DateTime d1, DateTime d2)", func(_ F, a []V) V { return span(ticksOf(a[0]) - ticksOf(a[1])) }),
 		P("bool IsDaylightSavingTime()", func(F, []V) V { return clr.Bool(false) }),
-		P("static bool IsLeapYear(int year)", func(_ F, a []V) V { return clr.Bool(daysIn(int(a[0].Int()), 2) == 29) }),
+		P("static bool IsLeapYear(int year)", func(_ F, a []V) V { return clr.Bool(daysIn(checkYear(a[0]), 2) == 29) }),
 		P("static int DaysInMonth(int year, int month)", func(_ F, a []V) V {
 			if a[1].Int() < 1 || a[1].Int() > 12 {
 				clr.ThrowRange("month", "Month must be between one and twelve.")
 			}
-			return clr.Int(daysIn(int(a[0].Int()), int(a[1].Int())))
+			return clr.Int(daysIn(checkYear(a[0]), int(a[1].Int())))
 		}),
 		R("static DateTime Parse(string s)", func(_ F, a []V) V { return parseDate(text(a[0], "s")) }),
 		R("static DateTime Parse(string s, IFormatProvider provider)", func(_ F, a []V) V { return parseDate(text(a[0], "s")) }),
@@ -278,7 +301,7 @@ func spanRows() []clr.Row {
 	n := func(v V) int64 { return v.Int() }
 	checked := func(x int64, over bool) V {
 		if over {
-			clr.Throw(clr.ExOverflow, "TimeSpan overflowed because the duration is too long.")
+			longSpan()
 		}
 		return span(x)
 	}
@@ -304,9 +327,13 @@ func spanRows() []clr.Row {
 		if len(a) == 3 {
 			units = units[1:]
 		}
-		total := int64(0)
+		total, rough := int64(0), 0.0
 		for i := range a {
 			total += n(a[i]) * units[i]
+			rough += float64(n(a[i])) * float64(units[i])
+		}
+		if math.Abs(rough) >= math.MaxInt64 {
+			clr.ThrowRangePlain("TimeSpan overflowed because the duration is too long.")
 		}
 		return span(total)
 	}
@@ -329,18 +356,22 @@ func spanRows() []clr.Row {
 		}),
 		P("static TimeSpan operator +(TimeSpan t1, TimeSpan t2)", add), P("static TimeSpan operator -(TimeSpan t1, TimeSpan t2)", sub), P("static TimeSpan operator -(TimeSpan t)", neg),
 		P("static TimeSpan operator +(TimeSpan t)", func(_ F, a []V) V { return a[0] }),
-		P("static TimeSpan operator *(TimeSpan timeSpan, double factor)", func(_ F, a []V) V { return span(int64(math.Round(float64(n(a[0])) * a[1].Float()))) }),
-		P("static TimeSpan operator /(TimeSpan timeSpan, double divisor)", func(_ F, a []V) V { return span(int64(math.Round(float64(n(a[0])) / a[1].Float()))) }),
+		P("static TimeSpan operator *(TimeSpan timeSpan, double factor)", func(_ F, a []V) V { return times(n(a[0]), a[1].Float(), "factor") }),
+		P("static TimeSpan operator *(double factor, TimeSpan timeSpan)", func(_ F, a []V) V { return times(n(a[1]), a[0].Float(), "factor") }),
+		P("static TimeSpan operator /(TimeSpan timeSpan, double divisor)", func(_ F, a []V) V {
+			notNaN(a[1].Float(), "divisor")
+			return floatSpan(math.RoundToEven(float64(n(a[0])) / a[1].Float()))
+		}),
 		P("static double operator /(TimeSpan t1, TimeSpan t2)", func(_ F, a []V) V { return clr.Float(float64(n(a[0])) / float64(n(a[1]))) }),
 		P("static int Compare(TimeSpan t1, TimeSpan t2)", func(_ F, a []V) V { return clr.Int(cmp.Compare(n(a[0]), n(a[1]))) }),
 		P("int CompareTo(TimeSpan value)", compareRow), P("bool Equals(TimeSpan obj)", equalsRow), R("bool Equals(object value)", equalsRow),
 		P("static bool Equals(TimeSpan t1, TimeSpan t2)", equalsRow), P("int GetHashCode()", hashRow),
 		P("string ToString()", toStringRow), P("string ToString(string format)", formatRow), R("string ToString(string format, IFormatProvider formatProvider)", formatRow),
 		P("static TimeSpan FromTicks(long value)", make),
-		R("static TimeSpan Parse(string s)", func(_ F, a []V) V { return parseSpan(text(a[0], "s")) }),
-		R("static TimeSpan Parse(string input, IFormatProvider formatProvider)", func(_ F, a []V) V { return parseSpan(text(a[0], "s")) }),
+		R("static TimeSpan Parse(string s)", func(_ F, a []V) V { return parseSpan(text(a[0], "input")) }),
+		R("static TimeSpan Parse(string input, IFormatProvider formatProvider)", func(_ F, a []V) V { return parseSpan(text(a[0], "input")) }),
 		R("static bool TryParse(string s, out TimeSpan result)", func(_ F, a []V) V {
-			x, ok := readSpan(a[0].Str())
+			x, ok, _ := readSpan(a[0].Str())
 			setOut(a[1], span(x))
 			return clr.Bool(ok)
 		}),
@@ -352,9 +383,21 @@ func spanRows() []clr.Row {
 		rows = append(rows,
 			P("int "+u.name, func(_ F, a []V) V { return clr.Int(int(n(a[0]) / u.n % u.m)) }),
 			P("double Total"+u.name, func(_ F, a []V) V { return clr.Float(float64(n(a[0])) / float64(u.n)) }),
-			P("static TimeSpan From"+u.name+"(double value)", func(_ F, a []V) V { return span(scaled(a[0].Float(), u.n)) }))
+			P("static TimeSpan From"+u.name+"(double value)", func(_ F, a []V) V { return floatSpan(a[0].Float() * float64(u.n)) }))
 	}
 	return append(rows, comparisons("TimeSpan", func(a, b V) int { return cmp.Compare(n(a), n(b)) })...)
+}
+
+func notNaN(x float64, param string) {
+	if math.IsNaN(x) {
+		clr.ThrowArg(clr.ExArgument, "TimeSpan does not accept floating point Not-a-Number values.", param)
+	}
+}
+
+// times multiplies a TimeSpan.
+func times(ticks int64, factor float64, param string) V {
+	notNaN(factor, param)
+	return floatSpan(math.RoundToEven(float64(ticks) * factor))
 }
 
 func offsetRows() []clr.Row {
@@ -372,9 +415,7 @@ func offsetRows() []clr.Row {
 		return clr.Object(&DateTimeOffset{ticks, offset})
 	}
 	move := func(v V, to int64) V {
-		if to < 0 || to > maxTicks {
-			clr.ThrowRange("value", "The added or subtracted value results in an un-representable DateTime.")
-		}
+		checkTicks(to, "value")
 		return clr.Object(&DateTimeOffset{to, dto(v).offset})
 	}
 	now := func(F, []V) V { return clr.Object(&DateTimeOffset{ticks: fromTime(time.Now(), 1).ticks}) }
@@ -401,8 +442,11 @@ func offsetRows() []clr.Row {
 	return append(rows,
 		R("new(DateTime dateTime)", func(_ F, a []V) V { return make(ticksOf(a[0]), 0) }),
 		R("new(DateTime dateTime, TimeSpan offset)", func(_ F, a []V) V {
-			if dateOf(a[0]).kind == 1 && a[1].Int() != 0 {
+			switch kind := dateOf(a[0]).kind; {
+			case kind == 1 && a[1].Int() != 0:
 				clr.ThrowArg(clr.ExArgument, "The UTC Offset for Utc DateTime instances must be 0.", "offset")
+			case kind == 2 && a[1].Int() != 0:
+				clr.ThrowArg(clr.ExArgument, "The UTC Offset of the local dateTime parameter does not match the offset argument.", "offset")
 			}
 			return make(ticksOf(a[0]), a[1].Int())
 		}),
@@ -444,62 +488,4 @@ func offsetRows() []clr.Row {
 		R("int CompareTo(DateTimeOffset other)", compareRow), R("bool Equals(DateTimeOffset other)", equalsRow), R("bool EqualsExact(DateTimeOffset other)", func(_ F, a []V) V { return clr.Bool(*dto(a[0]) == *dto(a[1])) }),
 		R("string ToString()", toStringRow), R("string ToString(string format)", formatRow), R("string ToString(string format, IFormatProvider formatProvider)", formatRow),
 	)
-}
-
-// parseSpan is TimeSpan.Parse.
-func parseSpan(s string) V {
-	x, ok := readSpan(s)
-	if !ok {
-		clr.Throw(clr.ExFormat, "String '"+s+"' was not recognized as a valid TimeSpan.")
-	}
-	return span(x)
-}
-
-// readSpan reads [-]d, [-][d.]hh:mm[:ss[.fffffff]].
-func readSpan(s string) (int64, bool) {
-	s = strings.TrimFunc(s, isSpace)
-	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
-	sign := int64(1)
-	if neg {
-		sign = -1
-	}
-	parts := strings.Split(s, ":")
-	num := func(s string, most int64) (int64, bool) {
-		n, err := strconv.ParseInt(s, 10, 64)
-		return n, err == nil && n >= 0 && n <= most && !strings.HasPrefix(s, "+")
-	}
-	if len(parts) == 1 {
-		d, ok := num(s, 10675199)
-		return sign * d * day, ok
-	}
-	if len(parts) > 4 {
-		return 0, false
-	}
-	days := "0"
-	if d, h, ok := strings.Cut(parts[0], "."); ok {
-		days, parts[0] = d, h
-	} else if len(parts) == 4 {
-		days, parts = parts[0], parts[1:]
-	}
-	frac := int64(0)
-	if len(parts) == 3 {
-		if sec, f, ok := strings.Cut(parts[2], "."); ok {
-			if !isDigits(f) || len(f) > 7 {
-				return 0, false
-			}
-			frac, _ = strconv.ParseInt((f + "0000000")[:7], 10, 64)
-			parts[2] = sec
-		}
-	} else {
-		parts = append(parts, "0")
-	}
-	if len(parts) != 3 {
-		return 0, false
-	}
-	d, ok1 := num(days, 10675199)
-	h, ok2 := num(parts[0], 23)
-	m, ok3 := num(parts[1], 59)
-	sec, ok4 := num(parts[2], 59)
-	return sign * (d*day + h*hour + m*minute + sec*second + frac), ok1 && ok2 && ok3 && ok4
 }

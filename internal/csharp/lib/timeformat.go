@@ -21,6 +21,17 @@ var standardDates = map[byte]string{
 	'u': "yyyy'-'MM'-'dd HH':'mm':'ss'Z'", 'U': "dddd, dd MMMM yyyy HH:mm:ss", 'y': "yyyy MMMM", 'Y': "yyyy MMMM",
 }
 
+func badDateFormat() { clr.Throw(clr.ExFormat, "Input string was not in a correct format.") }
+
+// repeated counts how often the letter at i stands there.
+func repeated(format string, i int) int {
+	n := 1
+	for i+n < len(format) && format[i+n] == format[i] {
+		n++
+	}
+	return n
+}
+
 func formatDate(d date, format string) string {
 	if format == "" {
 		format = "G"
@@ -28,7 +39,7 @@ func formatDate(d date, format string) string {
 	if len(format) == 1 {
 		f, ok := standardDates[format[0]]
 		if !ok {
-			clr.Throw(clr.ExFormat, "Input string was not in a correct format.")
+			badDateFormat()
 		}
 		format = f
 	}
@@ -49,7 +60,7 @@ func formatOffset(o *DateTimeOffset, format string) string {
 	case len(format) == 1:
 		f, ok := standardDates[format[0]]
 		if !ok || format == "U" {
-			clr.Throw(clr.ExFormat, "Input string was not in a correct format.")
+			badDateFormat()
 		}
 		if strings.Contains("rRu", format) {
 			u := date{ticks: o.utc()}
@@ -75,10 +86,7 @@ func customDate(t time.Time, ticks int64, format, zone string, offset int64) str
 	var b strings.Builder
 	for i := 0; i < len(format); {
 		c := format[i]
-		n := 1
-		for i+n < len(format) && format[i+n] == c {
-			n++
-		}
+		n := repeated(format, i)
 		switch c {
 		case 'y':
 			switch {
@@ -101,7 +109,7 @@ func customDate(t time.Time, ticks int64, format, zone string, offset int64) str
 			b.WriteString(leftZeros(strconv.Itoa(t.Second()), min(n, 2)))
 		case 'f', 'F':
 			if n > 7 {
-				clr.Throw(clr.ExFormat, "Input string was not in a correct format.")
+				badDateFormat()
 			}
 			frac := leftZeros(strconv.FormatInt(ticks%second, 10), 7)[:n]
 			if c == 'F' {
@@ -123,9 +131,6 @@ func customDate(t time.Time, ticks int64, format, zone string, offset int64) str
 			switch n {
 			case 1:
 				b.WriteString(s[:1] + strings.TrimPrefix(s[1:3], "0"))
-				if s[1:3] == "00" {
-					b.WriteString("0")
-				}
 			case 2:
 				b.WriteString(s[:3])
 			default:
@@ -139,20 +144,20 @@ func customDate(t time.Time, ticks int64, format, zone string, offset int64) str
 		case '\'', '"':
 			j := strings.IndexByte(format[i+1:], c)
 			if j < 0 {
-				clr.Throw(clr.ExFormat, "Input string was not in a correct format.")
+				badDateFormat()
 			}
 			b.WriteString(format[i+1 : i+1+j])
 			n = j + 2
 		case '\\':
 			n = 2
 			if i+1 >= len(format) {
-				clr.Throw(clr.ExFormat, "Input string was not in a correct format.")
+				badDateFormat()
 			}
 			b.WriteByte(format[i+1])
 		case '%':
 			n = 1
 			if i+1 >= len(format) || format[i+1] == '%' {
-				clr.Throw(clr.ExFormat, "Input string was not in a correct format.")
+				badDateFormat()
 			}
 		default:
 			b.WriteString(format[i : i+n])
@@ -205,18 +210,18 @@ func formatSpan(ticks int64, format string) string {
 	case "G":
 		return sign + strconv.FormatInt(days, 10) + ":" + two(h) + ":" + two(m) + ":" + two(s) + "." + leftZeros(strconv.FormatInt(frac, 10), 7)
 	}
+	if len(format) == 1 {
+		badDateFormat()
+	}
 	return customSpan(days, h, m, s, frac, format)
 }
 
 func customSpan(days, h, m, s, frac int64, format string) string {
 	var b strings.Builder
-	bad := func() { clr.Throw(clr.ExFormat, "Input string was not in a correct format.") }
+	bad := badDateFormat
 	for i := 0; i < len(format); {
 		c := format[i]
-		n := 1
-		for i+n < len(format) && format[i+n] == c {
-			n++
-		}
+		n := repeated(format, i)
 		num := func(v int64, most int) {
 			if n > most {
 				bad()
@@ -255,7 +260,11 @@ func customSpan(days, h, m, s, frac int64, format string) string {
 			b.WriteByte(format[i+1])
 			n = 2
 		case '%':
-			n = 1
+			if i+1 >= len(format) || format[i+1] == '%' {
+				bad()
+			}
+			b.WriteString(customSpan(days, h, m, s, frac, format[i+1:i+2]))
+			n = 2
 		default:
 			bad()
 		}
@@ -393,116 +402,4 @@ func cutFraction(s string) (rest string, ticks int64, ok bool) {
 	}
 	n, _ := strconv.ParseInt((digits + "0000000")[:7], 10, 64)
 	return s[:dot] + s[end:], n, true
-}
-
-// parseExact reads a date in a given custom or standard format.
-func parseExact(s, format string) (ticks, offset int64, ok bool) {
-	if len(format) == 1 {
-		format = standardDates[format[0]]
-	}
-	var year, month, dayN, h, m, sec int64 = 1, 1, 1, 0, 0, 0
-	var frac int64
-	pm := -1
-	i := 0
-	num := func(most int) (int64, bool) {
-		from := i
-		for i < len(s) && i-from < most && s[i] >= '0' && s[i] <= '9' {
-			i++
-		}
-		n, err := strconv.ParseInt(s[from:i], 10, 64)
-		return n, err == nil
-	}
-	for j := 0; j < len(format); {
-		c := format[j]
-		n := 1
-		for j+n < len(format) && format[j+n] == c {
-			n++
-		}
-		good := true
-		switch c {
-		case 'y':
-			year, good = num(max(n, 4))
-			if n <= 2 {
-				year += 2000
-			}
-		case 'M':
-			if n >= 3 {
-				month, i, good = matchName(s, i, monthNames, n == 3)
-				month++
-			} else {
-				month, good = num(2)
-			}
-		case 'd':
-			if n >= 3 {
-				_, i, good = matchName(s, i, dayNames, n == 3)
-			} else {
-				dayN, good = num(2)
-			}
-		case 'H', 'h':
-			h, good = num(2)
-		case 'm':
-			m, good = num(2)
-		case 's':
-			sec, good = num(2)
-		case 'f', 'F':
-			from := i
-			frac, good = num(n)
-			good = good || c == 'F'
-			for k := i - from; k < 7; k++ {
-				frac *= 10
-			}
-		case 't':
-			pm, good = 0, i+n <= len(s)
-			if good && strings.EqualFold(s[i:i+1], "p") {
-				pm = 1
-			}
-			i += n
-		case 'z', 'K':
-			end := i
-			for end < len(s) && strings.IndexByte("+-0123456789:Z", s[end]) >= 0 {
-				end++
-			}
-			if s[i:end] != "Z" && s[i:end] != "" {
-				_, offset, good = cutZone("00:00:00 " + s[i:end])
-			}
-			i = end
-		case '\'', '"':
-			k := strings.IndexByte(format[j+1:], c)
-			if k < 0 {
-				return 0, 0, false
-			}
-			lit := format[j+1 : j+1+k]
-			good = strings.HasPrefix(s[i:], lit)
-			i += len(lit)
-			n = k + 2
-		default:
-			good = strings.HasPrefix(s[i:], format[j:j+n])
-			i += n
-		}
-		if !good || i > len(s) {
-			return 0, 0, false
-		}
-		j += n
-	}
-	if pm == 1 && h < 12 {
-		h += 12
-	} else if pm == 0 && h == 12 {
-		h = 0
-	}
-	if i != len(s) || year < 1 || year > 9999 || month < 1 || month > 12 || dayN < 1 || dayN > int64(daysIn(int(year), int(month))) || h > 23 || m > 59 || sec > 59 {
-		return 0, 0, false
-	}
-	return makeDate(year, month, dayN, h, m, sec, 0) + frac, offset, true
-}
-
-func matchName(s string, i int, names []string, short bool) (int64, int, bool) {
-	for k, n := range names {
-		if short {
-			n = n[:3]
-		}
-		if len(s) >= i+len(n) && strings.EqualFold(s[i:i+len(n)], n) {
-			return int64(k), i + len(n), true
-		}
-	}
-	return 0, i, false
 }

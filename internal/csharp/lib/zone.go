@@ -17,12 +17,39 @@ type zone struct {
 // RuntimeType is System.TimeZoneInfo.
 func (*zone) RuntimeType() *clr.Type { return named("System.TimeZoneInfo") }
 
+// The zones of every machine: UTC, and its local time, which is UTC as well.
+var utcZone, localZone = &zone{"UTC", time.UTC}, &zone{"UTC", time.UTC}
+
+const utcName = "Coordinated Universal Time"
+
 // Text is the display name.
 func (z *zone) Text(F) string {
 	if z.loc == time.UTC {
-		return "(UTC) Coordinated Universal Time"
+		return "(UTC) " + utcName
 	}
 	return "(UTC" + offsetText(z.base()) + ") " + z.id
+}
+
+// name is the name of the zone in winter, or in summer.
+func (z *zone) name(summer bool) string {
+	switch {
+	case z.loc == time.UTC:
+		return utcName
+	case summer:
+		return strings.Replace(z.id, "Standard", "Daylight", 1)
+	}
+	return z.id
+}
+
+// kind is the kind of the DateTimes that are in the zone.
+func (z *zone) kind() int {
+	switch z {
+	case utcZone:
+		return 1
+	case localZone:
+		return 2
+	}
+	return 0
 }
 
 // base is the offset without daylight saving.
@@ -190,7 +217,7 @@ func findZone(id string) *zone {
 		name = w
 	}
 	if name == "UTC" || name == "Etc/UTC" {
-		return &zone{"UTC", time.UTC}
+		return utcZone
 	}
 	if name == "" || name == "Local" || strings.Contains(name, "..") {
 		name = "?"
@@ -216,96 +243,119 @@ func (z *zone) offsetAt(utc int64) int64 {
 	return int64(n) * second
 }
 
-// toUTC turns clock ticks in the zone into UTC; times that do not exist throw.
-func (z *zone) toUTC(clock int64) int64 {
-	t := date{ticks: clock}.time()
-	x := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, z.loc)
-	_, n := x.Zone()
-	utc := clock - int64(n)*second
-	if utc+z.offsetAt(utc) != clock {
+// offsetOn is the offset that a clock in the zone shows a time with. Times that
+// occur twice, and those that are skipped and therefore not valid, are standard
+// time.
+func (z *zone) offsetOn(clock int64) (offset int64, valid bool) {
+	before, after := z.offsetAt(clock-day), z.offsetAt(clock+day)
+	isBefore, isAfter := z.offsetAt(clock-before) == before, z.offsetAt(clock-after) == after
+	switch {
+	case isBefore == isAfter:
+		return min(before, after), isBefore
+	case isBefore:
+		return before, true
+	}
+	return after, true
+}
+
+// daylight reports whether a moment is in daylight saving time.
+func (z *zone) daylight(utc int64) bool { return date{ticks: utc}.time().In(z.loc).IsDST() }
+
+// moment is the UTC ticks of a DateTime that is in zone z unless it says UTC or
+// local; times that the clock skips count as standard time.
+func (z *zone) moment(v V) (utc int64, valid bool) {
+	d := dateOf(v)
+	if d.kind != 0 {
+		return d.ticks, true
+	}
+	offset, valid := z.offsetOn(d.ticks)
+	return d.ticks - offset, valid
+}
+
+// convertTime is ConvertTime from one zone to another.
+func convertTime(v V, from, to *zone) V {
+	d := dateOf(v)
+	if d.kind != 0 && d.kind != from.kind() {
+		clr.ThrowArg(clr.ExArgument, "The conversion could not be completed because the supplied DateTime did not have the Kind property set correctly.  For example, when the Kind property is DateTimeKind.Local, the source time zone must be TimeZoneInfo.Local.", "sourceTimeZone")
+	}
+	utc, valid := from.moment(v)
+	if !valid {
 		clr.ThrowArg(clr.ExArgument, "The supplied DateTime represents an invalid time.  For example, when the clock is adjusted forward, any time in the period that is skipped is invalid.", "dateTime")
 	}
-	// Ambiguous times are standard time.
-	if later := utc + hour; later+z.offsetAt(later) == clock {
-		utc = later
+	return date{utc + to.offsetAt(utc), to.kind()}.value()
+}
+
+// source is the zone of a DateTime by its kind.
+func source(v V) *zone {
+	if dateOf(v).kind == 1 {
+		return utcZone
 	}
-	return utc
+	return localZone
+}
+
+// sourceNamed is the zone with an id, or the one of the DateTime if that is it.
+func sourceNamed(v, id V) *zone {
+	if z := source(v); dateOf(v).kind != 0 && strings.EqualFold(id.Str(), z.id) {
+		return z
+	}
+	return findZone(text(id, "id"))
 }
 
 func zoneDecls() []clr.Decl {
-	utc := clr.Object(&zone{"UTC", time.UTC})
 	find := func(v V) *zone { return findZone(text(v, "id")) }
-	fromUTC := func(ticks int64, z *zone) V {
-		kind := 0
-		if z.loc == time.UTC {
-			kind = 1
-		}
-		return date{ticks + z.offsetAt(ticks), kind}.value()
-	}
-	// in gives the UTC ticks of a DateTime that is in zone z unless it says UTC.
-	in := func(v V, z *zone) int64 {
-		if d := dateOf(v); d.kind != 0 {
-			return d.ticks
-		}
-		return z.toUTC(ticksOf(v))
-	}
-	shift := func(v V, z *zone) V {
+	shift := func(v V, to *zone) V {
 		o := dto(v)
-		off := z.offsetAt(o.utc())
+		off := to.offsetAt(o.utc())
 		return clr.Object(&DateTimeOffset{o.utc() + off, off})
 	}
-	local := &zone{"UTC", time.UTC}
+	z := func(a []V) *zone { return a[0].Ref().(*zone) }
 	return []clr.Decl{
-		D("class System.TimeZone", R("static TimeZone CurrentTimeZone", func(F, []V) V { return utc }), R("string StandardName", func(F, []V) V { return clr.String("Coordinated Universal Time") })),
+		D("class System.TimeZone", R("static TimeZone CurrentTimeZone", func(F, []V) V { return clr.Object(localZone) }), R("string StandardName", func(_ F, a []V) V { return clr.String(z(a).name(false)) })),
 		D("class System.TimeZoneInfo",
-			R("static TimeZoneInfo Utc", utc), R("static TimeZoneInfo Local", utc),
+			R("static TimeZoneInfo Utc", func(F, []V) V { return clr.Object(utcZone) }), R("static TimeZoneInfo Local", func(F, []V) V { return clr.Object(localZone) }),
 			R("static TimeZoneInfo FindSystemTimeZoneById(string id)", func(_ F, a []V) V { return clr.Object(find(a[0])) }),
-			R("string Id", func(_ F, a []V) V { return clr.String(a[0].Ref().(*zone).id) }),
-			R("string DisplayName", func(f F, a []V) V { return clr.String(a[0].Ref().(*zone).Text(f)) }),
-			R("string StandardName", func(_ F, a []V) V { return clr.String(a[0].Ref().(*zone).id) }),
-			R("string DaylightName", func(_ F, a []V) V {
-				return clr.String(strings.Replace(a[0].Ref().(*zone).id, "Standard", "Daylight", 1))
-			}),
-			R("TimeSpan BaseUtcOffset", func(_ F, a []V) V { return span(a[0].Ref().(*zone).base()) }),
+			R("string Id", func(_ F, a []V) V { return clr.String(z(a).id) }),
+			R("string DisplayName", toStringRow),
+			R("string StandardName", func(_ F, a []V) V { return clr.String(z(a).name(false)) }),
+			R("string DaylightName", func(_ F, a []V) V { return clr.String(z(a).name(true)) }),
+			R("TimeSpan BaseUtcOffset", func(_ F, a []V) V { return span(z(a).base()) }),
 			R("bool SupportsDaylightSavingTime", func(_ F, a []V) V {
-				z := a[0].Ref().(*zone)
 				now := fromTime(time.Now(), 1).ticks
-				return clr.Bool(z.offsetAt(now) != z.offsetAt(now-182*day))
+				return clr.Bool(z(a).offsetAt(now) != z(a).offsetAt(now-182*day))
 			}),
-			R("TimeSpan GetUtcOffset(DateTime dateTime)", func(_ F, a []V) V { z := a[0].Ref().(*zone); return span(z.offsetAt(in(a[1], z))) }),
-			R("TimeSpan GetUtcOffset(DateTimeOffset dateTimeOffset)", func(_ F, a []V) V { return span(a[0].Ref().(*zone).offsetAt(dto(a[1]).utc())) }),
-			R("bool IsDaylightSavingTime(DateTime dateTime)", func(_ F, a []V) V {
-				z := a[0].Ref().(*zone)
-				return clr.Bool(date{ticks: in(a[1], z)}.time().In(z.loc).IsDST())
-			}),
-			R("bool IsDaylightSavingTime(DateTimeOffset dateTimeOffset)", func(_ F, a []V) V {
-				z := a[0].Ref().(*zone)
-				return clr.Bool(date{ticks: dto(a[1]).utc()}.time().In(z.loc).IsDST())
-			}),
-			R("static DateTime ConvertTimeToUtc(DateTime dateTime)", func(_ F, a []V) V { return date{ticksOf(a[0]), 1}.value() }),
-			R("static DateTime ConvertTimeToUtc(DateTime dateTime, TimeZoneInfo sourceTimeZone)", func(_ F, a []V) V {
-				z := zoneOf(a[1], "sourceTimeZone")
-				if k := dateOf(a[0]).kind; k == 1 && z.loc != time.UTC || k == 2 && z.loc != time.UTC {
-					clr.ThrowArg(clr.ExArgument, "The conversion could not be completed because the supplied DateTime did not have the Kind property set correctly.  For example, when the Kind property is DateTimeKind.Local, the source time zone must be TimeZoneInfo.Local.", "sourceTimeZone")
+			R("TimeSpan GetUtcOffset(DateTime dateTime)", func(_ F, a []V) V {
+				if dateOf(a[1]).kind == 0 {
+					offset, _ := z(a).offsetOn(ticksOf(a[1]))
+					return span(offset)
 				}
-				return date{in(a[0], z), 1}.value()
+				return span(z(a).offsetAt(ticksOf(a[1])))
+			}),
+			R("TimeSpan GetUtcOffset(DateTimeOffset dateTimeOffset)", func(_ F, a []V) V { return span(z(a).offsetAt(dto(a[1]).utc())) }),
+			R("bool IsDaylightSavingTime(DateTime dateTime)", func(_ F, a []V) V {
+				utc, valid := z(a).moment(a[1])
+				return clr.Bool(valid && z(a).daylight(utc))
+			}),
+			R("bool IsDaylightSavingTime(DateTimeOffset dateTimeOffset)", func(_ F, a []V) V { return clr.Bool(z(a).daylight(dto(a[1]).utc())) }),
+			R("static DateTime ConvertTimeToUtc(DateTime dateTime)", func(_ F, a []V) V { return convertTime(a[0], source(a[0]), utcZone) }),
+			R("static DateTime ConvertTimeToUtc(DateTime dateTime, TimeZoneInfo sourceTimeZone)", func(_ F, a []V) V {
+				return convertTime(a[0], zoneOf(a[1], "sourceTimeZone"), utcZone)
 			}),
 			R("static DateTime ConvertTimeFromUtc(DateTime dateTime, TimeZoneInfo destinationTimeZone)", func(_ F, a []V) V {
-				return fromUTC(ticksOf(a[0]), zoneOf(a[1], "destinationTimeZone"))
+				return convertTime(a[0], utcZone, zoneOf(a[1], "destinationTimeZone"))
 			}),
 			R("static DateTime ConvertTime(DateTime dateTime, TimeZoneInfo destinationTimeZone)", func(_ F, a []V) V {
-				return fromUTC(in(a[0], local), zoneOf(a[1], "destinationTimeZone"))
+				return convertTime(a[0], source(a[0]), zoneOf(a[1], "destinationTimeZone"))
 			}),
 			R("static DateTime ConvertTime(DateTime dateTime, TimeZoneInfo sourceTimeZone, TimeZoneInfo destinationTimeZone)", func(_ F, a []V) V {
-				return fromUTC(in(a[0], zoneOf(a[1], "sourceTimeZone")), zoneOf(a[2], "destinationTimeZone"))
+				return convertTime(a[0], zoneOf(a[1], "sourceTimeZone"), zoneOf(a[2], "destinationTimeZone"))
 			}),
 			R("static DateTimeOffset ConvertTime(DateTimeOffset dateTimeOffset, TimeZoneInfo destinationTimeZone)", func(_ F, a []V) V { return shift(a[0], zoneOf(a[1], "destinationTimeZone")) }),
-			R("static DateTime ConvertTimeBySystemTimeZoneId(DateTime dateTime, string destinationTimeZoneId)", func(_ F, a []V) V { return fromUTC(in(a[0], local), find(a[1])) }),
+			R("static DateTime ConvertTimeBySystemTimeZoneId(DateTime dateTime, string destinationTimeZoneId)", func(_ F, a []V) V { return convertTime(a[0], source(a[0]), find(a[1])) }),
 			R("static DateTime ConvertTimeBySystemTimeZoneId(DateTime dateTime, string sourceTimeZoneId, string destinationTimeZoneId)", func(_ F, a []V) V {
-				return fromUTC(in(a[0], find(a[1])), find(a[2]))
+				return convertTime(a[0], sourceNamed(a[0], a[1]), find(a[2]))
 			}),
 			R("static DateTimeOffset ConvertTimeBySystemTimeZoneId(DateTimeOffset dateTimeOffset, string destinationTimeZoneId)", func(_ F, a []V) V { return shift(a[0], find(a[1])) }),
-			R("bool Equals(TimeZoneInfo other)", func(_ F, a []V) V { o, ok := a[1].Ref().(*zone); return clr.Bool(ok && o.id == a[0].Ref().(*zone).id) }),
+			R("bool Equals(TimeZoneInfo other)", func(_ F, a []V) V { o, ok := a[1].Ref().(*zone); return clr.Bool(ok && strings.EqualFold(o.id, z(a).id)) }),
 			R("string ToString()", toStringRow),
 		),
 	}
