@@ -33,10 +33,10 @@ func builderEdits(b func(V) *Builder, edit func(F, V, func([]uint16) []uint16) V
 		return edit(f, a[0], func(u []uint16) []uint16 {
 			i, n := a[3].Int(), a[4].Int()
 			if i < 0 || i > int64(len(u)) {
-				clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+				clr.ThrowRange("startIndex", itemMessage)
 			}
 			if n < 0 || i+n > int64(len(u)) {
-				clr.ThrowRange("count", "Index was out of range. Must be non-negative and less than the size of the collection.")
+				clr.ThrowRange("count", itemMessage)
 			}
 			with := units(fn(fromUnits(u[i : i+n])).Str())
 			return slices.Concat(u[:i], with, u[i+n:])
@@ -54,7 +54,7 @@ func builderEdits(b func(V) *Builder, edit func(F, V, func([]uint16) []uint16) V
 			u := chars(notNull(a[1], "value"))
 			i, n := a[2].Int(), a[3].Int()
 			if i < 0 || n < 0 || i+n > int64(len(u)) {
-				clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+				clr.ThrowRange("startIndex", itemMessage)
 			}
 			b(a[0]).add(f, fromUnits(u[i:i+n]))
 			return a[0]
@@ -65,7 +65,7 @@ func builderEdits(b func(V) *Builder, edit func(F, V, func([]uint16) []uint16) V
 			}
 			return edit(f, a[0], func(u []uint16) []uint16 {
 				if a[1].Int() < 0 || a[1].Int() > int64(len(u)) {
-					clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+					clr.ThrowRange("index", itemMessage)
 				}
 				return slices.Insert(u, int(a[1].Int()), units(repeat(f, a[2].Str(), int(a[3].Int())).Str())...)
 			})

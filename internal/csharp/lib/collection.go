@@ -8,6 +8,8 @@ import (
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
 
+const itemMessage = "Index was out of range. Must be non-negative and less than the size of the collection."
+
 const spanMessage = "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection."
 
 // List is a List<T>, and what lies inside queues and stacks.
@@ -49,10 +51,13 @@ func gather(f F, v V, param string) []V {
 	return out
 }
 
-func (l *List) at(v V) int {
-	i := v.Int()
-	if i < 0 || i >= int64(len(l.V)) {
-		clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+func (l *List) at(v V) int { return within(v, len(l.V)) }
+
+// within checks an index into n items.
+func within(index V, n int) int {
+	i := index.Int()
+	if i < 0 || i >= int64(n) {
+		clr.ThrowRange("index", itemMessage)
 	}
 	return int(i)
 }
@@ -89,7 +94,22 @@ func sortValues(f F, items []V, by V) {
 	if !by.IsNull() {
 		order = comparison(f, by)
 	}
-	slices.SortStableFunc(items, order)
+	comparing(func() { slices.SortStableFunc(items, order) })
+}
+
+// comparing runs a sort. What a comparison throws comes out as .NET's sorts give
+// it.
+func comparing(sort func()) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *clr.Exception:
+			panic(&clr.Exception{Type: clr.ExInvalidOp, Message: "Failed to compare two elements in the array.", Inner: r})
+		default:
+			panic(r)
+		}
+	}()
+	sort()
 }
 
 // comparison is the order of a Comparison delegate or a comparer.
@@ -112,14 +132,39 @@ func collectionDecls() []clr.Decl {
 		{Sig: "interface " + ns + "IReadOnlyCollection<T>", Rows: []clr.Row{R("int Count", countRow)}},
 		{Sig: "interface " + ns + "IList<T>", Rows: []clr.Row{
 			RW("T this[int index]", itemAt, setItem),
-			R("int IndexOf(T item)", func(f F, a []V) V { return clr.Int(indexOf(f, gather(f, a[0], "source"), a[1])) }),
-			R("void Insert(int index, T item)", func(f F, a []V) V { l := list(a[0]); l.insert(f, l.place(a[1]), a[2]); return clr.Null }),
-			R("void RemoveAt(int index)", func(_ F, a []V) V { l := list(a[0]); l.remove(l.at(a[1]), 1); return clr.Null }),
+			R("int IndexOf(T item)", func(f F, a []V) V {
+				if t := tok(a[0]); t != nil {
+					return clr.Int(slices.Index(t.kids, tok(a[1])))
+				}
+				return clr.Int(indexOf(f, gather(f, a[0], "source"), a[1]))
+			}),
+			R("void Insert(int index, T item)", func(f F, a []V) V {
+				switch o := a[0].Ref().(type) {
+				case *List:
+					o.insert(f, o.place(a[1]), a[2])
+				case *Token:
+					insertAt(f, o, a[1], a[2])
+				default:
+					fixedSize()
+				}
+				return clr.Null
+			}),
+			R("void RemoveAt(int index)", func(_ F, a []V) V {
+				switch o := a[0].Ref().(type) {
+				case *List:
+					o.remove(o.at(a[1]), 1)
+				case *Token:
+					o.removeAt(o.within(a[1]))
+				default:
+					fixedSize()
+				}
+				return clr.Null
+			}),
 		}},
 		{Sig: "interface " + ns + "IReadOnlyList<T>", Rows: []clr.Row{R("T this[int index]", itemAt)}},
 		{Sig: "class " + ns + "List<T>", Rows: listRows()},
-		D("class "+ns+"Queue<T> : IReadOnlyCollection<T>, ICollection<T>", queueRows()...),
-		D("class "+ns+"Stack<T> : IReadOnlyCollection<T>, ICollection<T>", stackRows()...),
+		D("class "+ns+"Queue<T> : IReadOnlyCollection<T>", queueRows()...),
+		D("class "+ns+"Stack<T> : IReadOnlyCollection<T>", stackRows()...),
 		{Sig: "struct " + ns + "KeyValuePair<TKey,TValue>", Rows: []clr.Row{
 			R("new(TKey key, TValue value)", func(_ F, s S, a []V) V { return clr.Object(&pair{s.Ret, a[0], a[1]}) }),
 			R("TKey Key", func(_ F, a []V) V { return pairOf(a[0]).Key }),
@@ -164,50 +209,43 @@ func itemAt(f F, a []V) V {
 	case *List:
 		return o.V[o.at(a[1])]
 	case *clr.Arr:
-		return o.At(o.Index(a[1].Int()))
+		return o.At(within(a[1], o.Len()))
 	case *Token:
 		return tokenAt(o, a[1])
 	}
 	items := gather(f, a[0], "source")
-	l := List{V: items}
-	return items[l.at(a[1])]
+	return items[within(a[1], len(items))]
 }
 
-func setItem(_ F, a []V) V {
+func setItem(f F, a []V) V {
 	switch o := a[0].Ref().(type) {
 	case *List:
 		o.V[o.at(a[1])] = a[2]
 		o.ver++
 	case *clr.Arr:
-		o.Put(o.Index(a[1].Int()), a[2])
-	default:
-		readOnly()
+		o.Put(within(a[1], o.Len()), a[2])
+	case *Token:
+		tokenSet(f, a)
 	}
 	return clr.Null
 }
 
+// readOnly and fixedSize are what arrays say when they are seen as collections.
 func readOnly() { clr.Throw(clr.ExNotSupported, "Collection is read-only.") }
+
+func fixedSize() { clr.Throw(clr.ExNotSupported, "Collection was of a fixed size.") }
 
 func collectionRows() []clr.Row {
 	return []clr.Row{
 		R("int Count", countRow),
 		R("bool IsReadOnly", func(_ F, a []V) V { _, isArr := a[0].Ref().(*clr.Arr); return clr.Bool(isArr) }),
-		R("void Add(T item)", func(f F, a []V) V {
-			switch o := a[0].Ref().(type) {
-			case *List:
-				o.insert(f, len(o.V), a[1])
-			case *Token:
-				addContent(f, o, a[1])
-			case *Set:
-				o.d.put(f, a[1], a[1])
-			default:
-				clr.Throw(clr.ExNotSupported, "Collection was of a fixed size.")
-			}
-			return clr.Null
-		}),
+		R("void Add(T item)", func(f F, a []V) V { addItem(f, a[0], a[1]); return clr.Null }),
 		R("bool Contains(T item)", func(f F, a []V) V {
-			if s, ok := a[0].Ref().(*Set); ok {
-				return clr.Bool(s.d.find(f, a[1]) >= 0)
+			switch o := a[0].Ref().(type) {
+			case *Set:
+				return clr.Bool(o.d.find(f, a[1]) >= 0)
+			case *Token:
+				return clr.Bool(hasItem(o, a[1]))
 			}
 			return clr.Bool(indexOf(f, gather(f, a[0], "source"), a[1]) >= 0)
 		}),
@@ -220,27 +258,76 @@ func collectionRows() []clr.Row {
 				o.clear()
 			case *Set:
 				o.d.clear()
+			case *Token:
+				clearToken(o)
 			default:
 				readOnly()
 			}
 			return clr.Null
 		}),
-		R("bool Remove(T item)", func(f F, a []V) V {
-			switch o := a[0].Ref().(type) {
-			case *List:
-				i := indexOf(f, o.V, a[1])
-				if i >= 0 {
-					o.remove(i, 1)
-				}
-				return clr.Bool(i >= 0)
-			case *Set:
-				return clr.Bool(o.d.remove(f, a[1]))
-			}
-			clr.Throw(clr.ExNotSupported, "Collection was of a fixed size.")
-			return clr.Null
-		}),
+		R("bool Remove(T item)", func(f F, a []V) V { return clr.Bool(removeItem(f, a[0], a[1])) }),
 		R("void CopyTo(T[] array, int arrayIndex)", func(f F, a []V) V { copyItems(gather(f, a[0], "source"), a[1], a[2].Int()); return clr.Null }),
 	}
+}
+
+// addItem is ICollection<T>.Add; the items of dictionaries are pairs.
+func addItem(f F, to, item V) {
+	switch o := to.Ref().(type) {
+	case *List:
+		o.insert(f, len(o.V), item)
+	case *Token:
+		if o.kind == jObject {
+			p := pairOf(item)
+			addProperty(f, o, p.Key.Str(), p.Val)
+		} else {
+			addContent(f, o, item)
+		}
+	case *Set:
+		o.d.add(f, item)
+	case *Dict:
+		p := pairOf(item)
+		dictAdd(f, []V{to, p.Key, p.Val})
+	default:
+		fixedSize()
+	}
+}
+
+// hasItem tells whether a token has a child: JSON looks for the very token.
+func hasItem(t *Token, item V) bool {
+	if t.kind != jObject {
+		return slices.Contains(t.kids, tok(item))
+	}
+	p := t.property(pairOf(item).Key.Str())
+	return p != nil && p.kids[0] == tok(pairOf(item).Val)
+}
+
+// removeItem is ICollection<T>.Remove.
+func removeItem(f F, from, item V) bool {
+	switch o := from.Ref().(type) {
+	case *List:
+		i := indexOf(f, o.V, item)
+		if i >= 0 {
+			o.remove(i, 1)
+		}
+		return i >= 0
+	case *Set:
+		return o.d.remove(f, item)
+	case *Dict:
+		p := pairOf(item)
+		have, ok := o.Lookup(f, p.Key)
+		return ok && Equal(f, have, p.Val) && o.remove(f, p.Key)
+	case *Token:
+		switch {
+		case !hasItem(o, item):
+			return false
+		case o.kind == jObject:
+			return o.removeName(pairOf(item).Key.Str())
+		}
+		o.removeAt(slices.Index(o.kids, tok(item)))
+		return true
+	}
+	fixedSize()
+	return false
 }
 
 func copyItems(items []V, to V, at int64) {
@@ -470,6 +557,8 @@ func shared() []clr.Row {
 		R("void Clear()", func(_ F, a []V) V { l := list(a[0]); l.V = nil; l.ver++; return clr.Null }),
 		R("bool Contains(T item)", func(f F, a []V) V { return clr.Bool(indexOf(f, list(a[0]).V, a[1]) >= 0) }),
 		R("T[] ToArray()", func(f F, s S, a []V) V { return toArray(f, s.Ret.Elem, slices.Clone(list(a[0]).V)) }),
+		R("void CopyTo(T[] array, int arrayIndex)", func(_ F, a []V) V { copyItems(list(a[0]).V, a[1], a[2].Int()); return clr.Null }),
+		R("void TrimExcess()", func(F, []V) V { return clr.Null }),
 	}
 }
 

@@ -84,7 +84,7 @@ func keyText(key V) string {
 func tokenAt(t *Token, key V) V {
 	i := key.Int()
 	if i < 0 || i >= int64(len(t.kids)) {
-		clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+		clr.ThrowRange("index", itemMessage)
 	}
 	return clr.Object(t.kids[i])
 }
@@ -111,6 +111,14 @@ func tokenSet(f F, a []V) V {
 		clr.Throw(clr.ExInvalidOp, "Cannot set child value on "+t.RuntimeType().FullName()+".")
 	}
 	return clr.Null
+}
+
+// insertAt is JArray.Insert.
+func insertAt(f F, t *Token, index, item V) {
+	if index.Int() < 0 || index.Int() > int64(len(t.kids)) {
+		clr.ThrowRange("index", "Index must be within the bounds of the List.")
+	}
+	t.insert(f, int(index.Int()), contentToken(f, item))
 }
 
 // within checks the index of a child that is replaced or removed.
@@ -524,11 +532,7 @@ func arrayTokenRows() []clr.Row {
 		RW("JToken this[int index]", func(_ F, a []V) V { return tokenAt(tok(a[0]), a[1]) }, tokenSet),
 		R("void Add(JToken item)", func(f F, a []V) V { t := tok(a[0]); t.insert(f, len(t.kids), contentToken(f, a[1])); return clr.Null }),
 		R("void Insert(int index, JToken item)", func(f F, a []V) V {
-			t := tok(a[0])
-			if a[1].Int() < 0 || a[1].Int() > int64(len(t.kids)) {
-				clr.ThrowRange("index", "Index must be within the bounds of the List.")
-			}
-			t.insert(f, int(a[1].Int()), contentToken(f, a[2]))
+			insertAt(f, tok(a[0]), a[1], a[2])
 			return clr.Null
 		}),
 		R("void RemoveAt(int index)", func(_ F, a []V) V { t := tok(a[0]); t.removeAt(t.within(a[1])); return clr.Null }),

@@ -52,7 +52,7 @@ func (o *ordered) Each(f F, yield func(V) bool) {
 		}
 	}
 	f.Step(len(rows) * 8)
-	slices.SortStableFunc(rows, func(a, b row) int {
+	order := func(a, b row) int {
 		for j, k := range o.keys {
 			c := comparison(f, k.cmp)(a.keys[j], b.keys[j])
 			if k.desc {
@@ -63,7 +63,8 @@ func (o *ordered) Each(f F, yield func(V) bool) {
 			}
 		}
 		return 0
-	})
+	}
+	comparing(func() { slices.SortStableFunc(rows, order) })
 	for _, r := range rows {
 		f.Step(1)
 		if !yield(r.v) {
@@ -526,7 +527,7 @@ func linqScalars() []clr.Row {
 		R("static T ElementAt<T>(this IEnumerable<T> source, int index)", func(f F, a []V) V {
 			v, ok := at(f, a)
 			if !ok {
-				clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+				clr.ThrowRange("index", itemMessage)
 			}
 			return v
 		}),
@@ -585,19 +586,23 @@ func linqNumbers() []clr.Row {
 		rows = append(rows, R("static "+res+" "+name+"(this IEnumerable<"+t+"> source)", fn),
 			R("static "+res+" "+name+"<T>(this IEnumerable<T> source, Func<T,"+t+"> selector)", fn))
 	}
-	for _, t := range []string{"int", "long", "double", "float", "decimal", "int?", "long?", "double?", "float?", "decimal?"} {
-		base, null := t, ""
-		if t[len(t)-1] == '?' {
-			base, null = t[:len(t)-1], "?"
+	for _, n := range []struct {
+		t, avg      string
+		sumBy, avBy *clr.Type // what the numbers are added as
+	}{
+		{"int", "double", clr.Int32, clr.Int64},
+		{"long", "double", clr.Int64, clr.Int64},
+		{"double", "double", clr.Double, clr.Double},
+		{"float", "float", clr.Double, clr.Double},
+		{"decimal", "decimal", clr.DecimalT, clr.DecimalT},
+	} {
+		for _, null := range []string{"", "?"} {
+			t := n.t + null
+			over("Sum", t, t, sum(n.sumBy))
+			over("Min", t, t, extreme(-1))
+			over("Max", t, t, extreme(1))
+			over("Average", n.avg+null, t, average(n.avBy))
 		}
-		over("Sum", t, t, sum)
-		over("Min", t, t, extreme(-1))
-		over("Max", t, t, extreme(1))
-		avg := map[string]string{"float": "float", "decimal": "decimal"}[base]
-		if avg == "" {
-			avg = "double"
-		}
-		over("Average", avg+null, t, average)
 	}
 	return append(rows,
 		R("static T Min<T>(this IEnumerable<T> source)", extreme(-1)), R("static R Min<T,R>(this IEnumerable<T> source, Func<T,R> selector)", extreme(-1)),
@@ -624,27 +629,41 @@ func eachNumber(f F, a []V, yield func(V)) {
 	})
 }
 
-func sum(f F, s S, a []V) V {
-	t := s.Ret.Underlying()
-	acc := clr.Zero(t)
-	eachNumber(f, a, func(v V) { acc = clr.Arith("+", t, acc, v, true) })
-	return acc
+// sum adds numbers as numbers of type by.
+func sum(by *clr.Type) clr.GenericFunc {
+	return func(f F, s S, a []V) V {
+		acc, _ := total(f, a, by)
+		return clr.ConvertNumber(acc, by, s.Ret.Underlying(), false)
+	}
 }
 
-func average(f F, s S, a []V) V {
-	t := s.Ret.Underlying()
-	acc, n := clr.Zero(t), int64(0)
+// average adds numbers as numbers of type by and divides.
+func average(by *clr.Type) clr.GenericFunc {
+	over := clr.Double
+	if by == clr.DecimalT {
+		over = by
+	}
+	return func(f F, s S, a []V) V {
+		acc, n := total(f, a, by)
+		switch {
+		case n > 0:
+			q := clr.Arith("/", over, clr.ConvertNumber(acc, by, over, false), clr.ConvertNumber(clr.Long(n), clr.Int64, over, false), false)
+			return clr.ConvertNumber(q, over, s.Ret.Underlying(), false)
+		case !s.Ret.IsNullable():
+			noElements()
+		}
+		return clr.Null
+	}
+}
+
+// total adds numbers, and counts them.
+func total(f F, a []V, by *clr.Type) (acc V, n int64) {
+	acc = clr.Zero(by)
 	eachNumber(f, a, func(v V) {
-		acc = clr.Arith("+", t, acc, clr.ConvertNumber(v, f.TypeOf(v), t, false), true)
+		acc = clr.Arith("+", by, acc, clr.ConvertNumber(v, f.TypeOf(v), by, false), true)
 		n++
 	})
-	if n == 0 {
-		if s.Ret.IsNullable() {
-			return clr.Null
-		}
-		noElements()
-	}
-	return clr.Arith("/", t, acc, clr.ConvertNumber(clr.Long(n), clr.Int64, t, false), false)
+	return acc, n
 }
 
 func extreme(sign int) clr.GenericFunc {

@@ -534,7 +534,7 @@ func bitDecl() clr.Decl {
 		b := bytesOf(a[0], "value")
 		i := a[1].Int()
 		if i < 0 || i >= int64(len(b)) {
-			clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+			clr.ThrowRange("startIndex", itemMessage)
 		}
 		if int(i)+n > len(b) {
 			clr.ThrowArg(clr.ExArgument, "Destination array is not long enough to copy all the items in the collection. Check array index and length.", "value")
@@ -590,7 +590,7 @@ func bitDecl() clr.Decl {
 			n = a[2].Int()
 		}
 		if i < 0 || n < 0 || i+n > int64(len(b)) {
-			clr.ThrowRange("startIndex", "Index was out of range. Must be non-negative and less than the size of the collection.")
+			clr.ThrowRange("startIndex", itemMessage)
 		}
 		return b[i : i+n]
 	}

@@ -96,7 +96,7 @@ func exceptionDecl() clr.Decl {
 		R("Exception InnerException", func(_ F, a []V) V { return inner(ex(a[0]).Inner) }),
 		R("string StackTrace", func(F, []V) V { return clr.String("   at Expression") }),
 		R("string Source", func(F, []V) V { return clr.String("Expression") }),
-		R("int HResult", func(F, []V) V { return clr.Int(-2146233088) }),
+		R("int HResult", func(_ F, a []V) V { return clr.Int(int(hResult(ex(a[0]).Type))) }),
 		R("string HelpLink", func(F, []V) V { return clr.Null }),
 		R("Exception GetBaseException()", func(_ F, a []V) V {
 			e := ex(a[0])
@@ -107,6 +107,24 @@ func exceptionDecl() clr.Decl {
 		}),
 		R("string ToString()", func(f F, a []V) V { return f.Str(ex(a[0]).Error()) }),
 	}}
+}
+
+// hResults are the codes of exceptions; derived types inherit them.
+var hResults = map[*clr.Type]uint32{
+	clr.ExBase: 0x80131500, clr.ExSystem: 0x80131501, clr.ExApplication: 0x80131600, clr.ExArgument: 0x80070057, clr.ExArgumentNull: 0x80004003,
+	clr.ExOutOfRange: 0x80131502, clr.ExArithmetic: 0x80070216, clr.ExDivideByZero: 0x80020012, clr.ExOverflow: 0x80131516, clr.ExFormat: 0x80131537,
+	clr.ExInvalidCast: 0x80004002, clr.ExInvalidOp: 0x80131509, clr.ExDisposed: 0x80131622, clr.ExKeyNotFound: 0x80131577, clr.ExIndex: 0x80131508,
+	clr.ExNullReference: 0x80004003, clr.ExNotSupported: 0x80131515, clr.ExNotImpl: 0x80004001, clr.ExArrayType: 0x80131503, clr.ExRank: 0x80131517,
+	clr.ExTimeout: 0x80131505, clr.ExIO: 0x80131620, clr.ExXML: 0x80131940,
+}
+
+func hResult(t *clr.Type) int32 {
+	for ; t != clr.ExBase; t = t.BaseOf() {
+		if code, ok := hResults[t]; ok {
+			return int32(code)
+		}
+	}
+	return int32(hResults[clr.ExBase])
 }
 
 // plain is new object().

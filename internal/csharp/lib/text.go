@@ -123,7 +123,7 @@ func builderRows() []clr.Row {
 		RW("char this[int index]", func(f F, a []V) V { return charAt(f, []V{clr.String(string(b(a[0]).b)), a[1]}) }, func(f F, a []V) V {
 			return edit(f, a[0], func(u []uint16) []uint16 {
 				if a[1].Int() < 0 || a[1].Int() >= int64(len(u)) {
-					clr.ThrowRange("index", "Index was out of range. Must be non-negative and less than the size of the collection.")
+					clr.ThrowRange("index", itemMessage)
 				}
 				u[a[1].Int()] = uint16(a[2].Int())
 				return u
