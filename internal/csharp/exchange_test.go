@@ -191,5 +191,6 @@ func newExchange() *exchange {
 	}
 	e.vars.full.Vars = e.vars
 	e.vars.m["resp"] = clr.Object(e.resp)
+	e.vars.m["auth"] = clr.Object(&apim.Authorization{AccessToken: "secret", Claims: &vars{m: map[string]clr.Value{"a": clr.String("ann"), "n": clr.Int(1)}}})
 	return e
 }

@@ -472,6 +472,8 @@ func (w *jsonWriter) value(t *Token) {
 		w.str(base64.StdEncoding.EncodeToString(v.Ref().(*clr.Arr).B))
 	case jDate:
 		w.str(jsonDate(v))
+	case jURI:
+		w.str(v.Ref().(*URI).orig)
 	default:
 		w.str(Text(w.f, v))
 	}

@@ -24,24 +24,30 @@ func (x *URI) Text(F) string {
 	if x.u == nil {
 		return x.orig
 	}
-	return x.absolute()
+	return unescapeSafe(x.absolute())
+}
+
+// identity is the canonical form without fragment, by which addresses compare.
+func (x *URI) identity() string {
+	if x.u == nil {
+		return x.orig
+	}
+	s, _, _ := strings.Cut(x.absolute(), "#")
+	return s
 }
 
 // Equal compares canonical forms without fragment.
-func (x *URI) Equal(_ F, v V) bool {
-	y, ok := v.Ref().(*URI)
-	return ok && strings.SplitN(x.Text(nil), "#", 2)[0] == strings.SplitN(y.Text(nil), "#", 2)[0]
-}
+func (x *URI) Equal(_ F, v V) bool { y, ok := v.Ref().(*URI); return ok && x.identity() == y.identity() }
 
-// Key is the canonical form.
-func (x *URI) Key() any { return "u" + x.Text(nil) }
+// Key is the canonical form without fragment.
+func (x *URI) Key() any { return "u" + x.identity() }
 
 var defaultPorts = map[string]int{"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443, "ldap": 389, "net.tcp": 808}
 
 // readURI parses; kind 0 is any, 1 absolute, 2 relative as UriKind has it.
 func readURI(s string, kind int64) (*URI, string) {
 	t := strings.TrimSpace(s)
-	u, err := url.Parse(t)
+	u, err := url.Parse(escapeLonePercents(t))
 	if err != nil || u.Scheme == "" || len(u.Scheme) == 1 {
 		if kind != 1 && t != "" && err == nil || kind == 2 {
 			return &URI{orig: s}, ""
@@ -74,6 +80,18 @@ func readURI(s string, kind int64) (*URI, string) {
 		}
 	}
 	return &URI{orig: s, u: u}, ""
+}
+
+// escapeLonePercents escapes the percent signs that begin no escape.
+func escapeLonePercents(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] == '%' && len(escapedBytes(s[i:])) == 0 {
+			b.WriteString("25")
+		}
+	}
+	return b.String()
 }
 
 func newURI(s string, kind int64) *URI {

@@ -3,6 +3,7 @@ package lib
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
@@ -31,6 +32,42 @@ func hexAt(s string, index int64) int {
 		return -1
 	}
 	return hi<<4 | lo
+}
+
+// unescapeSafe unescapes an address but for what has a meaning in it: reserved
+// characters, the percent sign, the backslash and control characters.
+func unescapeSafe(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		raw := escapedBytes(s[i:])
+		if len(raw) == 0 {
+			b.WriteByte(s[i])
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(raw)
+		if r == utf8.RuneError || r <= 0x1F || r >= 0x7F && r <= 0x9F || strings.ContainsRune(";/?:@&=+$,#[]!'()*%\\", r) {
+			b.WriteString(s[i : i+3*n])
+		} else {
+			b.WriteRune(r)
+		}
+		i += 3 * n
+	}
+	return b.String()
+}
+
+// escapedBytes are the bytes of up to four escapes at the beginning of s.
+func escapedBytes(s string) []byte {
+	var out []byte
+	for len(out) < utf8.UTFMax && len(s) >= 3 && s[0] == '%' {
+		hi, lo := hexValue(int64(s[1])), hexValue(int64(s[2]))
+		if hi < 0 || lo < 0 {
+			break
+		}
+		out = append(out, byte(hi<<4|lo))
+		s = s[3:]
+	}
+	return out
 }
 
 // hexUnescape is Uri.HexUnescape: one character, and the index behind it.

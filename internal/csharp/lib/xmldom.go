@@ -264,7 +264,13 @@ func domDecls() []clr.Decl {
 		D("class " + ns + "XmlAttribute : XmlNode"), D("class " + ns + "XmlText : XmlNode"), D("class " + ns + "XmlCDataSection : XmlNode"), D("class " + ns + "XmlComment : XmlNode"),
 		D("class " + ns + "XmlProcessingInstruction : XmlNode"), D("class " + ns + "XmlDocumentType : XmlNode"),
 		D("class "+ns+"XmlNodeList : System.Collections.IEnumerable", R("int Count", countRow), R("XmlNode this[int i]", at), R("XmlNode Item(int index)", at), R("IEnumerator<XmlNode> GetEnumerator()", enumerateRow)),
-		D("class "+ns+"XmlAttributeCollection : IEnumerable<XmlAttribute>", R("int Count", countRow), R("XmlAttribute this[int i]", at), R("XmlAttribute this[string name]", func(_ F, a []V) V {
+		D("class "+ns+"XmlAttributeCollection : IEnumerable<XmlAttribute>", R("int Count", countRow), R("XmlAttribute this[int i]", func(f F, a []V) V {
+			v := at(f, a)
+			if v.IsNull() {
+				clr.Throw(clr.ExIndex, "The index being passed in is out of range.")
+			}
+			return v
+		}), R("XmlAttribute this[string name]", func(_ F, a []V) V {
 			for _, v := range a[0].Ref().(*results).V {
 				if node(v).qname(nil) == a[1].Str() {
 					return v
@@ -289,10 +295,8 @@ func domDecls() []clr.Decl {
 				return clr.Null
 			}),
 			R("XmlElement DocumentElement", func(_ F, a []V) V { return nodeValue(node(a[0]).root()) }), R("XmlNodeList GetElementsByTagName(string name)", tags), R("XmlNameTable NameTable", func(F, []V) V { return clr.Object(&plain{}) }),
-			R("XmlElement CreateElement(string name)", func(_ F, a []V) V { return clr.Object(&Node{kind: xElement, dom: true, local: text(a[1], "name")}) }),
-			R("XmlElement CreateElement(string qualifiedName, string namespaceURI)", func(_ F, a []V) V {
-				return clr.Object(&Node{kind: xElement, dom: true, local: text(a[1], "name"), space: a[2].Str()})
-			}),
+			R("XmlElement CreateElement(string name)", func(_ F, a []V) V { return newElement(a[1], "") }),
+			R("XmlElement CreateElement(string qualifiedName, string namespaceURI)", func(_ F, a []V) V { return newElement(a[1], a[2].Str()) }),
 			R("XmlText CreateTextNode(string text)", func(_ F, a []V) V { return clr.Object(&Node{kind: xText, dom: true, value: a[1].Str()}) })),
 		D("class "+ns+"XmlReader : IDisposable", R("static XmlReader Create(System.IO.TextReader input)", func(f F, a []V) V {
 			r, ok := a[0].Ref().(*reader)
@@ -332,6 +336,15 @@ func domDecls() []clr.Decl {
 			R("string ReadOuterXml()", func(f F, a []V) V { return f.Str(writeXML(f, src(a).take(), false)) })),
 	}
 	return out
+}
+
+// newElement makes an element of an XmlDocument.
+func newElement(qname V, space string) V {
+	n := &Node{kind: xElement, dom: true, local: text(qname, "name"), space: space}
+	if p, l, ok := strings.Cut(n.local, ":"); ok {
+		n.prefix, n.local = p, l
+	}
+	return clr.Object(n)
 }
 
 type nsManager struct{ m map[string]string }

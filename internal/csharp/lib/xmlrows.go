@@ -132,17 +132,6 @@ func addXML(f F, n *Node, v V) {
 	n.add(f, &Node{kind: xText, value: s})
 }
 
-// xmlText is the XML form of a simple value.
-func xmlText(f F, v V) string {
-	switch {
-	case v.Tag() == clr.Boolean:
-		return strings.ToLower(Text(f, v))
-	case v.Tag() == clr.DateTime:
-		return jsonDate(v)
-	}
-	return Text(f, v)
-}
-
 func (n *Node) setText(f F, s string) {
 	if n.kind != xElement {
 		n.value = s
@@ -274,11 +263,7 @@ func xmlDecls() []clr.Decl {
 					}
 					clr.ThrowArgNull(map[bool]string{true: "element", false: "attribute"}[c == "XElement"])
 				}
-				v := node(a[0]).text()
-				if s.Ret.Underlying() == clr.Boolean && (v == "1" || v == "0") {
-					return clr.Bool(v == "1")
-				}
-				return changeType(f, clr.String(v), s.Ret.Underlying())
+				return xmlValue(f, node(a[0]).text(), s.Ret.Underlying())
 			}))
 		}
 	}
@@ -441,7 +426,7 @@ func xmlDecls() []clr.Decl {
 				}
 				return clr.Null
 			}),
-			R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).setText(f, xmlText(f, a[1])); return clr.Null }),
+			R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).setText(f, xmlText(f, notNull(a[1], "value"))); return clr.Null }),
 			R("void RemoveAttributes()", func(_ F, a []V) V { node(a[0]).attrs = nil; return clr.Null }), R("void RemoveAll()", func(f F, a []V) V { node(a[0]).attrs = nil; node(a[0]).setText(f, ""); return clr.Null }),
 			R("XNamespace GetDefaultNamespace()", func(_ F, a []V) V { return clr.Object(&xname{space: node(a[0]).lookup(""), ns: true}) }),
 			R("XNamespace GetNamespaceOfPrefix(string prefix)", func(_ F, a []V) V {
@@ -458,7 +443,7 @@ func xmlDecls() []clr.Decl {
 				return clr.Object(n)
 			}),
 			R("XName Name", func(_ F, a []V) V { return name(node(a[0])) }), value, R("bool IsNamespaceDeclaration", func(_ F, a []V) V { return clr.Bool(node(a[0]).space == xmlnsURI) }),
-			R("void Remove()", func(_ F, a []V) V { node(a[0]).detach(); return clr.Null }), R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).value = xmlText(f, a[1]); return clr.Null }), R("string ToString()", toStringRow))...),
+			R("void Remove()", func(_ F, a []V) V { node(a[0]).detach(); return clr.Null }), R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).value = xmlText(f, notNull(a[1], "value")); return clr.Null }), R("string ToString()", toStringRow))...),
 		D("class "+lns+"XDocument : XContainer", R("new(params object[] content)", func(f F, a []V) V { return makeDoc(f, arr(a[0], "content").V) }), R("new(XDeclaration declaration, params object[] content)", func(f F, a []V) V {
 			return makeDoc(f, append([]V{a[0]}, arr(a[1], "content").V...))
 		}),
