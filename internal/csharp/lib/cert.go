@@ -33,8 +33,12 @@ func (*Certificate) RuntimeType() *clr.Type { return named(xns + "X509Certificat
 func (c *Certificate) Text(F) string {
 	var parts []string
 	for _, p := range [][2]string{
-		{"Subject", dnText(c.X509.Subject)}, {"Issuer", dnText(c.X509.Issuer)}, {"Serial Number", c.serial()},
-		{"Not Before", localText(c.X509.NotBefore)}, {"Not After", localText(c.X509.NotAfter)}, {"Thumbprint", c.Thumbprint()},
+		{"Subject", dnText(c.X509.Subject)},
+		{"Issuer", dnText(c.X509.Issuer)},
+		{"Serial Number", c.serial()},
+		{"Not Before", localText(c.X509.NotBefore)},
+		{"Not After", localText(c.X509.NotAfter)},
+		{"Thumbprint", c.Thumbprint()},
 	} {
 		parts = append(parts, "["+p[0]+"]\r\n  "+p[1]+"\r\n")
 	}

@@ -37,7 +37,10 @@ func (x *URI) identity() string {
 }
 
 // Equal compares canonical forms without fragment.
-func (x *URI) Equal(_ F, v V) bool { y, ok := v.Ref().(*URI); return ok && x.identity() == y.identity() }
+func (x *URI) Equal(_ F, v V) bool {
+	y, ok := v.Ref().(*URI)
+	return ok && x.identity() == y.identity()
+}
 
 // Key is the canonical form without fragment.
 func (x *URI) Key() any { return "u" + x.identity() }

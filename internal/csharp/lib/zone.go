@@ -355,7 +355,10 @@ func zoneDecls() []clr.Decl {
 				return convertTime(a[0], sourceNamed(a[0], a[1]), find(a[2]))
 			}),
 			R("static DateTimeOffset ConvertTimeBySystemTimeZoneId(DateTimeOffset dateTimeOffset, string destinationTimeZoneId)", func(_ F, a []V) V { return shift(a[0], find(a[1])) }),
-			R("bool Equals(TimeZoneInfo other)", func(_ F, a []V) V { o, ok := a[1].Ref().(*zone); return clr.Bool(ok && strings.EqualFold(o.id, z(a).id)) }),
+			R("bool Equals(TimeZoneInfo other)", func(_ F, a []V) V {
+				o, ok := a[1].Ref().(*zone)
+				return clr.Bool(ok && strings.EqualFold(o.id, z(a).id))
+			}),
 			R("string ToString()", toStringRow),
 		),
 	}
