@@ -55,11 +55,11 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 			fmt.Fprintf(out, "  set %s is kept until %s\n", l.Coexistence.Set, l.Coexistence.Until.Local().Format("15:04:05"))
 		}
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tCONNECTIONS\tRESTARTS\tPID")
+		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tRESTARTS\tPID")
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
-				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, dash(m.Zone),
-					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, m.Conns, m.Restarts, m.PID)
+				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, dash(m.Zone),
+					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, dash(m.Digest[:min(8, len(m.Digest))]), m.Conns, m.Restarts, m.PID)
 			}
 		}
 		if err := w.Flush(); err != nil {

@@ -45,6 +45,7 @@ type UnitMachine struct {
 	Phase    platform.Phase `json:"phase,omitempty"` // empty when the fabric does not know the machine
 	PID      int            `json:"pid,omitempty"`
 	Seq      int64          `json:"seq"`
+	Digest   string         `json:"digest,omitempty"` // of the configuration that it serves
 	Restarts int            `json:"restarts"`
 	// CrashLoop says that the machine fails again and again; NextStart is when the next try begins.
 	CrashLoop bool      `json:"crashLoop,omitempty"`
@@ -101,7 +102,7 @@ func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
 		o := obs.Machines[m.ID]
 		out.Machines = append(out.Machines, UnitMachine{
 			Machine: m, Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
-			Since: o.Since, Error: o.Error, CrashLoop: o.CrashLoop(), NextStart: o.NextStart,
+			Digest: o.Digest, Since: o.Since, Error: o.Error, CrashLoop: o.CrashLoop(), NextStart: o.NextStart,
 		})
 	}
 	return out

@@ -55,11 +55,11 @@ func (p *Publisher) servePoll(w http.ResponseWriter, r *http.Request) {
 
 var errStopped = errors.New("the publisher is stopping")
 
-// Poll records what a machine reports and answers as soon as there is something to say: a service the machine lacks
+// Poll answers as soon as there is something to say: a service the machine lacks
 // or should drop, or a Seq that concerns it and is newer than the one it knows. After PollTimeout it answers with the
 // newest Seq and nothing else. Whatever it answers contains everything that was stored when Poll was called.
 func (p *Publisher) Poll(ctx context.Context, req snapshot.PollRequest) (*snapshot.PollResponse, error) {
-	ses := p.record(req)
+	ses := p.session(req)
 	if ses == nil {
 		return &snapshot.PollResponse{Resync: true}, nil
 	}

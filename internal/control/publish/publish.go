@@ -38,8 +38,8 @@ type Options struct {
 	CacheBytes int
 	// AnswerBytes is the size of parts after which one answer takes no further service; 0 means 16 MiB.
 	AnswerBytes int
-	// MaxReports bounds the machines whose reports are kept; 0 means 4096.
-	MaxReports int
+	// MaxSessions bounds the machines whose sessions are kept; the others tell everything in every poll. 0 means 4096.
+	MaxSessions int
 	// PollTimeout bounds one long poll; 0 means snapshot.PollTimeout.
 	PollTimeout time.Duration
 }
@@ -54,8 +54,8 @@ func (o Options) withDefaults() Options {
 	if o.AnswerBytes == 0 {
 		o.AnswerBytes = 16 << 20
 	}
-	if o.MaxReports == 0 {
-		o.MaxReports = 4096
+	if o.MaxSessions == 0 {
+		o.MaxSessions = 4096
 	}
 	if o.PollTimeout == 0 {
 		o.PollTimeout = snapshot.PollTimeout
@@ -79,7 +79,7 @@ type Publisher struct {
 	services map[string]*service
 	changed  chan struct{} // closed and replaced whenever seq grows
 	cache    *cache
-	machines map[string]known
+	sessions map[string]*session // by machine
 }
 
 // New returns a Publisher of a store. It reads nothing before it is asked.
@@ -89,7 +89,7 @@ func New(st store.Store, open Opener, log *slog.Logger, opt Options) *Publisher 
 		st: st, open: open, log: log, opt: opt,
 		following: newTurn(), stopped: make(chan struct{}),
 		services: map[string]*service{}, changed: make(chan struct{}),
-		cache: newCache(opt.CacheBytes), machines: map[string]known{},
+		cache: newCache(opt.CacheBytes), sessions: map[string]*session{},
 	}
 }
 

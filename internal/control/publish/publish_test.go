@@ -648,27 +648,22 @@ func TestPoll_CertificateIsRenewed(t *testing.T) {
 	}
 }
 
-func TestMachines_ShowsTheNewestReports(t *testing.T) {
+// TestPoll_WithoutRoomForASession: a machine more than sessions are kept of tells everything each time.
+func TestPoll_WithoutRoomForASession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Options{MaxReports: 1})
+	w := newWorld(t, Options{MaxSessions: 1})
 	w.put(shopDocuments()...)
 	m := w.machine(shop, "")
 	m.poll()
-	m.req.Refused = []snapshot.Refusal{{ID: shop + "/policies/policy", Digest: "d", Reason: "r"}}
-	w.setStatus(shop, `{"epoch":1}`)
-	req := m.req
-	m.poll()
 	second := w.machine(shop, "")
-	second.req.Machine = "m2" // one more than is kept
+	second.req.Machine = "m2"
 	second.poll()
-	got := w.pub.Machines()
-	if len(got) != 1 || got[0].At.IsZero() {
-		t.Fatalf("reports = %v", got)
-	}
-	got[0].At = time.Time{}
-	want := Report{Machine: "m1", Service: shop, Seq: req.Seq, Have: req.Have, Refused: req.Refused}
-	if d := cmp.Diff(want, got[0]); d != "" {
-		t.Error(d)
+	for _, m := range []*machine{second, m} {
+		w.put(shop+"/apis/Films", `{"properties":{"path":"`+m.req.Machine+`"}}`)
+		m.poll()
+		if got := held[snapshot.API](m, shop, "api", shop+"/apis/Films").Path; got != m.req.Machine {
+			t.Errorf("%s has path %q", m.req.Machine, got)
+		}
 	}
 }
 

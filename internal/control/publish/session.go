@@ -2,6 +2,8 @@ package publish
 
 import (
 	"crypto/rand"
+	"maps"
+	"time"
 
 	"github.com/portico-dev/portico/internal/snapshot"
 	"github.com/portico-dev/portico/internal/store"
@@ -11,6 +13,7 @@ import (
 // of the last answer which the machine took, and, until the machine says that it took that one too, of the last answer.
 type session struct {
 	name    string
+	last    time.Time          // of the newest poll
 	have    map[string]holding // by key of the service
 	parts   map[string]bool    // digests that the machine listed itself; nil once an answer was taken
 	answer  string             // name of the session after the last answer; empty when there was none
@@ -77,11 +80,26 @@ func (s *session) holds(h holding) func(digest string) bool {
 	return func(digest string) bool { return listed[digest] || s.parts[digest] }
 }
 
-// digests lists what the machine had before the last answer.
-func (s *session) digests() map[string]string {
-	out := make(map[string]string, len(s.have))
-	for _, h := range s.have {
-		out[h.id] = h.digest
+// session is that of a polling machine; nil when it names one that is not known. A machine more than may be kept has a
+// session for this poll alone. One that has not polled for ten poll timeouts is forgotten.
+func (p *Publisher) session(req snapshot.PollRequest) *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	s, found := p.sessions[req.Machine]
+	switch {
+	case req.Session == "":
+		s = begin(req)
+	case !found || !s.resume(req.Session):
+		return nil
 	}
-	return out
+	s.last = now
+	if !found && len(p.sessions) >= p.opt.MaxSessions {
+		maps.DeleteFunc(p.sessions, func(_ string, s *session) bool { return now.Sub(s.last) > 10*p.opt.PollTimeout })
+		if len(p.sessions) >= p.opt.MaxSessions {
+			return s // it gets its configuration all the same
+		}
+	}
+	p.sessions[req.Machine] = s
+	return s
 }
