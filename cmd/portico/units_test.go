@@ -22,16 +22,16 @@ func TestPrintUnits_TellsOfACrashLoop(t *testing.T) {
 				Machine: platform.Machine{ID: "bad", Mode: platform.Serving}, Phase: platform.Exited, Restarts: 4, CrashLoop: true,
 				NextStart: next, Error: "exited without being asked: exit status 3",
 			},
-			{Machine: platform.Machine{ID: "good", Mode: platform.Serving}, Phase: platform.Ready, PID: 7, Seq: 9},
+			{Machine: platform.Machine{ID: "good", Mode: platform.Serving}, Phase: platform.Ready, PID: 7, Seq: 9, Digest: "abcdef0123456789"},
 		}}},
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `shop in westeurope: stv2, Developer with 1 unit, Succeeded
-  SET  PLATFORM  MACHINE  ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE     PHASE       SEQ  CONNECTIONS  RESTARTS  PID
-  s    stv2      bad      -     0              0             serving  crash loop  0    0            4         0
-  s    stv2      good     -     0              0             serving  ready       9    0            0         7
+  SET  PLATFORM  MACHINE  ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE     PHASE       SEQ  DIGEST    CONNECTIONS  RESTARTS  PID
+  s    stv2      bad      -     0              0             serving  crash loop  0    -         0            4         0
+  s    stv2      good     -     0              0             serving  ready       9    abcdef01  0            0         7
   machine bad: exited without being asked: exit status 3; starts again at 03:04:05
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
