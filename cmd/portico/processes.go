@@ -19,6 +19,7 @@ import (
 	"github.com/portico-dev/portico/internal/gateway/statement"
 	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/edge"
+	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/hosting/guest"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/snapshot"
@@ -71,8 +72,16 @@ func runHost(ctx context.Context, cfg config.Up) error {
 	return agent.Run(ctx, agent.Options{
 		Layout: layout, VIPHTTP: cfg.VIPHTTP, VIPHTTPS: cfg.VIPHTTPS, Pool: cfg.VIPPool,
 		EdgeHTTP: cfg.Edge, EdgeTLS: cfg.EdgeTLS, Settings: agentSettings(cfg),
-		Command: func(kind, _ string) ([]string, error) {
-			return []string{exe, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
+		Command: func(kind, version string) ([]string, error) {
+			program := exe
+			if version != "" {
+				var err error
+				if program, err = gateways.Open(layout.Gateways()).Program(version); err != nil {
+					return nil, err
+				}
+			}
+			// Every version of the gateway takes these flags.
+			return []string{program, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
 		},
 		Publish: publish, Key: key, Version: buildVersion(), Log: logger(cfg.LogLevel),
 	})

@@ -55,7 +55,7 @@ func (l Layout) mayTake() error {
 
 // Make creates the folders that are missing and closes them to others.
 func (l Layout) Make() error {
-	for _, d := range []string{l.Dir, l.CA(), l.Run(), l.Logs(), l.Caches()} {
+	for _, d := range []string{l.Dir, l.CA(), l.Run(), l.Logs(), l.Caches(), l.Gateways()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return fmt.Errorf("make data folder: %w", err)
 		}
@@ -101,6 +101,9 @@ func (l Layout) Log(name string) string { return filepath.Join(l.Logs(), fileNam
 
 // Caches is the folder of all machines' caches.
 func (l Layout) Caches() string { return filepath.Join(l.Dir, "machines") }
+
+// Gateways is the folder of the versions of the gateway program.
+func (l Layout) Gateways() string { return filepath.Join(l.Dir, "gateways") }
 
 // MachineCache is the folder in which one machine keeps its last good snapshots.
 func (l Layout) MachineCache(machine string) string {

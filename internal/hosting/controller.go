@@ -257,6 +257,6 @@ func normal(location string) string {
 func poolID(location string) string { return poolPrefix + "/" + location }
 
 // poolWish is what the pool of a location should be while a service lives in it.
-func poolWish() platform.Wish {
-	return platform.Wish{Platform: platform.MTv1, Tier: platform.Consumption, Units: 1}
+func poolWish(gateway string) platform.Wish {
+	return platform.Wish{Platform: platform.MTv1, Tier: platform.Consumption, Units: 1, Gateway: gateway}
 }

@@ -25,6 +25,9 @@ const (
 	stateTerminationFailed = "TerminationFailed"
 )
 
+// kindUpgrade is the kind of an operation that changes the version of the gateway, as the control plane spells it.
+const kindUpgrade = "service.upgrade"
+
 // Codes of the errors that operations end with.
 const (
 	codeTimedOut   = "OperationTimedOut"
@@ -78,6 +81,9 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, status lro.Status, e *arm.Error) error {
 	d, err := tx.Get(rec.doc.ID)
 	if err != nil {
+		return err
+	}
+	if err := leaveUpgrade(tx, rec, status == lro.Failed); err != nil {
 		return err
 	}
 	if status == lro.Failed && len(st.Before) > 0 {

@@ -17,9 +17,17 @@ func (r *record) fillPool(from store.Reader) error {
 	if err != nil {
 		return err
 	}
-	r.status.Wish = poolWish()
+	r.status, err = poolStatus(r.doc)
 	r.status.Wish.Gone = n == 0
-	return nil
+	return err
+}
+
+// poolStatus decodes the status of a pool, whose wish is made up but for the version of the gateway. Previous is set
+// while an upgrade of one of its services is under way.
+func poolStatus(d store.Document) (platform.ServiceStatus, error) {
+	st, err := statusOf(d)
+	st.Wish = poolWish(st.Wish.Gateway)
+	return st, err
 }
 
 // members counts the services that live in the pool of a location, or whose names still lead there.
@@ -64,7 +72,7 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		status, err := encodeStatus(platform.ServiceStatus{Wish: poolWish(), Epoch: c.epoch})
+		status, err := encodeStatus(platform.ServiceStatus{Wish: poolWish(rec.status.Wish.Gateway), Epoch: c.epoch})
 		if err != nil {
 			return err
 		}
@@ -76,6 +84,100 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 	}
 	c.wake(ctx, store.Key(id))
 	return nil
+}
+
+// decideInPool says whether the pool is ready for a service. An upgrade of the service is one of the pool, whose plan
+// says how it goes: this record alone ends the operation, the pool's only halts.
+func (c *Controller) decideInPool(rec *record, obs platform.Observation) platform.Decision {
+	have := rec.status.Hosting
+	if rec.pool == nil || rec.pool.Hosting.Active == "" {
+		return platform.Decision{State: have, Wait: "the pool is not there yet"}
+	}
+	if rec.upgrades() {
+		if rec.pool.Wish.Gateway != rec.status.Wish.Gateway {
+			return platform.Decision{State: have, Wait: "another upgrade of the pool is under way"}
+		}
+		if d := platform.Next(c.poolInput(rec, obs)); !d.Reached {
+			return platform.Decision{State: have, Failed: d.Failed, Until: d.Until, Wait: "the pool is being upgraded"}
+		}
+	}
+	active := rec.pool.Hosting.Active
+	if have.Active == active {
+		return platform.Decision{State: have, Reached: true, Done: true}
+	}
+	for _, m := range rec.pool.Hosting.Set(active).Machines {
+		o := obs.Machines[m.ID]
+		if m.Mode == platform.Serving && o.Phase == platform.Ready && o.Seq >= rec.doc.Seq {
+			have.Active = active
+			return platform.Decision{State: have, Step: StepJoin}
+		}
+	}
+	return platform.Decision{State: have, Wait: "the pool does not know the service yet"}
+}
+
+// poolInput is what the planner is asked about the pool of a service.
+func (c *Controller) poolInput(rec *record, obs platform.Observation) platform.Input {
+	return c.input(&record{doc: store.Document{ID: poolID(rec.location)}, status: *rec.pool, location: rec.location, isPool: true, seq: rec.seq}, obs)
+}
+
+// upgrades says whether the operation under way is an upgrade of a service in a pool.
+func (r *record) upgrades() bool { return r.inPool && r.op != nil && r.op.Kind == kindUpgrade }
+
+// upgradePool gives the pool of a service that is being upgraded the version that the service should run, once no other
+// upgrade is under way.
+func (c *Controller) upgradePool(ctx context.Context, rec *record) error {
+	if !rec.upgrades() || rec.pool == nil || rec.pool.Previous != nil || rec.pool.Wish.Gateway == rec.status.Wish.Gateway {
+		return nil
+	}
+	_, err := c.update(ctx, "pool.upgrade", func(tx store.Tx) error {
+		return changePool(tx, rec, func(st *platform.ServiceStatus) {
+			if st.Previous == nil {
+				was := st.Wish
+				st.Previous, st.Wish.Gateway = &was, rec.status.Wish.Gateway
+			}
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("upgrade %s: %w", poolID(rec.location), err)
+	}
+	return errChanged // what was read is no longer what is stored
+}
+
+// changePool changes the record of a service's pool.
+func changePool(tx store.Tx, rec *record, change func(*platform.ServiceStatus)) error {
+	d, err := tx.Get(poolID(rec.location))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	st, err := statusOf(d)
+	if err != nil {
+		return err
+	}
+	change(&st)
+	if d.Status, err = encodeStatus(st); err != nil {
+		return err
+	}
+	_, err = tx.Put(d)
+	return err
+}
+
+// leaveUpgrade ends the part of a pool in the upgrade of one of its services: it goes back when that failed.
+func leaveUpgrade(tx store.Tx, rec *record, failed bool) error {
+	if !rec.upgrades() {
+		return nil
+	}
+	return changePool(tx, rec, func(st *platform.ServiceStatus) {
+		if st.Previous == nil || st.Wish.Gateway != rec.status.Wish.Gateway {
+			return // somebody else's
+		}
+		if failed {
+			st.Wish.Gateway = st.Previous.Gateway
+		}
+		st.Previous = nil
+	})
 }
 
 // removePool removes the record of a pool that is empty, unless a service has come meanwhile.

@@ -28,8 +28,8 @@ type record struct {
 	op       *lro.Operation         // the customer operation under way; nil when there is none
 	location string
 	isPool   bool
-	inPool   bool            // lives in the pool of its location
-	pool     *platform.State // of that pool; nil when it has no record
+	inPool   bool                    // lives in the pool of its location
+	pool     *platform.ServiceStatus // of that pool; nil when it has no record
 	seq      int64           // newest of the state that was read
 	late     error           // why an address could not be opened in this turn
 }
@@ -66,7 +66,7 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	if rec.op != nil && !time.Now().Before(c.deadline(rec)) {
 		return outcome{}, true, c.giveUp(ctx, w, rec, codeTimedOut, fmt.Sprintf("The operation did not finish within %s.", c.opt.OperationDeadline))
 	}
-	if err := c.joinPool(ctx, w, rec); err != nil {
+	if err := errors.Join(c.joinPool(ctx, w, rec), c.upgradePool(ctx, rec)); err != nil {
 		return outcome{}, false, err
 	}
 	late, err := c.tell(ctx, w, rec)
@@ -84,7 +84,7 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	}
 	d := c.decide(rec, obs)
 	switch {
-	case d.Failed != nil:
+	case d.Failed != nil && rec.op != nil:
 		return outcome{}, true, c.giveUp(ctx, w, rec, d.Failed.Code, d.Failed.Message)
 	case d.Step != "":
 		return outcome{}, true, c.take(ctx, w, rec, d, obs)
@@ -161,8 +161,8 @@ func (r *record) fillService(from store.Reader) error {
 	if err != nil {
 		return err
 	}
-	st, err := statusOf(d)
-	r.pool = &st.Hosting
+	st, err := poolStatus(d)
+	r.pool = &st
 	return err
 }
 
@@ -198,7 +198,7 @@ func (c *Controller) observe(ctx context.Context, rec *record) (platform.Observa
 		sets = append(sets, s.ID)
 	}
 	if rec.pool != nil {
-		for _, s := range rec.pool.Sets {
+		for _, s := range rec.pool.Hosting.Sets {
 			sets = append(sets, s.ID)
 		}
 	}
@@ -209,26 +209,12 @@ func (c *Controller) observe(ctx context.Context, rec *record) (platform.Observa
 	return obs, nil
 }
 
-// decide asks the planner, or, for a service that lives in a pool, looks whether the pool is ready for it.
+// decide asks the planner, or, for a service that lives in a pool, looks at the pool.
 func (c *Controller) decide(rec *record, obs platform.Observation) platform.Decision {
-	if !rec.inPool {
-		return platform.Next(c.input(rec, obs))
+	if rec.inPool {
+		return c.decideInPool(rec, obs)
 	}
-	have := rec.status.Hosting
-	if rec.pool == nil || rec.pool.Active == "" {
-		return platform.Decision{State: have, Wait: "the pool is not there yet"}
-	}
-	if have.Active == rec.pool.Active {
-		return platform.Decision{State: have, Reached: true, Done: true}
-	}
-	for _, m := range rec.pool.Set(rec.pool.Active).Machines {
-		o := obs.Machines[m.ID]
-		if m.Mode == platform.Serving && o.Phase == platform.Ready && o.Seq >= rec.doc.Seq {
-			have.Active = rec.pool.Active
-			return platform.Decision{State: have, Step: StepJoin}
-		}
-	}
-	return platform.Decision{State: have, Wait: "the pool does not know the service yet"}
+	return platform.Next(c.input(rec, obs))
 }
 
 // input is what the planner is asked.
@@ -241,7 +227,7 @@ func (c *Controller) input(rec *record, obs platform.Observation) platform.Input
 	if rec.isPool {
 		in.Service = ""
 	}
-	if rec.op != nil {
+	if rec.op != nil || rec.isPool && rec.status.Previous != nil {
 		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.since, rec.status.Previous
 		in.Trouble = trouble(rec.late)
 	}

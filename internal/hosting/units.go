@@ -84,7 +84,7 @@ func (c *Controller) Units(ctx context.Context, serviceID string) (any, error) {
 		l.Sets = append(l.Sets, unitSet(s, st.Hosting.Active, obs))
 	}
 	if rec.pool != nil {
-		for _, s := range rec.pool.Sets {
+		for _, s := range rec.pool.Hosting.Sets {
 			set := unitSet(s, st.Hosting.Active, obs)
 			set.Shared = true
 			l.Sets = append(l.Sets, set)

@@ -32,6 +32,7 @@ type Request struct {
 	PublicIPSKU        string // of that address; empty when it does not resolve
 	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
 	Migrate bool
+	Gateway string      // version of the gateway program that a new service gets
 	Address AddressMode // mode of a migration, in any case; empty for the default
 }
 
@@ -56,7 +57,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 
 // wish is the outcome of an acceptable create or update.
 func (r Request) wish() Wish {
-	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones))}
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Gateway: r.Gateway}
 	if r.Old == nil {
 		return w
 	}

@@ -110,17 +110,24 @@ func (q *request) extension() (*reply, *arm.Error) {
 	if !strings.EqualFold(q.id.Provider, Hosting) {
 		return nil, problem(http.StatusNotFound, "InvalidResourceNamespace", "The resource namespace '%s' is invalid.", q.id.Provider)
 	}
-	f := q.opt.Extensions[strings.ToLower(q.id.TypePath())]
-	if f == nil || !q.id.IsCollection() || !strings.EqualFold(outer.Type(), resource.APIM+"/service") || outer.IsCollection() {
+	key := strings.ToLower(q.id.TypePath())
+	f, method := q.opt.Extensions[key], http.MethodGet
+	if key == upgradeAction {
+		method = http.MethodPost
+	}
+	if f == nil && key != upgradeAction || !q.id.IsCollection() || !strings.EqualFold(outer.Type(), resource.APIM+"/service") || outer.IsCollection() {
 		return nil, q.noSuchType()
 	}
-	if q.r.Method != http.MethodGet {
+	if q.r.Method != method {
 		return nil, q.noSuchMethod()
 	}
 	q.id = outer
 	q.row, _ = q.engine.Row(outer.Type())
 	q.canonicalTypes()
 	q.id.Subscription = q.opt.Subscription.ID
+	if key == upgradeAction {
+		return q.upgrade()
+	}
 	id := ""
 	if err := q.view(func(t store.Reader) error {
 		p, err := q.locate(t)

@@ -57,6 +57,13 @@ type Options struct {
 	AllocateIP func(id string) (string, error)
 	// AddressDomain is the suffix of the DNS names of public IP addresses; empty means "cloudapp.localhost".
 	AddressDomain string
+	// Gateway is the version of the gateway program that new services get.
+	Gateway string
+	// HasGateway says whether a version of the gateway program is installed; nil means that none is.
+	HasGateway func(version string) bool
+	// Host answers what concerns the host, by method and path: "GET gateways" is GET /portico/gateways. What it returns
+	// is sent as JSON; a body of the request is given to it as it came.
+	Host map[string]func(ctx context.Context, body []byte) (any, *arm.Error)
 	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units".
 	Extensions map[string]func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
 
@@ -135,6 +142,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.ParseTier == nil {
 		opt.ParseTier = platform.ParseTier
+	}
+	if opt.HasGateway == nil {
+		opt.HasGateway = func(string) bool { return false }
 	}
 	if opt.URLs == nil {
 		opt.URLs = func(resource.ServiceFacts) resource.URLs { return resource.URLs{} }

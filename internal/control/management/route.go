@@ -16,6 +16,9 @@ const Hosting = "Portico.Hosting"
 
 // route finds out what a path means.
 func (q *request) route() (*reply, *arm.Error) {
+	if q.id.Subscription == "" && len(q.id.Tail) > 1 && strings.EqualFold(q.id.Tail[0], "portico") {
+		return q.hostPath()
+	}
 	if err := q.readVersion(); err != nil {
 		return nil, err
 	}

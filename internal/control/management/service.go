@@ -20,6 +20,7 @@ const (
 	CreateService  = "service.create"
 	UpdateService  = "service.update"
 	MigrateService = "service.migrate"
+	UpgradeService = "service.upgrade"
 	DeleteService  = "service.delete"
 )
 
@@ -124,6 +125,7 @@ func (w *serviceWrite) decide() error {
 	r := platform.Request{
 		APIVersion: string(w.version), Tier: tier, Units: int(units), Zones: o.Texts("zones"),
 		VirtualNetworkType: o.Text("properties.virtualNetworkType"), PublicIPAddressID: o.Text("properties.publicIpAddressId"),
+		Gateway: w.opt.Gateway,
 	}
 	if !w.creating {
 		r.Old = &w.status.Wish
