@@ -52,10 +52,14 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Authenticate: c.authenticate, Challenge: c.authority.Challenge,
 		Decide: platform.Decide, ParseTier: platform.ParseTier,
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
+		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		URLs: urls.of, AllocateIP: addresses.allocate, SoftDelete: c.cfg.SoftDelete,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
 	})
 	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers())
+	if err := c.pruneGateways(ctx); err != nil {
+		return err
+	}
 	return c.writeEndpoints()
 }
 

@@ -136,8 +136,11 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 		Machine: m.Machine.ID, Service: m.Service, Location: m.Location, Socket: m.Publish, Cache: m.Cache, Key: m.Key,
 		Apply: func(b service.Bundle) ([]snapshot.Refusal, error) {
 			refused, err := srv.Apply(b)
-			if err != nil {
-				g.Refused(refusal(append(refused, snapshot.Refusal{ID: b.Manifest.Service, Reason: err.Error()})))
+			switch {
+			case err != nil && len(refused) > 0:
+				g.Refused(refusal(refused))
+			case err != nil:
+				g.Refused(err.Error())
 			}
 			return refused, err
 		},

@@ -96,6 +96,14 @@ func (t serviceTarget) print(w io.Writer, s serviceView) error {
 	return printServices(w, s)
 }
 
+// printAll shows services.
+func (t serviceTarget) printAll(w io.Writer, all []serviceView) error {
+	if *t.output == "json" {
+		return printJSON(w, append([]serviceView{}, all...))
+	}
+	return printServices(w, all...)
+}
+
 func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
@@ -141,9 +149,9 @@ func progress(w io.Writer, what string) func(percent int) {
 }
 
 func serviceCommand() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate and delete services"})
+	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate, upgrade and delete services"})
 	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
-		serviceMigrateCommand(), serviceDeleteCommand())
+		serviceMigrateCommand(), serviceUpgradeCommand(), serviceDeleteCommand())
 	return cmd
 }
 
@@ -159,14 +167,11 @@ func serviceListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *t.output == "json" {
-			return printJSON(cmd.OutOrStdout(), append([]serviceView{}, all...))
-		}
-		if len(all) == 0 {
+		if len(all) == 0 && *t.output != "json" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "no services yet: make one with `%s service create NAME`\n", self())
 			return nil
 		}
-		return printServices(cmd.OutOrStdout(), all...)
+		return t.printAll(cmd.OutOrStdout(), all)
 	}
 	return cmd
 }

@@ -55,10 +55,10 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 			fmt.Fprintf(out, "  set %s is kept until %s\n", l.Coexistence.Set, l.Coexistence.Until.Local().Format("15:04:05"))
 		}
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tRESTARTS\tPID")
+		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tGATEWAY\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tRESTARTS\tPID")
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
-				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, dash(m.Zone),
+				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, gatewayText(m), dash(m.Zone),
 					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, dash(m.Digest[:min(8, len(m.Digest))]), m.Conns, m.Restarts, m.PID)
 			}
 		}
@@ -81,8 +81,19 @@ func phaseText(m hosting.UnitMachine) string {
 	return dash(string(m.Phase))
 }
 
+// gatewayText is the version that a machine is listed with, and the one that it runs where that is another.
+func gatewayText(m hosting.UnitMachine) string {
+	if m.Runs != "" && m.Gateway != "" && m.Runs != m.Gateway {
+		return m.Gateway + " (runs " + m.Runs + ")"
+	}
+	return dash(m.Gateway)
+}
+
 // printTrouble says why a machine last ended or what it refuses, and when it is started again.
 func printTrouble(out io.Writer, m hosting.UnitMachine) {
+	if m.Refused != "" {
+		fmt.Fprintf(out, "  machine %s cannot serve %s\n", m.ID, m.Refused)
+	}
 	if m.Error == "" {
 		return
 	}

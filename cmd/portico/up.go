@@ -26,6 +26,7 @@ import (
 	"github.com/portico-dev/portico/internal/control/publish"
 	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/hosting/agent"
+	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/store/sqlite"
@@ -133,6 +134,7 @@ type controlPlane struct {
 	layout     config.Layout
 	log        *slog.Logger
 	agent      *agentKeeper
+	gateways   gateways.Gateways
 	store      *sqlite.Store
 	authority  *identity.Authority
 	ca         *identity.CA
@@ -147,7 +149,8 @@ type controlPlane struct {
 	work       sync.WaitGroup
 }
 
-// open builds the parts. The agent starts meanwhile: a process takes longer than all the rest.
+// open builds the parts. The agent starts meanwhile: a process takes longer than all the rest. So does the copy of this
+// program that machines run, which is made at the first start of a version.
 func open(ctx context.Context, cfg config.Up, layout config.Layout, files map[string]*os.File, log *slog.Logger) (*controlPlane, error) {
 	key, err := secret.LoadOrCreateKey(layout.Keys())
 	if err != nil {
@@ -158,10 +161,12 @@ func open(ctx context.Context, cfg config.Up, layout config.Layout, files map[st
 		return nil, err
 	}
 	c := &controlPlane{cfg: cfg, layout: layout, log: log, agent: newAgentKeeper(cfg, layout, log.With(slog.String("part", "agent")))}
-	agentErr := make(chan error, 1)
+	c.gateways = gateways.Open(layout.Gateways())
+	agentErr, keepErr := make(chan error, 1), make(chan error, 1)
 	go func() { agentErr <- c.agent.ensure(ctx) }()
+	go func() { keepErr <- c.keepGateway() }()
 	stateErr := c.openState(ctx, sealer, files)
-	if err := errors.Join(stateErr, <-agentErr); err != nil {
+	if err := errors.Join(stateErr, <-agentErr, <-keepErr); err != nil {
 		if stateErr == nil {
 			err = errors.Join(err, c.close())
 		}

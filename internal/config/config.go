@@ -64,7 +64,7 @@ func Settings() []Setting {
 		{"vip-pool", "", "addresses for VIPs, as a prefix; empty: a loopback range derived from the folder", "TestUp_VIPSettings", prefix},
 		{"domain", "apim.localhost", "services are {name}.DOMAIN on the edge", "TestUp_Domain", text(func(u *Up) *string { return &u.Domain })},
 		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestMigrate_NewIP", window(func(u *Up) *time.Duration { return &u.Coexistence })},
-		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_LeavesTheServiceAsItWas", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
+		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_OfAMigration", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
 		{"pace", "instant", "instant: work takes as long as it takes (azure, xN and manual are not built yet)", "TestUp_PaceOtherThanInstantIsRefused", pace},

@@ -30,8 +30,8 @@ type record struct {
 	isPool   bool
 	inPool   bool                    // lives in the pool of its location
 	pool     *platform.ServiceStatus // of that pool; nil when it has no record
-	seq      int64           // newest of the state that was read
-	late     error           // why an address could not be opened in this turn
+	seq      int64                   // newest of the state that was read
+	late     error                   // why an address could not be opened in this turn
 }
 
 func (r *record) lease(epoch int64) fabric.Lease {
@@ -93,7 +93,7 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	case d.Reached && rec.isPool && rec.status.Wish.Gone:
 		return outcome{}, true, c.removePool(ctx, rec)
 	case late != nil:
-		return outcome{}, false, late
+		return outcome{at: d.Until}, false, late
 	}
 	out = outcome{waiting: d.Wait != "", at: d.Until}
 	if at := c.deadline(rec); rec.op != nil && (out.at.IsZero() || at.Before(out.at)) {

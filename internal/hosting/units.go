@@ -53,7 +53,9 @@ type UnitMachine struct {
 	Active    int       `json:"active"` // requests in flight
 	Conns     int       `json:"conns"`
 	Since     time.Time `json:"since,omitzero"`
-	Error     string    `json:"error,omitempty"` // why it last ended, could not start, or does not serve all that it should
+	Error     string    `json:"error,omitempty"`   // why it last ended or could not start
+	Refused   string    `json:"refused,omitempty"` // what of its configuration it cannot serve
+	Runs      string    `json:"runs,omitempty"`    // version of the gateway, as it says
 }
 
 // UnitVIP is an address with the sets that should accept on it and those that do.
@@ -103,6 +105,7 @@ func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
 		out.Machines = append(out.Machines, UnitMachine{
 			Machine: m, Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
 			Digest: o.Digest, Since: o.Since, Error: o.Error, CrashLoop: o.CrashLoop(), NextStart: o.NextStart,
+			Refused: o.Refused, Runs: o.Gateway,
 		})
 	}
 	return out

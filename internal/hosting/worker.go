@@ -133,7 +133,11 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		out = outcome{waiting: true, at: time.Now().Add(c.pause(w.failures))}
+		next := time.Now().Add(c.pause(w.failures))
+		if out.at.IsZero() || next.Before(out.at) {
+			out.at = next
+		}
+		out.waiting, out.forget = true, false
 		w.failures++
 		c.log.WarnContext(ctx, "turn failed, trying again", slog.String("key", w.key), slog.Int("failures", w.failures), slog.Any("error", err))
 	} else {

@@ -68,15 +68,16 @@ func (p *plan) overdue() *Failure {
 	return &Failure{CodeNotServing, fmt.Sprintf("The new machines did not take over within %s: %s.", within, p.wait)}
 }
 
-// fresh says whether a machine of the target is one that the wish brought, other than one that the service had before.
+// fresh says whether a machine of the target is one that the wish brought, other than one that the service had before or
+// that an earlier wish has left.
 func (p *plan) fresh(m Machine) bool {
 	switch {
-	case m.Mode == Draining:
+	case m.Mode == Draining, m.Gateway != p.gateway:
 		return false
 	case m.Mode == Parked, p.Previous == nil, !p.Previous.Form(*p.target):
 		return true
 	}
-	return m.Gateway == p.gateway && p.version(*p.Previous) != p.gateway
+	return p.version(*p.Previous) != p.gateway
 }
 
 // late says whether the deadline is over for what began to be waited for at a time, but not before the newest machines

@@ -162,6 +162,26 @@ func TestNext_FailsWithoutAnAddress(t *testing.T) {
 	}
 }
 
+// TestNext_LeftoversOfAFailureDoNotFailTheNextWish asks for a good version while the machine of a bad one is still there.
+func TestNext_LeftoversOfAFailureDoNotFailTheNextWish(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	w := platform.Wish{Platform: platform.STv2, Tier: platform.Basic, Units: 1, Gateway: "1"}
+	calm(t, s, w)
+	s.bad = func(m platform.Machine, sm *simMachine) {
+		if m.Gateway == "2" {
+			sm.dead, sm.phase, sm.failures = true, platform.Exited, 3
+		}
+	}
+	w.Gateway = "2"
+	s.try(w)
+	failure(t, s)
+	s.giveUp()
+	w.Gateway = "3"
+	s.try(w)
+	calm(t, s, w)
+}
+
 // TestNext_RefusalOfOldMachinesIsNoFailure: what machines refused before the change is no fault of the change.
 func TestNext_RefusalOfOldMachinesIsNoFailure(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ func crashedFirst(t *testing.T, name string) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, dir: dir}
+	h := &host{t: t, dir: dir, program: program}
 	t.Cleanup(func() { h.close() })
 	_ = h.tryUp([]string{"PORTICO_FAILPOINT=" + name + ":1"}) // it may get ready first
 	if end := h.exited(20 * time.Second); end == nil || end.Error() != "signal: killed" {

@@ -47,7 +47,7 @@ func startLane(t *testing.T, l lane) *crashHost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &crashHost{host: &host{t: t, dir: dir}, args: l.args, aimFile: filepath.Join(dir, "crash.aim"), hitLog: filepath.Join(dir, "crash.hits")}
+	h := &crashHost{host: &host{t: t, dir: dir, program: program}, args: l.args, aimFile: filepath.Join(dir, "crash.aim"), hitLog: filepath.Join(dir, "crash.hits")}
 	t.Cleanup(func() { h.close() })
 	if err := h.boot(); err != nil {
 		t.Fatal(err)

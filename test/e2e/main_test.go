@@ -56,6 +56,9 @@ type host struct {
 	cmd    *exec.Cmd
 	done   chan error
 	client *armclient.Client
+	// program and args are what the control plane is started with.
+	program string
+	args    []string
 }
 
 var zeroPorts = []string{"--arm", "127.0.0.1:0", "--arm-tls", "127.0.0.1:0", "--edge", "127.0.0.1:0", "--edge-tls", "127.0.0.1:0"}
@@ -67,7 +70,7 @@ func start(t testing.TB, args ...string) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, dir: dir}
+	h := &host{t: t, dir: dir, program: program, args: args}
 	t.Cleanup(func() { h.close() })
 	h.up(nil, args...)
 	return h
@@ -82,7 +85,7 @@ func (h *host) up(env []string, args ...string) {
 }
 
 func (h *host) tryUp(env []string, args ...string) error {
-	cmd := exec.Command(program, append(append([]string{"up", "--data", h.dir}, zeroPorts...), args...)...)
+	cmd := exec.Command(h.program, append(append([]string{"up", "--data", h.dir}, zeroPorts...), args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	log, err := os.OpenFile(filepath.Join(h.dir, "e2e.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -294,6 +297,7 @@ type machine struct {
 	ID           string `json:"id"`
 	Zone         string `json:"zone"`
 	UpdateDomain int    `json:"updateDomain"`
+	Gateway      string `json:"gateway"`
 	Mode         string `json:"mode"`
 	Phase        string `json:"phase"`
 	PID          int    `json:"pid"`

@@ -92,10 +92,12 @@ func options(st store.Store) management.Options {
 			return resource.URLs{Gateway: "http://" + host, GatewayHost: host}
 		},
 		AllocateIP: func(string) (string, error) { n++; return fmt.Sprintf("127.9.0.%d", n), nil },
-		Gateway: "1.0", HasGateway: func(v string) bool { return v == "1.0" || v == "2.0" },
+		Gateway:    "1.0", HasGateway: func(v string) bool { return v == "1.0" || v == "2.0" },
 		Host: map[string]func(context.Context, []byte) (any, *arm.Error){
-			"GET gateways":  func(context.Context, []byte) (any, *arm.Error) { return []string{"1.0", "2.0"}, nil },
-			"POST gateways": func(_ context.Context, body []byte) (any, *arm.Error) { return map[string]string{"got": string(body)}, nil },
+			"GET gateways": func(context.Context, []byte) (any, *arm.Error) { return []string{"1.0", "2.0"}, nil },
+			"POST gateways": func(_ context.Context, body []byte) (any, *arm.Error) {
+				return map[string]string{"got": string(body)}, nil
+			},
 		},
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){
 			"units": func(_ context.Context, service string) (json.RawMessage, *arm.Error) {

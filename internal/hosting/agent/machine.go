@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
@@ -17,6 +19,7 @@ const (
 	sendTimeout = 5 * time.Second  // for a process that does not read
 	resendEvery = 10 * time.Second // an order that is not acknowledged
 	healthyTime = 10 * time.Second // a run of that length ends a row of failures
+	unreadyTime = time.Second      // to end in, for a process that never was ready: it has accepted nothing
 	backoffMin  = 100 * time.Millisecond
 	backoffMax  = 10 * time.Second
 )
@@ -42,6 +45,7 @@ type machine struct {
 	// maybe lists the VIPs of orders that are not acknowledged: the process may have their descriptors.
 	maybe   []string
 	leaving bool // this process was asked to drain, which it cannot take back
+	unready bool // it was asked before it was ready
 }
 
 func newMachine(a *agent, s *set, spec platform.Machine) *machine {
@@ -201,7 +205,7 @@ func (m *machine) run() (asked bool) {
 			m.a.log.Warn("order not sent", slog.String("machine", m.status.ID), slog.Any("error", err))
 		}
 		if leaving && kill == nil {
-			kill = time.After(m.a.opt.DrainTimeout)
+			kill = time.After(m.drainTime())
 		}
 		select {
 		case <-m.kick:
@@ -218,6 +222,16 @@ func (m *machine) run() (asked bool) {
 			return m.exited(p)
 		}
 	}
+}
+
+// drainTime is how long the process may drain.
+func (m *machine) drainTime() time.Duration {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	if m.unready {
+		return min(unreadyTime, m.a.opt.DrainTimeout)
+	}
+	return m.a.opt.DrainTimeout
 }
 
 // start starts the process, notes it, and tells it what it is, in this order: a process that nobody noted is told
@@ -253,6 +267,9 @@ func (m *machine) start() (*process, error) {
 		p.kill()
 		<-p.exited
 		p.close()
+		if errors.Is(err, syscall.EPIPE) {
+			err = fmt.Errorf("%w: %s", errEnded, p.end.text)
+		}
 		return nil, err
 	}
 	a.log.Info("machine started", slog.String("machine", id), slog.Int("pid", p.pid))
@@ -322,6 +339,7 @@ func (m *machine) next(again bool) (o wire.Order, files []*wire.Handle, ok bool)
 		return o, nil, false
 	}
 	if o.Drain && m.status.Phase != platform.Stopping {
+		m.unready = m.status.Phase == platform.Starting
 		m.status.Phase, m.status.Since = platform.Stopping, time.Now()
 		m.a.bump()
 	}

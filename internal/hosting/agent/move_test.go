@@ -203,6 +203,19 @@ func TestMachine_SaysItsVersionAndWhatItRefuses(t *testing.T) {
 	})
 }
 
+// A machine that never was ready has accepted nothing: it gets no time to drain.
+func TestMachine_ThatHangsAtStartGoesAtOnce(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, func(o *agent.Options) { o.DrainTimeout = time.Hour })
+	s := setOf("set", platform.Serving, 1)
+	s.Machines[0].Gateway = "hang"
+	apply(t, h, s)
+	agenttest.Eventually(t, "it starts", func() bool { return observe(t, h).Machines["set-0"].PID != 0 })
+	s.Machines[0].Mode = platform.Draining
+	apply(t, h, s)
+	waitPhase(t, h, s, platform.Exited)
+}
+
 // A machine that cannot start is tried again with growing pauses; why it failed is kept; it comes once it can.
 func TestMachine_CrashesAreRetriedAndTold(t *testing.T) {
 	t.Parallel()

@@ -125,6 +125,9 @@ type processList struct {
 	Processes []listedProcess `json:"processes"`
 }
 
+// errEnded says that a process ended before it was told anything.
+var errEnded = errors.New("it ended at once")
+
 // processes keeps agent.json true, so that what the agent started can be ended when the agent is gone.
 type processes struct {
 	path string
@@ -149,7 +152,7 @@ func (p *processes) save() error {
 func (p *processes) add(kind, name string, pid int) error {
 	start := startTime(pid)
 	if start == "" {
-		return errors.New("process ended at once")
+		return errEnded
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -107,9 +107,9 @@ func (g Gateways) List() ([]Version, error) {
 }
 
 // Install copies a program under the version that it says it is. One that is there already stays; another program of
-// the same version is refused.
+// the same version is refused, and so is one that another user could have put there.
 func (g Gateways) Install(ctx context.Context, file string) (Version, error) {
-	made, err := g.copy(file)
+	made, err := g.copy(file, trusted)
 	if err != nil {
 		return Version{}, fmt.Errorf("install gateway: %w", err)
 	}
@@ -149,7 +149,7 @@ func (g Gateways) Keep(version, file string) error {
 	if unchanged(file, path) {
 		return nil
 	}
-	made, err := g.copy(file)
+	made, err := g.copy(file, func(fs.FileInfo) error { return nil }) // it runs already
 	if err != nil {
 		return fmt.Errorf("keep gateway %s: %w", version, err)
 	}
@@ -189,8 +189,21 @@ func (g Gateways) Prune(inUse func(version string) bool) error {
 	return errors.Join(errs...)
 }
 
-// copy makes a copy of a program that can be run, beside the versions. It keeps the time of the last change.
-func (g Gateways) copy(file string) (path string, err error) {
+// trusted refuses a file that other users than this one and the host's administrator can change.
+func trusted(info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case ok && st.Uid != 0 && int(st.Uid) != os.Getuid():
+		return fmt.Errorf("%s belongs to user %d", info.Name(), st.Uid)
+	case info.Mode().Perm()&0o002 != 0:
+		return fmt.Errorf("%s can be changed by everybody (mode %04o)", info.Name(), info.Mode().Perm())
+	}
+	return nil
+}
+
+// copy makes a copy of a program that can be run, beside the versions, if it is acceptable. It keeps the time of the last
+// change.
+func (g Gateways) copy(file string, accept func(fs.FileInfo) error) (path string, err error) {
 	from, err := os.Open(file)
 	if err != nil {
 		return "", err
@@ -202,6 +215,9 @@ func (g Gateways) copy(file string) (path string, err error) {
 	}
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is not a file", file)
+	}
+	if err := accept(info); err != nil {
+		return "", err
 	}
 	to, err := os.CreateTemp(g.dir, fresh+"*")
 	if err != nil {

@@ -76,7 +76,12 @@ func TestInstall_RefusesWhatIsNoGateway(t *testing.T) {
 	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	open := script(t, "4", "")
+	if err := os.Chmod(open, 0o666); err != nil { //nolint:gosec // that is the point
+		t.Fatal(err)
+	}
 	for file, want := range map[string]string{
+		open:                                    "can be changed by everybody (mode 0666)",
 		script(t, "1", "# another"):             "another program is installed as version 1",
 		script(t, "", ""):                       `"" cannot be a version`,
 		script(t, "two words", ""):              `"two words" cannot be a version`,

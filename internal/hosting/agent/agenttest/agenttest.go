@@ -73,6 +73,9 @@ func runMachine(ctx context.Context, log *slog.Logger, handler NewHandler) error
 	if err != nil {
 		return err
 	}
+	if g.Config().Machine.Gateway == "hang" {
+		<-make(chan struct{}) // listens to nobody until it is killed
+	}
 	g.Runs(runs(g))
 	if crashes(g) {
 		os.Exit(3)

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-dev/portico/internal/armclient"
+)
+
+func serviceUpgradeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "upgrade [NAME] --to VERSION",
+		Short: "run a service on another installed version of the gateway; no request is lost (Developer on stv1: callers wait)",
+		Long: `Replaces the machines of a service by machines of another version of the gateway, as
+its platform walks: one update domain after another on stv1, in batches of a fifth
+beside the old ones on stv2. A machine that does not get healthy undoes all of it.
+A Consumption service shares its machines: the pool of its location is upgraded.
+
+With --all, services are upgraded one after another, and the first that fails
+ends it: those after it are not touched. Older versions are fine too.`,
+		Example: "  portico gateway install ./portico-1.3\n  portico service upgrade --all --to 1.3",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	t := targetFlags(cmd)
+	to := cmd.Flags().String("to", "", "version of the gateway; `portico gateway list` shows those there are")
+	all := cmd.Flags().Bool("all", false, "upgrade every service (with -g, of a resource group)")
+	_ = cmd.MarkFlagRequired("to")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := armclient.Open(*t.dir)
+		if err != nil {
+			return err
+		}
+		services, err := t.upgradable(cmd.Context(), c, args, *all)
+		if err != nil {
+			return err
+		}
+		for i, s := range services {
+			if err := upgrade(cmd, c, s, *to); err != nil {
+				if rest := len(services) - i - 1; rest > 0 {
+					err = fmt.Errorf("%w (%s not touched)", err, count(rest, "service"))
+				}
+				return fmt.Errorf("upgrade %s: %w", s.Name, err)
+			}
+		}
+		if !*all {
+			return showAgain(cmd.Context(), cmd, t, c, args[0])
+		}
+		services, err = t.list(cmd.Context(), c)
+		if err != nil {
+			return err
+		}
+		return t.printAll(cmd.OutOrStdout(), services)
+	}
+	return cmd
+}
+
+// upgradable are the services that a command line asks for.
+func (t serviceTarget) upgradable(ctx context.Context, c *armclient.Client, args []string, all bool) ([]serviceView, error) {
+	switch {
+	case all && len(args) > 0:
+		return nil, errors.New("a NAME and --all do not go together")
+	case all:
+		return t.list(ctx, c)
+	case len(args) == 0:
+		return nil, errors.New("NAME is missing; --all upgrades every service")
+	}
+	s, err := t.find(ctx, c, args[0])
+	return []serviceView{s}, err
+}
+
+// upgrade moves one service and says so.
+func upgrade(cmd *cobra.Command, c *armclient.Client, s serviceView, version string) error {
+	path := s.ID + "/providers/Portico.Hosting/upgrade"
+	if _, err := c.Run(cmd.Context(), http.MethodPost, path, cliAPIVersion, object{"gateway": version}, progress(cmd.ErrOrStderr(), "upgrade "+s.Name)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s runs gateway %s\n", s.Name, version)
+	return err
+}
