@@ -49,6 +49,20 @@ func (c *controlPlane) pruneGateways(ctx context.Context) error {
 	})
 }
 
+// gatewaysBehind counts the services that should run another version of the gateway than this one.
+func (c *controlPlane) gatewaysBehind(ctx context.Context) (n int) {
+	use, err := c.controller.Versions(ctx)
+	if err != nil {
+		c.log.WarnContext(ctx, "versions in use are not known", slog.Any("error", err))
+	}
+	for version, u := range use {
+		if version != buildVersion() {
+			n += u.Services
+		}
+	}
+	return n
+}
+
 // hostEndpoints are what /portico answers.
 func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) (any, *arm.Error) {
 	return map[string]func(context.Context, []byte) (any, *arm.Error){

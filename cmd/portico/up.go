@@ -83,7 +83,7 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 		return errors.Join(err, c.close())
 	}
 	fmt.Fprintf(out, "portico ready in %d ms\n", time.Since(begin).Milliseconds())
-	greet(out, cfg, c.endpoints, adopted)
+	greet(out, cfg, c.endpoints, adopted, c.gatewaysBehind(ctx))
 	c.log.InfoContext(ctx, "control plane ready", slog.String("arm", c.endpoints.ARM), slog.String("data", layout.Dir), slog.String("version", buildVersion()))
 
 	restart := false
@@ -107,10 +107,13 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 const stopTimeout = 90 * time.Second
 
 // greet says what to try next, to a person who sees it.
-func greet(out io.Writer, cfg config.Up, e armclient.Endpoints, adopted bool) {
+func greet(out io.Writer, cfg config.Up, e armclient.Endpoints, adopted bool, behind int) {
 	found := ""
 	if adopted {
 		found = "\nThe gateways that ran on this folder go on serving.\n"
+	}
+	if behind > 0 {
+		found += fmt.Sprintf("\nGateways of %s stay on another version until `%s service upgrade --all --to %s`.\n", count(behind, "service"), self(), buildVersion())
 	}
 	data := ""
 	if cfg.Data != "./portico-data" {

@@ -91,13 +91,13 @@ func (h *host) tryUp(env []string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
+	if err == nil {
+		err = cmd.Start()
 	}
-	if err := cmd.Start(); err != nil {
+	if err != nil {
+		log.Close()
 		return err
 	}
 	h.cmd, h.done = cmd, make(chan error, 1)
@@ -109,6 +109,7 @@ func (h *host) tryUp(env []string, args ...string) error {
 				ready <- true
 			}
 		}
+		log.Close()
 		h.done <- cmd.Wait()
 	}()
 	select {

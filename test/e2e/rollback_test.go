@@ -126,16 +126,26 @@ func TestRollback_OfAMigration(t *testing.T) {
 		code    string
 		text    string // # is the machine
 	}{
-		{"exits at once", "PreserveIp", func(t *testing.T) { h.swap(t, "e2e", gatewayScript(t, "e2e", "exit 7")) },
-			"GatewayCrashed", "Machine # of gateway e2e ends again and again: "},
-		{"hangs", "PreserveIp", func(t *testing.T) { h.swap(t, "e2e", gatewayScript(t, "e2e", "exec sleep 1000")) },
-			"GatewayNotReady", "Machine # of gateway e2e was not ready within 2s: it is starting."},
-		{"is another version", "NewIP", func(t *testing.T) { h.swap(t, "e2e", other) },
-			"GatewayVersionMismatch", "Machine # runs gateway " + nextVersion + " instead of e2e."},
-		{"finds no port", "NewIP", func(t *testing.T) { h.occupy(t, pool) },
-			"AddressNotAvailable", "No address could be opened within 2s: those that are not another service's are in use by other programs."},
-		{"refuses the snapshot", "PreserveIp", func(t *testing.T) { h.spoilPolicy(t, "legacy") },
-			"GatewayRefusedSnapshot", "Machine # of gateway e2e cannot serve the configuration of the service: "},
+		{
+			"exits at once", "PreserveIp", func(t *testing.T) { h.swap(t, "e2e", gatewayScript(t, "e2e", "exit 7")) },
+			"GatewayCrashed", "Machine # of gateway e2e ends again and again: ",
+		},
+		{
+			"hangs", "PreserveIp", func(t *testing.T) { h.swap(t, "e2e", gatewayScript(t, "e2e", "exec sleep 1000")) },
+			"GatewayNotReady", "Machine # of gateway e2e was not ready within 2s: it is starting.",
+		},
+		{
+			"is another version", "NewIP", func(t *testing.T) { h.swap(t, "e2e", other) },
+			"GatewayVersionMismatch", "Machine # runs gateway " + nextVersion + " instead of e2e.",
+		},
+		{
+			"finds no port", "NewIP", func(t *testing.T) { h.occupy(t, pool) },
+			"AddressNotAvailable", "No address could be opened within 2s: those that are not another service's are in use by other programs.",
+		},
+		{
+			"refuses the snapshot", "PreserveIp", func(t *testing.T) { h.spoilPolicy(t, "legacy") },
+			"GatewayRefusedSnapshot", "Machine # of gateway e2e cannot serve the configuration of the service: ",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,5 +229,5 @@ func TestRollback_OfAnUpgrade(t *testing.T) {
 		})
 	}
 	h.listsGateways(map[string][2]int{"e2e": {3, 7}, "crash-1": {}, "hang-1": {}})
-	p.unharmed(p.since(), 1000)
+	p.unharmed(p.since(), 300)
 }

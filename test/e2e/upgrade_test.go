@@ -196,11 +196,16 @@ func TestUpgrade_OfTheControlPlaneLeavesGatewaysAlone(t *testing.T) {
 	h.kill()
 	h.program = next(t)
 	h.up(nil)
+	hint := "Gateways of 1 service stay on another version until `" + h.program + " service upgrade --all --to " + nextVersion + "`."
+	eventually(t, 10*time.Second, hint, func() bool { return strings.Contains(h.log(), hint) })
 	machine := h.machines("stay")[0]
 	if err := syscall.Kill(machine.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "the machine started again", func() bool { m := h.machines("stay")[0]; return m.PID != 0 && m.PID != machine.PID && m.Phase == "ready" })
+	eventually(t, 20*time.Second, "the machine started again", func() bool {
+		m := h.machines("stay")[0]
+		return m.PID != 0 && m.PID != machine.PID && m.Phase == "ready"
+	})
 	if after := status(t, addr); after.Machine != before.Machine || after.Gateway != "e2e" {
 		t.Errorf("after a restart: %+v, want %s of gateway e2e", after, before.Machine)
 	}
