@@ -106,6 +106,13 @@ type Change struct {
 	Tree     store.Reader
 	Engine   *Engine
 	Env      *Env
+	// Source is the API that a new one is a copy of; SourceMissing says that the body names one that is not there.
+	Source        *store.Document
+	SourceMissing bool
+	// MakeCurrent says that the body of a revision asks to become the current one. Moved is the ID under which the
+	// document is afterwards, when that is not ID.
+	MakeCurrent bool
+	Moved       string
 	// Imported is what Prepare read from the body.
 	Imported *Imported
 	// VersionSet is the version set that the body of an API describes, to be made with it.

@@ -68,18 +68,22 @@ func apis() *Row {
 			{Path: "properties.authenticationSettings.openidAuthenticationSettings[].bearerTokenSendingMethods", Kind: Array, Enum: senders},
 		}...), []Field{
 			{Path: "properties.provisioningState", Kind: String, From: v2023may, Flags: ReadOnly},
+			{Path: "times.created", Kind: String, From: hidden},
+			{Path: "times.updated", Kind: String, From: hidden},
 		}),
 		Filters: map[string]string{
 			"name": "properties.displayName", "displayName": "properties.displayName", "description": "properties.description",
 			"serviceUrl": "properties.serviceUrl", "path": "properties.path", "isCurrent": "properties.isCurrent",
 		},
 		Prepare: importAPI, Complete: completeAPI,
-		Rules: []Rule{apiNotBuilt, apiNamed, apiServiceURL, apiKeyNames, apiVersioned, apiPathFree},
+		Rules: []Rule{apiNotBuilt, apiNamed, apiServiceURL, apiKeyNames, apiVersioned, revisionRules, apiPathFree, stamp("times.created", "times.updated")},
 		Compute: func(s *Shown) {
-			s.Object.Set("properties.isCurrent", true)
+			_, revision := SplitRevision(s.Doc.ID)
+			s.Object.Set("properties.isCurrent", revision == "")
+			s.Object.Set("properties.isOnline", true)
 			showVersionSet(s)
 		},
-		Stored:   putVersionSet,
+		Stored:   storedAPI,
 		OnDelete: deleteAPI, DeletedFrom: v2023may,
 	}
 }
@@ -102,6 +106,7 @@ func importAPI(c *Change) *arm.Error {
 }
 
 func completeAPI(c *Change) {
+	c.inherit()
 	if c.Imported != nil {
 		for path, v := range map[string]string{"displayName": c.Imported.DisplayName, "description": c.Imported.Description, "serviceUrl": c.Imported.ServiceURL} {
 			if v != "" {
@@ -128,6 +133,7 @@ func completeAPI(c *Change) {
 	if c.New.Get("properties.subscriptionKeyParameterNames") == nil {
 		c.New.Set("properties.subscriptionKeyParameterNames", map[string]any{})
 	}
+	c.MakeCurrent = c.New.Flag("properties.isCurrent")
 	c.New.Remove("properties.isCurrent")
 	completeVersion(c)
 }
@@ -151,15 +157,6 @@ func apiNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		if p == "ws" || p == "wss" {
 			found = append(found, notBuilt("protocols", "The protocol '"+p+"'"))
 		}
-	}
-	if c.New.Text("properties.sourceApiId") != "" {
-		found = append(found, notBuilt("sourceApiId", "Copies and revisions made with 'sourceApiId'"))
-	}
-	want := c.New.Text("properties.apiRevision")
-	if c.Revision != "" && c.Revision != want {
-		found = append(found, Finding("apiRevision", "The revision '%s' in the body is not the revision '%s' of the address.", want, c.Revision))
-	} else if was := c.Old.Text("properties.apiRevision"); was != "" && was != want {
-		found = append(found, notBuilt("apiRevision", "Revisions beside the current one"))
 	}
 	return found
 }
@@ -197,10 +194,12 @@ func apiKeyNames(c *Change) []arm.ErrorDetail {
 func apiPathFree(c *Change) []arm.ErrorDetail {
 	docs, objects := c.Siblings(APIM+"/service/apis", c.Service())
 	schemes := c.versionSchemes()
-	path, set, version := requestPath(c.New, schemes), c.New.Text("properties.apiVersionSetId"), c.New.Text("properties.apiVersion")
+	path, set, version := RequestPath(c.New, schemes), c.New.Text("properties.apiVersionSetId"), c.New.Text("properties.apiVersion")
+	mine, _ := SplitRevision(c.ID)
 	for i, o := range objects {
+		other, _ := SplitRevision(docs[i].ID)
 		switch {
-		case store.Key(docs[i].ID) == store.Key(c.ID) || !strings.EqualFold(requestPath(o, schemes), path):
+		case store.Key(other) == store.Key(mine) || !strings.EqualFold(RequestPath(o, schemes), path):
 		case set == "" || !arm.SameID(set, o.Text("properties.apiVersionSetId")):
 			return []arm.ErrorDetail{Finding("path", "Cannot create API '%s' with the same Path '%s' as the existing API '%s'.", c.New.Text("properties.displayName"), path, o.Text("properties.displayName"))}
 		case strings.EqualFold(o.Text("properties.apiVersion"), version):
@@ -208,21 +207,6 @@ func apiPathFree(c *Change) []arm.ErrorDetail {
 		}
 	}
 	return nil
-}
-
-// deleteAPI takes the links of products with it, and the subscriptions whose scope is the API.
-func deleteAPI(r *Removal) *arm.Error {
-	service, name := ServiceID(r.ID), r.ID[strings.LastIndexByte(r.ID, '/')+1:]
-	links, err := r.Tree.List(store.Query{Type: strings.ToLower(APIM + "/service/products/apis"), Prefix: service})
-	if err != nil {
-		return internalError(err)
-	}
-	for _, d := range links {
-		if strings.EqualFold(d.ID[strings.LastIndexByte(d.ID, '/')+1:], name) {
-			r.Also = append(r.Also, d.ID)
-		}
-	}
-	return withScope(r)
 }
 
 // withScope adds the subscriptions whose scope is the removed entity.

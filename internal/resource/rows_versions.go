@@ -108,8 +108,9 @@ func (c *Change) versionSchemes() map[string]string {
 	return out
 }
 
-// requestPath is the path that requests for an API have: with its version as the last segment where its set says so.
-func requestPath(api Object, schemes map[string]string) string {
+// RequestPath is the path that requests for an API have: with its version as the last segment where its set says so.
+// schemes maps the keys of version sets to their schemes.
+func RequestPath(api Object, schemes map[string]string) string {
 	path, version := api.Text("properties.path"), api.Text("properties.apiVersion")
 	if version == "" || schemes[store.Key(api.Text("properties.apiVersionSetId"))] != "Segment" {
 		return path

@@ -20,7 +20,7 @@ var schemaOperations = map[string]string{
 	"service": "ApiManagementService_CreateOrUpdate", "service/apis": "Api_CreateOrUpdate", "service/apis/operations": "ApiOperation_CreateOrUpdate",
 	"service/policies": "Policy_CreateOrUpdate", "service/products": "Product_CreateOrUpdate", "service/subscriptions": "Subscription_CreateOrUpdate",
 	"service/namedValues": "NamedValue_CreateOrUpdate", "service/backends": "Backend_CreateOrUpdate",
-	"service/apiVersionSets": "ApiVersionSet_CreateOrUpdate", "service/tags": "Tag_CreateOrUpdate",
+	"service/apis/releases": "ApiRelease_CreateOrUpdate|ApiRelease_Create", "service/apiVersionSets": "ApiVersionSet_CreateOrUpdate", "service/tags": "Tag_CreateOrUpdate",
 	"service/policyFragments": "PolicyFragment_CreateOrUpdate", "service/certificates": "Certificate_CreateOrUpdate",
 	"service/users": "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
 }
@@ -194,7 +194,7 @@ func (s *schema) fields(t *testing.T, folder, operation string) map[string]strin
 		for _, p := range paths {
 			for _, m := range p.(map[string]any) {
 				op, _ := m.(map[string]any)
-				if op == nil || op["operationId"] != operation {
+				if op == nil || !slices.Contains(strings.Split(operation, "|"), fmt.Sprint(op["operationId"])) {
 					continue
 				}
 				responses, _ := op["responses"].(map[string]any)

@@ -46,7 +46,7 @@ func (q *request) show(t store.Reader, p *place, d store.Document, query func(st
 	if err != nil {
 		return nil, err
 	}
-	if p != nil && p.revision != "" {
+	if p != nil && p.api != "" {
 		id := p.shownID(d.ID)
 		o["id"], o["name"] = id, id[strings.LastIndexByte(id, '/')+1:]
 	}

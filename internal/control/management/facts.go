@@ -25,6 +25,7 @@ type factList struct {
 var factLists = map[string]factList{
 	"service/users/identities":               {make: userIdentities},
 	"service/policyfragments/listreferences": {from: "2021-12-01-preview", method: http.MethodPost, make: fragmentReferences},
+	"service/apis/revisions":                 {from: "2017-03-01", make: apiRevisions, filters: map[string]string{"apiRevision": "apiRevision"}},
 	"service/apisbytags":                     {from: "2017-03-01", make: byTags(taggedAPIs), filters: byTagFilters("api")},
 	"service/productsbytags":                 {from: "2019-01-01", make: byTags(taggedProducts), filters: byTagFilters("product")},
 	"service/apis/operationsbytags":          {from: "2017-03-01", make: byTags(taggedOperations), filters: byTagFilters("operation")},
@@ -128,4 +129,46 @@ func byTagFilters(part string) map[string]string {
 		fields[name] = part + "." + name
 	}
 	return fields
+}
+
+// apiRevisions lists the revisions of an API by their numbers.
+func apiRevisions(q *request, t store.Reader, p *place) ([]any, error) {
+	docs, err := resource.Revisions(t, p.id)
+	if err != nil {
+		return nil, err
+	}
+	schemes := map[string]string{}
+	var out []any
+	for _, d := range docs {
+		o, err := q.engine.Open(d)
+		if err != nil {
+			return nil, err
+		}
+		api, revision := resource.SplitRevision(d.ID)
+		number := o.Text("properties.apiRevision")
+		if set := o.Text("properties.apiVersionSetId"); set != "" {
+			if s, err := get(t, set); err == nil && s != nil {
+				if so, err := q.engine.Open(*s); err == nil {
+					schemes[store.Key(set)] = so.Text("properties.versioningScheme")
+				}
+			}
+		}
+		item := map[string]any{
+			"apiId": api + ";rev=" + number, "apiRevision": number, "isOnline": true, "isCurrent": revision == "",
+			"privateUrl": "/" + resource.RequestPath(o, schemes) + ";rev=" + number,
+		}
+		for name, path := range map[string]string{
+			"description": "properties.apiRevisionDescription", "createdDateTime": "times.created", "updatedDateTime": "times.updated",
+		} {
+			if v := o.Text(path); v != "" {
+				item[name] = v
+			}
+		}
+		out = append(out, item)
+	}
+	slices.SortStableFunc(out, func(a, b any) int {
+		x, y := a.(map[string]any)["apiRevision"].(string), b.(map[string]any)["apiRevision"].(string)
+		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+	})
+	return out, nil
 }

@@ -137,7 +137,8 @@ func (q *request) passes(row *resource.Row, d store.Document, f *resource.Filter
 		path := row.Filters[name]
 		switch path {
 		case "properties.isCurrent":
-			return true
+			_, revision := resource.SplitRevision(d.ID)
+			return revision == ""
 		case "name":
 			return lastSegment(d.ID)
 		}

@@ -23,9 +23,9 @@ type place struct {
 	// missing is the first parent that does not exist.
 	missing   *resource.Row
 	missingID string
-	// api and revision are set when an API of the path was named with ";rev=".
+	// revision is set when an API of the path was named with ";rev="; api is the ID of that API when the revision is the
+	// current one, which has no such ID.
 	api, revision string
-	wrongRevision bool // the API exists and has another current revision
 }
 
 // locate follows the path from the resource group down. Names get the spelling of what is stored.
@@ -94,9 +94,12 @@ func (q *request) step(t store.Reader, p *place, i int) error {
 		return q.noSuchType()
 	}
 	name := row.CanonicalName(q.id.Names[i])
-	bare, revision, has := name, "", false
+	bare, revision := name, ""
 	if strings.HasSuffix(row.Path, "apis") {
-		bare, revision, has = cutRevision(name)
+		bare, revision = resource.SplitRevision(name)
+	}
+	if row.Path == "service/apis/releases" { // of the API, whatever revision the path names
+		p.id, _ = resource.SplitRevision(p.id)
 	}
 	if i > 0 && p.doc == nil && p.missing == nil {
 		p.missing, _ = q.rowAt(i - 1)
@@ -115,13 +118,26 @@ func (q *request) step(t store.Reader, p *place, i int) error {
 	if row.Path == "service" {
 		p.service = d
 	}
-	if has && row.Path == "service/apis" {
-		p.api, p.revision = p.id, revision
-		if d != nil {
-			if o, err := q.engine.Open(*d); err == nil && o.Text("properties.apiRevision") != revision {
-				p.wrongRevision = true
-			}
-		}
+	if revision != "" && row.Path == "service/apis" {
+		return p.toRevision(t, revision)
+	}
+	return nil
+}
+
+// toRevision goes on from an API to one of its revisions.
+func (p *place) toRevision(t store.Reader, revision string) error {
+	p.api, p.revision = p.id, revision
+	if p.doc == nil { // the first revision of a new API
+		return nil
+	}
+	d, err := resource.RevisionDocument(t, p.id, revision)
+	switch {
+	case err != nil:
+		return err
+	case d == nil:
+		p.id, p.doc, p.api = p.id+";rev="+revision, nil, ""
+	case d.ID != p.id:
+		p.id, p.doc, p.api = d.ID, d, ""
 	}
 	return nil
 }
@@ -144,7 +160,7 @@ func get(t store.Reader, id string) (*store.Document, error) {
 
 // shownID puts the revision that the client named back into an ID.
 func (p *place) shownID(id string) string {
-	if p.revision == "" || len(id) < len(p.api) || !strings.EqualFold(id[:len(p.api)], p.api) {
+	if p.api == "" || len(id) < len(p.api) || !strings.EqualFold(id[:len(p.api)], p.api) {
 		return id
 	}
 	return p.api + ";rev=" + p.revision + id[len(p.api):]
@@ -157,9 +173,6 @@ func (q *request) readable(p *place) error {
 	}
 	if p.missing != nil {
 		return orNil(q.notFound(p.missing, p.missingID))
-	}
-	if p.wrongRevision {
-		return arm.NotFound("API")
 	}
 	return nil
 }
@@ -178,9 +191,6 @@ func (q *request) writable(p *place) error {
 	if p.missing != nil {
 		return problem(http.StatusNotFound, "ParentResourceNotFound",
 			"Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' could not be found.", q.row.Path, p.missingID)
-	}
-	if p.wrongRevision {
-		return arm.Invalid(resource.Finding("apiId", "The revision '%s' is not the current one: revisions beside the current one are not built in this version of Portico.", p.revision))
 	}
 	if p.service != nil && q.row.Path != "service" {
 		if st := serviceStatus(p.service); st.ProvisioningState == "Created" || st.ProvisioningState == "Activating" {

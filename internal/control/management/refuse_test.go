@@ -102,7 +102,7 @@ func TestRefusals(t *testing.T) {
 		{"API without name", "PUT", servicePath + "/apis/x", `{"properties":{"path":"x"}}`, 400, invalid, fields, "displayName", nil},
 		{"API path taken", "PUT", servicePath + "/apis/x", `{"properties":{"displayName":"X","path":"/Echo/"}}`, 400, invalid, fields, "path", nil},
 		{"API id", "PUT", servicePath + "/apis/a*b", `{"properties":{"displayName":"X","path":"x"}}`, 400, invalid, fields, "apiId", nil},
-		{"API revision", "PUT", servicePath + "/apis/echo;rev=2", `{"properties":{"displayName":"Echo","path":"echo"}}`, 400, invalid, fields, "apiId", nil},
+		{"revision of another path", "PUT", servicePath + "/apis/echo;rev=2", `{"properties":{"path":"other"}}`, 400, invalid, fields, "path", nil},
 		{"protocol", "PUT", servicePath + "/apis/x", `{"properties":{"displayName":"X","path":"x","protocols":["gopher"]}}`, 400, invalid, fields, "protocols[0]", nil},
 		{"protocol of a newer api-version", "PUT", servicePath + "/apis/x?api-version=2020-12-01", `{"properties":{"displayName":"X","path":"x","protocols":["ws"]}}`, 400, invalid, fields, "protocols[0]", nil},
 		{"broken OpenAPI", "PUT", servicePath + "/apis/x", `{"properties":{"path":"x","format":"openapi","value":"{"}}`, 400, invalid, "", "", nil},

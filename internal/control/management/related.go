@@ -16,7 +16,8 @@ var related = map[string]struct {
 	belongs func(q *request, t store.Reader, parent string, d store.Document) (bool, error)
 }{
 	"service/apis/products": {"service/products", func(_ *request, t store.Reader, parent string, d store.Document) (bool, error) {
-		link, err := get(t, d.ID+"/apis/"+lastSegment(parent))
+		name, _ := resource.SplitRevision(lastSegment(parent))
+		link, err := get(t, d.ID+"/apis/"+name)
 		return link != nil, err
 	}},
 	"service/users/groups": {"service/groups", func(_ *request, t store.Reader, parent string, d store.Document) (bool, error) {

@@ -288,16 +288,7 @@ func (q *request) collection() (*reply, *arm.Error) {
 // bareName is a name without the revision of an API.
 func bareName(row *resource.Row, name string) string {
 	if strings.HasSuffix(row.Path, "apis") {
-		name, _, _ = cutRevision(name)
+		name, _ = resource.SplitRevision(name)
 	}
 	return name
-}
-
-// cutRevision splits "echo;rev=2".
-func cutRevision(name string) (bare, revision string, found bool) {
-	i := strings.Index(strings.ToLower(name), ";rev=")
-	if i < 0 {
-		return name, "", false
-	}
-	return name[:i], name[i+len(";rev="):], true
 }

@@ -33,7 +33,7 @@ type vector struct {
 	}
 }
 
-var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
 // it has not built does not count; of the others at least 98 % must be answered as published.
@@ -266,6 +266,13 @@ func (w *world) seed(method, path, body, operation string) {
 	}
 	if owner := regexp.MustCompile(`"(?:ownerId|userId)":"[^"]*/users/([^"/]+)"`).FindStringSubmatch(body); owner != nil {
 		w.want(201, "PUT", service+"/users/"+owner[1], seedBody("users"))
+	}
+	if source := regexp.MustCompile(`"sourceApiId":"[^"]*/apis/([^"/;]+)"`).FindStringSubmatch(body); source != nil {
+		seed := seedBody("apis")
+		if m := regexp.MustCompile(`"path":"([^"]*)"`).FindStringSubmatch(body); m != nil && strings.Contains(path, ";rev=") {
+			seed = strings.Replace(seed, `"path":"seed"`, `"path":"`+m[1]+`"`, 1)
+		}
+		w.want(201, "PUT", service+"/apis/"+source[1], seed)
 	}
 	at := service
 	for i := 1; i+1 < len(segs) && segs[i] != "confirmations"; i += 2 {

@@ -14,7 +14,10 @@ import (
 // write completes, checks and stores one document and what belongs to it.
 func (q *request) write(tx store.Tx, p *place, c *resource.Change, body []byte, patch bool) (store.Document, error) {
 	c.ID, c.Revision, c.Tree = p.id, p.revision, tx
-	c.Name = p.id[strings.LastIndexByte(p.id, '/')+1:]
+	c.Name = lastSegment(p.id)
+	if strings.HasSuffix(c.Row.Path, "apis") {
+		c.Name, _ = resource.SplitRevision(c.Name)
+	}
 	if p.doc != nil {
 		old, err := q.engine.Open(*p.doc)
 		if err != nil {
@@ -57,7 +60,11 @@ func (q *request) write(tx store.Tx, p *place, c *resource.Change, body []byte, 
 			return d, err
 		}
 	}
-	return d, q.putOperations(tx, c)
+	if err := q.putOperations(tx, c); err != nil || c.Moved == "" {
+		return d, err
+	}
+	p.id, p.api = c.Moved, c.Moved
+	return tx.Get(c.Moved)
 }
 
 // putOperations replaces the API operations of an API by those of an import. An operation that stays keeps what is

@@ -39,6 +39,8 @@ func TestPut_UnchangedTakesNoSeq(t *testing.T) {
 		{servicePath + "/apiVersionSets/vs", `{"properties":{"displayName":"VS","versioningScheme":"Segment"}}`},
 		{servicePath + "/apis/versioned", `{"properties":{"displayName":"V","path":"v","apiVersion":"1","apiVersionSetId":"/apiVersionSets/vs"}}`},
 		{servicePath + "/apis/inline", `{"properties":{"displayName":"I","path":"i","apiVersion":"1","apiVersionSet":{"versioningScheme":"Header","versionHeaderName":"X-Version"}}}`},
+		{servicePath + "/apis/echo;rev=2", `{"properties":{"displayName":"Echo","path":"echo","sourceApiId":"/apis/echo"}}`},
+		{servicePath + "/apis/echo/releases/r", `{"properties":{"apiId":"/apis/echo;rev=2","notes":"n"}}`},
 		{servicePath + "/tags/t", `{"properties":{"displayName":"T"}}`},
 		{servicePath + "/apis/echo/tags/t", ``},
 		{servicePath + "/apis/echo/operations/o/tags/t", `{}`},

@@ -342,10 +342,10 @@ func (b *builder) apiDraft(d *draft) error {
 		return nil
 	}
 	pr := desired.Properties
-	_, rev := splitRevision(doc.ID)
+	name, rev := splitRevision(lastSegment(doc.ID))
 	api := snapshot.API{
-		ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Path: strings.Trim(pr.Path, "/"),
-		Revision: firstOf(rev, pr.APIRevision, "1"), Current: rev == "" || pr.IsCurrent != nil && *pr.IsCurrent,
+		ID: doc.ID, Name: name, DisplayName: pr.DisplayName, Path: strings.Trim(pr.Path, "/"),
+		Revision: firstOf(rev, pr.APIRevision, "1"), Current: rev == "",
 		Version: pr.APIVersion, ServiceURL: pr.ServiceURL, Protocols: pr.Protocols,
 		SubscriptionRequired: orTrue(pr.SubscriptionRequired),
 		KeyHeader:            firstOf(pr.KeyNames.Header, "Ocp-Apim-Subscription-Key"),

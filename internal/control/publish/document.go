@@ -119,7 +119,6 @@ type apiDocument struct {
 		DisplayName          string   `json:"displayName"`
 		Path                 string   `json:"path"`
 		APIRevision          string   `json:"apiRevision"`
-		IsCurrent            *bool    `json:"isCurrent"`
 		APIVersion           string   `json:"apiVersion"`
 		APIVersionSetID      string   `json:"apiVersionSetId"`
 		ServiceURL           string   `json:"serviceUrl"`

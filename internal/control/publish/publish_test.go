@@ -361,6 +361,8 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 		{"included fragment", shop + "/policyFragments/f1", policyJSON("<fragment>{{Four}}</fragment>"), []string{"api Music"}},
 		{"fragment that was missing", shop + "/policyFragments/f2", policyJSON("<fragment><a /></fragment>"), []string{"api Music"}},
 		{"named value of a fragment", shop + "/namedValues/d", `{"properties":{"displayName":"Four","value":"4"}}`, []string{"api Music"}},
+		{"revision", shop + "/apis/Films;rev=2", `{"properties":{"path":"films","apiRevision":"2"}}`, []string{"api Films;rev=2"}},
+		{"API operation of a revision", shop + "/apis/Films;rev=2/operations/get", `{"properties":{"method":"GET","urlTemplate":"/x"}}`, []string{"api Films;rev=2"}},
 		{"version set of nobody", shop + "/apiVersionSets/vs", `{"properties":{"versioningScheme":"Query","versionQueryName":"v"}}`, nil},
 		{"API of a set", shop + "/apis/Films", `{"properties":{"path":"films","apiVersion":"2","apiVersionSetId":"` + shop + `/apiVersionSets/VS"}}`, []string{"api Films"}},
 		{"version set", shop + "/apiVersionSets/vs", `{"properties":{"versioningScheme":"Header","versionHeaderName":"X-Version"}}`, []string{"api Films"}},
@@ -397,6 +399,10 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 	}
 	if d := cmp.Diff(want, held[snapshot.API](m, shop, "api", shop+"/apis/Music").Policy.Fragments); d != "" {
 		t.Error(d)
+	}
+	second := held[snapshot.API](m, shop, "api", shop+"/apis/Films;rev=2")
+	if second.Name != "Films" || second.Current || second.Revision != "2" || len(second.Operations) != 1 {
+		t.Errorf("the second revision is %+v", second)
 	}
 	films := held[snapshot.API](m, shop, "api", shop+"/apis/Films")
 	if films.Version != "2" || films.VersionScheme != snapshot.VersionHeader || films.VersionName != "X-Version" {
