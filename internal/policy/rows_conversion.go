@@ -60,13 +60,13 @@ func conversionRows() []Row {
 			Element: Element{
 				Name: "mock-response",
 				Attrs: []Attr{
-					{Name: "status-code", Type: Int, Default: "200", Range: &Range{100, 999}},
+					{Name: "status-code", Type: Int, Default: "200", Range: &Range{200, 999}}, // below ends no request
 					{Name: "content-type", Type: String},
 					{Name: "index", Type: Int, Range: natural},
 					{Name: "enabled", Type: Bool},
 				},
 			},
-			Sections: []Section{Inbound, Outbound, OnError}, Scopes: anyScope,
+			Sections: []Section{Inbound, Outbound, OnError}, Scopes: anyScope, Built: true, Proof: "TestStatements/mock-response",
 		},
 	}
 }

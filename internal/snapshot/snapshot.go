@@ -218,6 +218,20 @@ type Operation struct {
 	Method      string  `json:"method"`      // upper case; "*" for any
 	URLTemplate string  `json:"urlTemplate"` // /orders/{id}?page={page}
 	Policy      *Policy `json:"policy,omitempty"`
+	// Responses are those that the operation describes; left out where no policy can ask for them.
+	Responses []Response `json:"responses,omitempty"`
+}
+
+// A Response is a described response of an API operation.
+type Response struct {
+	Status   int       `json:"status"`
+	Contents []Content `json:"contents,omitempty"`
+}
+
+// Content is a media type of a response with the bodies that stand as examples for it.
+type Content struct {
+	Type     string   `json:"type"`
+	Examples []string `json:"examples,omitempty"`
 }
 
 // PollPath is where a machine posts a PollRequest, on the publish socket. The answer comes as soon as something the

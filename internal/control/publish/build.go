@@ -1,9 +1,12 @@
 package publish
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/platform"
@@ -100,6 +103,7 @@ func (b *builder) policyOf(d *draft, doc store.Document) (*snapshot.Policy, erro
 	}
 	p := &snapshot.Policy{ID: doc.ID, XML: xml}
 	p.Fragments, err = b.fragments(d, xml)
+	d.mocks = d.mocks || mocks(xml) || slices.ContainsFunc(p.Fragments, func(f snapshot.Fragment) bool { return mocks(f.XML) })
 	return p, err
 }
 
@@ -363,6 +367,11 @@ func (b *builder) apiDraft(d *draft) error {
 	if api.Operations, err = b.operations(d, doc.ID); err != nil {
 		return err
 	}
+	if !d.mocks && !b.mocks {
+		for i := range api.Operations {
+			api.Operations[i].Responses = nil // nobody asks for them
+		}
+	}
 	d.value = api
 	return nil
 }
@@ -414,10 +423,54 @@ func (b *builder) operations(d *draft, api string) ([]snapshot.Operation, error)
 		pr := desired.Properties
 		out = append(out, snapshot.Operation{
 			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Method: strings.ToUpper(pr.Method),
-			URLTemplate: pr.URLTemplate, Policy: policies[store.Key(doc.ID)],
+			URLTemplate: pr.URLTemplate, Policy: policies[store.Key(doc.ID)], Responses: responses(desired),
 		})
 	}
 	return out, nil
+}
+
+// mocks says whether a policy may answer with an example.
+func mocks(xml string) bool { return strings.Contains(xml, "<mock-response") }
+
+// responses are the described responses of an API operation with their examples in the order of their names, "default"
+// before all others.
+func responses(doc operationDocument) []snapshot.Response {
+	var out []snapshot.Response
+	for _, r := range doc.Properties.Responses {
+		res := snapshot.Response{Status: r.StatusCode}
+		for _, rep := range r.Representations {
+			c := snapshot.Content{Type: rep.ContentType}
+			names := slices.SortedFunc(maps.Keys(rep.Examples), func(a, b string) int {
+				return cmp.Or(cmp.Compare(later(a), later(b)), strings.Compare(a, b))
+			})
+			for _, name := range names {
+				c.Examples = append(c.Examples, exampleText(rep.Examples[name].Value))
+			}
+			if len(names) == 0 && rep.Sample != "" {
+				c.Examples = []string{rep.Sample}
+			}
+			res.Contents = append(res.Contents, c)
+		}
+		out = append(out, res)
+	}
+	return out
+}
+
+// later puts the example that has no name of its own first.
+func later(name string) int {
+	if name == "default" {
+		return 0
+	}
+	return 1
+}
+
+// exampleText is the body that an example stands for: a text as it is, anything else as JSON.
+func exampleText(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
 }
 
 // firstOf returns the first text that is not empty.

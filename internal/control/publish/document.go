@@ -144,6 +144,16 @@ type operationDocument struct {
 		DisplayName string `json:"displayName"`
 		Method      string `json:"method"`
 		URLTemplate string `json:"urlTemplate"`
+		Responses   []struct {
+			StatusCode      int `json:"statusCode"`
+			Representations []struct {
+				ContentType string `json:"contentType"`
+				Sample      string `json:"sample"`
+				Examples    map[string]struct {
+					Value json.RawMessage `json:"value"`
+				} `json:"examples"`
+			} `json:"representations"`
+		} `json:"responses"`
 	} `json:"properties"`
 }
 

@@ -673,6 +673,49 @@ func TestPoll_WithoutRoomForASession(t *testing.T) {
 	}
 }
 
+// TestPoll_ExamplesWhereAPolicyAsksForThem: the responses of API operations are published only where a mock-response
+// may use them: in the API itself, in a fragment it includes, or at a broader scope.
+func TestPoll_ExamplesWhereAPolicyAsksForThem(t *testing.T) {
+	t.Parallel()
+	const mock = `<policies><inbound><mock-response /></inbound></policies>`
+	w := newWorld(t, Options{})
+	w.put(append(shopDocuments(), shop+"/apis/Books/operations/get", `{"properties":{"method":"GET","urlTemplate":"/{id}","responses":[{"statusCode":200,"representations":[
+		{"contentType":"application/json","examples":{"b":{"value":{"n":2}},"default":{"value":{"n":1}},"a":{"value":"text"}}},{"contentType":"text/plain","sample":"old"}]}]}}`,
+		shop+"/products/p", `{"properties":{"displayName":"P"}}`)...)
+	want := []snapshot.Response{{Status: 200, Contents: []snapshot.Content{
+		{Type: "application/json", Examples: []string{`{"n":1}`, "text", `{"n":2}`}}, {Type: "text/plain", Examples: []string{"old"}},
+	}}}
+	m := w.machine(shop, "")
+	m.poll()
+	for _, c := range []struct {
+		name, id, doc string
+		want          []snapshot.Response
+		sent          []string
+	}{
+		{"of the API", shop + "/apis/Books/policies/policy", policyJSON(mock), want, []string{"api Books"}},
+		{"no more", shop + "/apis/Books/policies/policy", policyJSON("<policies />"), nil, []string{"api Books"}},
+		{"of the service", shop + "/policies/policy", policyJSON(mock), want, []string{"api Books", "service Shop"}},
+		{"of a product too", shop + "/products/p/policies/policy", policyJSON(mock), want, []string{"products Shop"}},
+		{"of the product alone", shop + "/policies/policy", policyJSON("<policies />"), want, []string{"service Shop"}},
+		{"of a fragment", shop + "/products/p/policies/policy", policyJSON(`<policies><inbound><include-fragment fragment-id="f" /></inbound></policies>`), nil, []string{"api Books", "products Shop"}},
+		{"of the fragment", shop + "/policyFragments/f", policyJSON(`<fragment><mock-response /></fragment>`), want, []string{"api Books", "products Shop"}},
+	} {
+		w.put(c.id, c.doc)
+		m.poll()
+		if d := cmp.Diff(c.sent, m.sent); d != "" {
+			t.Errorf("%s: sent (-want +got):\n%s", c.name, d)
+		}
+		for _, o := range held[snapshot.API](m, shop, "api", shop+"/apis/Books").Operations {
+			if o.Name != "get" {
+				continue
+			}
+			if d := cmp.Diff(c.want, o.Responses); d != "" {
+				t.Errorf("%s (-want +got):\n%s", c.name, d)
+			}
+		}
+	}
+}
+
 // TestPoll_SaysOnlyWhatChanged: of a thousand APIs one changes, and the answer is about that one.
 func TestPoll_SaysOnlyWhatChanged(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ type draft struct {
 	// errs are the documents that could not be read; without them the value is incomplete.
 	errs  []error
 	hosts []string // of the service part: names that need a certificate
+	mocks bool     // a policy of the part has a mock-response
 	again bool     // what failed may go well next time, though no document changes
 }
 
@@ -70,12 +71,16 @@ func (p *Publisher) remake(
 		if err != nil {
 			return err
 		}
+		if err := b.broad(keys, parts, drafts); err != nil {
+			return err
+		}
 		for key := range keys {
-			d, err := b.draft(key)
-			if err != nil {
+			if _, done := drafts[key]; done {
+				continue
+			}
+			if drafts[key], err = b.draft(key); err != nil {
 				return err
 			}
-			drafts[key] = d
 		}
 		return nil
 	})
@@ -96,6 +101,31 @@ func (p *Publisher) remake(
 		}
 	}
 	return again, nil
+}
+
+// broad drafts the parts whose policies concern every API, and adds all APIs to the keys where the answers that a
+// mock-response of theirs might give begin to matter, or no longer do.
+func (b *builder) broad(keys map[partKey]bool, parts map[partKey]part, drafts map[partKey]*draft) error {
+	before := false
+	for _, key := range []partKey{servicePart, productsPart} {
+		before = before || parts[key].mocks
+		if !keys[key] {
+			b.mocks = b.mocks || parts[key].mocks
+			continue
+		}
+		d, err := b.draft(key)
+		if err != nil {
+			return err
+		}
+		drafts[key] = d
+		b.mocks = b.mocks || d != nil && d.mocks
+	}
+	if b.mocks != before {
+		for key := range parts {
+			keys[key] = keys[key] || key.kind == snapshot.KindAPI
+		}
+	}
+	return nil
 }
 
 // finish encodes a draft. Where documents were unreadable, the last good form stays, if there still is one; else what
@@ -123,7 +153,7 @@ func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, parts map
 		return fmt.Errorf("encode %s: %w", d.id, err)
 	}
 	made[digest] = data
-	parts[key] = part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: digest}, uses: d.uses}
+	parts[key] = part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: digest}, uses: d.uses, mocks: d.mocks}
 	return nil
 }
 
@@ -185,6 +215,7 @@ type builder struct {
 	service string            // resource ID
 	values  map[string]string // of named values by lower-case display name; nil until one is needed
 	broken  []error           // named values that could not be read
+	mocks   bool              // a policy of the service or of a product has a mock-response
 }
 
 // keys says which parts must be made, and brings named up to date.

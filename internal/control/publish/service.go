@@ -46,8 +46,9 @@ type part struct {
 	ref snapshot.PartRef
 	// uses is what it is made of beside its own documents, whether that exists or not: named values by name in lower
 	// case, others by useOf.
-	uses map[string]bool
-	kept []byte
+	uses  map[string]bool
+	mocks bool // a policy of it has a mock-response
+	kept  []byte
 }
 
 // staleness says what must be made again.

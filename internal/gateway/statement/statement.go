@@ -32,6 +32,7 @@ func All(env Env) map[string]pipeline.Builder {
 		"include-fragment":    includeFragment,
 		"ip-filter":           ipFilter,
 		"limit-concurrency":   env.limitConcurrency,
+		"mock-response":       mockResponse,
 		"rate-limit":          env.rateLimit,
 		"retry":               newRetry,
 		"return-response":     returnResponse,

@@ -3,6 +3,7 @@ package statement_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ var update = flag.Bool("update", false, "rewrite the expected parts of testdata"
 //
 //	policy.xml [api|operation|product|global]   the document and its scope (api)
 //	fragment NAME                               a policy fragment for the document before
+//	responses                                   JSON: what GET /orders/{id}?page={page} describes
 //	setup                                       words: "key" sends a product subscription's key, "gone" means no backend
 //	request                                     request line, headers, blank line, body
 //	backend answers                             status, headers, blank line, body (200 ok)
@@ -180,6 +182,10 @@ func start(t *testing.T, files []txtar.File) *scene {
 			last = setPolicy(&snap, scope, strings.ReplaceAll(string(f.Data), "BACKEND", s.rec.URL))
 		case "fragment":
 			last.Fragments = append(last.Fragments, snapshot.Fragment{ID: "/policyFragments/" + scope, Name: scope, XML: string(f.Data)})
+		case "responses":
+			if err := json.Unmarshal(f.Data, &snap.APIs[0].Operations[0].Responses); err != nil {
+				t.Fatal(err)
+			}
 		case "setup":
 			s.setup = string(f.Data)
 		case "backend":
