@@ -105,8 +105,8 @@ const (
 	lastPause  = 10 * time.Second
 )
 
-// run starts another agent whenever the one there is has ended. The new one stops what the old one left and takes the
-// same addresses; the hosting controller notices that it knows nothing and tells it everything again.
+// run starts another agent whenever the one there is has ended. The new one takes over what the old one left; the
+// hosting controller notices that it is another and tells it everything again.
 func (k *agentKeeper) run(ctx context.Context) error {
 	pause := firstPause
 	for {

@@ -93,6 +93,9 @@ func (l Layout) AgentLock() string { return filepath.Join(l.Run(), "agent.lock")
 // AgentState lists the processes that the agent runs.
 func (l Layout) AgentState() string { return filepath.Join(l.Run(), "agent.json") }
 
+// AgentTold holds what the agent was asked for.
+func (l Layout) AgentTold() string { return filepath.Join(l.Run(), "told.json") }
+
 // Logs is the folder of what processes print.
 func (l Layout) Logs() string { return filepath.Join(l.Dir, "logs") }
 

@@ -20,11 +20,14 @@ type poller struct {
 // pollGap is the pause between two requests of a poller.
 const pollGap = 10 * time.Millisecond
 
-func poll(addr, path string) *poller {
+func poll(addr, path string) *poller { return pollHost(addr, "", path) }
+
+// pollHost is poll with a host name; none is the address.
+func pollHost(addr, host, path string) *poller {
 	p := &poller{addr: addr, end: make(chan struct{})}
 	p.done.Go(func() {
 		for {
-			if err := ask(addr, path); err != nil && len(p.failures) < 10 {
+			if err := askHost(addr, host, path); err != nil && len(p.failures) < 10 {
 				p.failures = append(p.failures, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
 			}
 			p.count++
@@ -44,12 +47,14 @@ func (p *poller) stop() {
 }
 
 // ask sends one request that must be answered with 200.
-func ask(addr, path string) error {
+func ask(addr, path string) error { return askHost(addr, "", path) }
+
+func askHost(addr, host, path string) error {
 	req, err := http.NewRequest(http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
 		return err
 	}
-	req.Close = true
+	req.Close, req.Host = true, host
 	client := http.Client{Timeout: 20 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {

@@ -14,6 +14,7 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,9 @@ const (
 	KindMachine = wire.KindMachine
 	KindEdge    = wire.KindEdge
 )
+
+// returnSocket is the name of the socket on which an agent takes processes back that an earlier one started.
+const returnSocket = "return.sock"
 
 // Options of an agent.
 type Options struct {
@@ -103,6 +107,9 @@ type agent struct {
 	// returns is the socket on which a later agent takes the processes back.
 	returns string
 
+	launching sync.RWMutex // held while a process is started that is not noted yet
+	keeping   sync.Mutex   // one at a time writes down what the agent was told
+
 	mu    sync.Mutex // guards below
 	sets  map[string]*set
 	vips  map[string]*vip
@@ -129,12 +136,8 @@ func Run(ctx context.Context, opt Options) error {
 		return fmt.Errorf("start agent: %w", err)
 	}
 	defer unlock()
-	// What an agent left that was killed holds sockets that are needed now.
-	if err := stopLeftovers(ctx, opt.Layout, opt.Log); err != nil {
-		return fmt.Errorf("start agent: stop what the last one left: %w", err)
-	}
 	a := newAgent(opt)
-	if err := a.open(); err != nil {
+	if err := a.open(ctx); err != nil {
 		return fmt.Errorf("start agent: %w", err)
 	}
 	return a.run(ctx)
@@ -152,25 +155,69 @@ func newAgent(opt Options) *agent {
 		hosts:   map[string]string{},
 		epochs:  map[string]int64{},
 		changed: make(chan struct{}),
-		// A number that an agent after this one does not fall behind: callers keep it across agents.
+		// Callers keep the number across agents: no later one falls behind it.
 		changes: time.Now().UnixMicro(),
+		boot:    rand.Text(),
 	}
-	a.boot = strconv.FormatInt(a.changes, 36)
 	a.edge = newEdgeKeeper(a)
 	return a
 }
 
-// open takes the addresses that the agent has from the start.
-func (a *agent) open() error {
-	if err := a.procs.save(); err != nil {
+// open takes the addresses that the agent has from the start, and carries on what an agent left that was killed.
+func (a *agent) open(ctx context.Context) error {
+	var err error
+	if a.returns, err = a.opt.Layout.Socket(returnSocket); err != nil {
 		return err
 	}
-	return a.openPorts()
+	left, err := a.inherit(ctx)
+	if err != nil {
+		return err
+	}
+	if left != nil {
+		a.edge.listeners = left.files.take(wire.HeldEdge, "")
+	}
+	if err := a.openPorts(); err != nil {
+		return err
+	}
+	if left != nil {
+		if err := a.restore(left); err != nil {
+			return err
+		}
+	}
+	return a.listProcesses(left)
+}
+
+// listProcesses writes the list of processes anew: those that came back, and the machines that wait for a start.
+func (a *agent) listProcesses(left *remains) error {
+	var entries []listedProcess
+	if left != nil {
+		for _, b := range left.back {
+			entries = append(entries, b.entry)
+		}
+	}
+	a.mu.Lock()
+	for _, s := range a.sets {
+		for _, m := range s.machines {
+			if m.adopted == nil {
+				entries = append(entries, m.entry())
+			}
+		}
+	}
+	a.mu.Unlock()
+	return a.procs.save(entries)
 }
 
 // run serves calls until everything should stop, then stops it.
 func (a *agent) run(ctx context.Context) error {
 	defer a.edge.closeListeners()
+	a.keep()
+	a.mu.Lock()
+	for _, s := range a.sets {
+		for _, m := range s.machines {
+			a.wg.Go(m.supervise)
+		}
+	}
+	a.mu.Unlock()
 	srv, err := a.serve()
 	if err != nil {
 		return fmt.Errorf("start agent: %w", err)
@@ -195,8 +242,10 @@ func (a *agent) run(ctx context.Context) error {
 	a.closeAll()
 	close(a.done)
 	srv.close()
-	if err := os.Remove(a.opt.Layout.AgentState()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("stop agent: %w", err)
+	for _, path := range []string{a.opt.Layout.AgentTold(), a.opt.Layout.AgentState()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("stop agent: %w", err)
+		}
 	}
 	a.log.InfoContext(ctx, "agent stopped")
 	return nil

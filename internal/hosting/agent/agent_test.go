@@ -109,6 +109,13 @@ func askOn(t testing.TB, c net.Conn, host string) agenttest.Answer {
 	if _, err := fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host); err != nil {
 		t.Fatal(err)
 	}
+	return answerOn(t, c)
+}
+
+// answerOn reads the answer to a request that was sent.
+func answerOn(t testing.TB, c net.Conn) agenttest.Answer {
+	t.Helper()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)

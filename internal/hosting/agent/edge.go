@@ -12,6 +12,9 @@ import (
 // edgeStop is how long the edge may take to stop.
 const edgeStop = 5 * time.Second
 
+// edgeEntry names the edge in the list of processes.
+var edgeEntry = listedProcess{Kind: KindEdge, Name: KindEdge}
+
 // edgeKeeper keeps an edge running and tells it what changes in the table of hosts.
 type edgeKeeper struct {
 	a         *agent
@@ -25,6 +28,9 @@ type edgeKeeper struct {
 	sets  map[string]bool
 	vips  map[string]bool
 	up    bool // there is a process
+	open  bool // it is to accept once it knows the table
+
+	adopted *process // that an earlier agent started; taken by start
 }
 
 func newEdgeKeeper(a *agent) *edgeKeeper {
@@ -68,7 +74,7 @@ func (e *edgeKeeper) run() bool {
 		return false
 	}
 	defer p.close()
-	defer e.ended(p)
+	defer e.ended()
 	acks := make(chan int64)
 	p.reader.Go(func() { readAcks(p, acks) })
 	t := &telling{keeper: e, p: p}
@@ -92,9 +98,14 @@ func (e *edgeKeeper) run() bool {
 	}
 }
 
-// start starts a process, gives it its listeners, and notes that it knows nothing else.
+// start starts a process, gives it its listeners, and notes that it knows nothing else. One that an earlier agent
+// started has them.
 func (e *edgeKeeper) start() (*process, error) {
-	p, err := e.a.launch(KindEdge, KindEdge, "")
+	if p := e.adopted; p != nil {
+		e.adopted = nil
+		return p, nil
+	}
+	p, err := e.a.launch(edgeEntry, "")
 	if err != nil {
 		return nil, err
 	}
@@ -106,15 +117,15 @@ func (e *edgeKeeper) start() (*process, error) {
 	}
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
-	e.up = true
+	e.up, e.open = true, true
 	e.markAll()
 	e.a.log.Info("edge started", slog.Int("pid", p.pid))
 	return p, nil
 }
 
 // ended notes that there is no process.
-func (e *edgeKeeper) ended(p *process) {
-	e.a.procs.remove(p.pid)
+func (e *edgeKeeper) ended() {
+	e.a.procs.remove(edgeEntry)
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
 	e.up = false
@@ -218,6 +229,10 @@ func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 			fds = v.files
 		}
 		batch, files = append(batch, wire.ToEdge{VIP: id}), append(files, fds)
+	}
+	if e.open {
+		batch, files = append(batch, wire.ToEdge{Open: true}), append(files, nil)
+		e.open = false
 	}
 	clear(e.sets)
 	clear(e.hosts)

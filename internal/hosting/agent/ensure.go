@@ -49,7 +49,13 @@ func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, e
 		if err = ping(ctx, f); err == nil {
 			return f, nil
 		}
-		if gone {
+		if gone && errors.Is(end, ErrRunning) {
+			// That was one that had been killed: its last thread gave the folder up a moment later.
+			if exited, err = spawn(); err != nil {
+				return nil, fmt.Errorf("start agent: %w", err)
+			}
+			end = nil
+		} else if gone {
 			return nil, fmt.Errorf("the agent ended at once (%w): %s", end, lastLine(l.Log(hostLog)))
 		}
 		select {

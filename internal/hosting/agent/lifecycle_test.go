@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,7 +59,13 @@ func running(pid int) bool {
 // startHost starts an agent as a process of its own.
 func startHost(t testing.TB, l config.Layout) *agenttest.Host {
 	t.Helper()
-	f, err := agent.Ensure(t.Context(), l, agent.Detached(l, agenttest.HostCommand(l)...))
+	return startHostWith(t, l)
+}
+
+// startHostWith is startHost with settings, each "name=value".
+func startHostWith(t testing.TB, l config.Layout, settings ...string) *agenttest.Host {
+	t.Helper()
+	f, err := agent.Ensure(t.Context(), l, agent.Detached(l, agenttest.HostCommand(l, settings...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,40 +156,6 @@ func checkNothingLeft(t testing.TB, l config.Layout, pids map[string]int) {
 	}
 }
 
-// An agent that is killed takes nothing with it. The next one stops what it left, and takes the same addresses.
-func TestAgent_KilledLeavesMachinesServing(t *testing.T) {
-	t.Parallel()
-	l := agenttest.Layout(t)
-	h := startHost(t, l)
-	v := servingVIP(t, h)
-	pids := pidsOf(t, l)
-	if err := syscall.Kill(pids["agent"], syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	agenttest.Eventually(t, "the agent is gone", func() bool { return !running(pids["agent"]) })
-	for range 20 {
-		if got := ask(t, plainAddr(h, v), "x").Set; got != "set" {
-			t.Errorf("set %q answers on the VIP, want set", got)
-		}
-		if got := ask(t, h.Info.Edge.HTTP, "a.example").Set; got != "set" {
-			t.Errorf("set %q answers on the edge, want set", got)
-		}
-	}
-	second := startHost(t, l)
-	if diff := cmp.Diff(h.Info.Edge, second.Info.Edge); diff != "" {
-		t.Errorf("addresses of the edge (-before +after):\n%s", diff)
-	}
-	for _, n := range []string{"edge", "set-0", "set-1"} {
-		if running(pids[n]) {
-			t.Errorf("%s of the killed agent still runs", n)
-		}
-	}
-	got, err := second.Reserve(t.Context(), lease, v, nil)
-	if err != nil || got != v.Address {
-		t.Errorf("reserve the address again: %s, %v, want %s", got, err, v.Address)
-	}
-}
-
 func TestStopAll_StopsWhatAKilledAgentLeft(t *testing.T) {
 	t.Parallel()
 	l := agenttest.Layout(t)
@@ -210,38 +182,57 @@ func TestStopAll_SparesAnotherProcessOfTheSameNumber(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	other := startOther(t, l, pids)
+	if err := agent.StopAll(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if !running(other) {
+		t.Errorf("process %d was ended", other)
+	}
+}
+
+// startOther starts a process that has nothing to do with the folder, and makes the list of processes name its number
+// for all of them.
+func startOther(t testing.TB, l config.Layout, pids map[string]int) int {
+	t.Helper()
 	other := exec.Command("sleep", "1000")
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = other.Wait() }()
-	defer func() { _ = other.Process.Kill(); <-ended }()
+	t.Cleanup(func() { _ = other.Process.Kill(); <-ended })
 	data, err := os.ReadFile(l.AgentState())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list map[string]any
-	if err := json.Unmarshal(data, &list); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range list["processes"].([]any) {
-		p.(map[string]any)["pid"] = other.Process.Pid
-	}
-	if data, err = json.Marshal(list); err != nil {
-		t.Fatal(err)
+	for name, pid := range pids {
+		if name != "agent" {
+			data = bytes.ReplaceAll(data, fmt.Appendf(nil, `"pid": %d,`, pid), fmt.Appendf(nil, `"pid": %d,`, other.Process.Pid))
+		}
 	}
 	if err := os.WriteFile(l.AgentState(), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.StopAll(t.Context(), l); err != nil {
+	return other.Process.Pid
+}
+
+// secretOf finds the secret of a process in a list.
+func secretOf(t testing.TB, data []byte, name string) string {
+	t.Helper()
+	var list struct {
+		Processes []struct{ Name, Secret string }
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-ended:
-		t.Errorf("process %s was ended", strconv.Itoa(other.Process.Pid))
-	default:
+	for _, p := range list.Processes {
+		if p.Name == name && p.Secret != "" {
+			return p.Secret
+		}
 	}
+	t.Fatalf("%s has no secret in %s", name, data)
+	return ""
 }
 
 // startingAgent stands in for an agent that has the folder and does not answer yet. answer lets it answer; it gives the

@@ -46,6 +46,8 @@ type machine struct {
 	maybe   []string
 	leaving bool // this process was asked to drain, which it cannot take back
 	unready bool // it was asked before it was ready
+
+	adopted *process // that an earlier agent started; taken by run
 }
 
 func newMachine(a *agent, s *set, spec platform.Machine) *machine {
@@ -70,6 +72,8 @@ func (m *machine) aim() aim {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	switch {
+	case m.adopted != nil:
+		return aimRun // to its end
 	case m.gone:
 		return aimForget
 	case m.spec.Mode == platform.Draining:
@@ -109,22 +113,47 @@ func (m *machine) supervise() {
 			<-m.kick
 			continue
 		}
-		if asked := m.run(); !asked {
-			m.pause(m.failed())
+		asked := m.run()
+		pause := m.failed(asked)
+		m.list()
+		if !asked {
+			m.pause(pause)
 			m.restarts()
 		}
 	}
 }
 
 // failed counts a run that ended without being asked, and returns how long to wait before the next.
-func (m *machine) failed() time.Duration {
+func (m *machine) failed(asked bool) time.Duration {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
+	if asked {
+		m.status.Failures = 0
+		return 0
+	}
 	pause := backoff(m.status.Failures)
 	m.status.Failures++
 	m.status.NextStart = time.Now().Add(pause)
 	m.a.bump()
 	return pause
+}
+
+// entry is the machine in the list of processes. a.mu is held.
+func (m *machine) entry() listedProcess {
+	return listedProcess{
+		Kind: KindMachine, Name: m.status.ID, Set: m.set.id,
+		Restarts: m.status.Restarts, Failures: m.status.Failures, Error: m.status.Error,
+	}
+}
+
+// list notes that the machine has no process, for the next agent.
+func (m *machine) list() {
+	m.a.mu.Lock()
+	e := m.entry()
+	m.a.mu.Unlock()
+	if err := m.a.procs.put(e); err != nil {
+		m.a.log.Warn("end of machine not noted", slog.String("machine", e.Name), slog.Any("error", err))
+	}
 }
 
 // lasted takes the failures back: the run under way has gone on for long enough.
@@ -171,6 +200,7 @@ func (m *machine) pause(d time.Duration) {
 
 // forget removes the machine. It returns false when the machine was listed again meanwhile.
 func (m *machine) forget() bool {
+	m.a.procs.remove(listedProcess{Kind: KindMachine, Name: m.status.ID})
 	if err := os.RemoveAll(m.a.opt.Layout.MachineCache(m.status.ID)); err != nil {
 		m.a.log.Warn("cache of machine not removed", slog.String("machine", m.status.ID), slog.Any("error", err))
 	}
@@ -187,7 +217,7 @@ func (m *machine) forget() bool {
 
 // run starts a process and sees it to its end. It returns whether the end was asked for.
 func (m *machine) run() (asked bool) {
-	p, err := m.start()
+	p, err := m.process()
 	if err != nil {
 		m.ended(fmt.Sprintf("could not start: %v", err))
 		return false
@@ -197,7 +227,7 @@ func (m *machine) run() (asked bool) {
 	lasted := time.After(healthyTime)
 	resend := time.NewTicker(resendEvery)
 	defer resend.Stop()
-	again := false
+	again, killed := false, false
 	for {
 		leaving, err := m.send(p, again)
 		again = false
@@ -217,9 +247,10 @@ func (m *machine) run() (asked bool) {
 			m.lasted()
 		case <-kill:
 			m.a.log.Warn("machine killed: it did not drain in time", slog.String("machine", m.status.ID))
+			killed = true
 			p.kill()
 		case <-p.exited:
-			return m.exited(p)
+			return m.exited(p, killed)
 		}
 	}
 }
@@ -234,6 +265,18 @@ func (m *machine) drainTime() time.Duration {
 	return m.a.opt.DrainTimeout
 }
 
+// process is the one that an earlier agent started, or a new one.
+func (m *machine) process() (*process, error) {
+	m.a.mu.Lock()
+	p := m.adopted
+	m.adopted = nil
+	m.a.mu.Unlock()
+	if p != nil {
+		return p, nil
+	}
+	return m.start()
+}
+
 // start starts the process, notes it, and tells it what it is, in this order: a process that nobody noted is told
 // nothing and ends by itself.
 func (m *machine) start() (*process, error) {
@@ -244,9 +287,9 @@ func (m *machine) start() (*process, error) {
 		return nil, err
 	}
 	a.mu.Lock()
-	version := m.spec.Gateway
+	entry, version := m.entry(), m.spec.Gateway
 	a.mu.Unlock()
-	p, err := a.launch(KindMachine, id, version)
+	p, err := a.launch(entry, version)
 	if err != nil {
 		return nil, err
 	}
@@ -355,18 +398,7 @@ func (m *machine) note(r wire.FromMachine) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	before := m.status
-	if r.Ready && m.status.Phase == platform.Starting {
-		m.status.Phase, m.status.Since = platform.Ready, time.Now()
-	}
-	m.status.Seq, m.status.Digest = r.Seq, r.Digest
-	m.status.Active, m.status.Conns = r.Active, r.Conns
-	m.status.Gateway, m.status.Refused = r.Gateway, r.Refused
-	if r.Ready {
-		m.status.Error = ""
-	}
-	if r.Failed != "" {
-		m.status.Error = r.Failed
-	}
+	m.learn(r)
 	acked := m.pending && r.Gen == m.gen
 	if acked {
 		m.acked, m.pending, m.maybe = m.told, false, nil
@@ -387,15 +419,30 @@ func (m *machine) note(r wire.FromMachine) {
 	}
 }
 
+// learn makes the status what the process says. a.mu is held.
+func (m *machine) learn(r wire.FromMachine) {
+	if r.Ready && m.status.Phase == platform.Starting {
+		m.status.Phase, m.status.Since = platform.Ready, time.Now()
+	}
+	m.status.Seq, m.status.Digest = r.Seq, r.Digest
+	m.status.Active, m.status.Conns = r.Active, r.Conns
+	m.status.Gateway, m.status.Refused = r.Gateway, r.Refused
+	if r.Ready {
+		m.status.Error = ""
+	}
+	if r.Failed != "" {
+		m.status.Error = r.Failed
+	}
+}
+
 // exited notes the end of a process and returns whether it was asked for.
-func (m *machine) exited(p *process) (asked bool) {
-	m.a.procs.remove(p.pid)
+func (m *machine) exited(p *process, killed bool) (asked bool) {
 	m.a.mu.Lock()
 	asked = m.leaving
 	m.a.mu.Unlock()
 	why := p.end.text
 	switch {
-	case asked && p.end.clean:
+	case asked && (p.end.clean || p.end.blind && !killed):
 		why = ""
 	case asked:
 		why = "did not drain in time or in order: " + why
@@ -414,9 +461,7 @@ func (m *machine) ended(why string) {
 	if m.status.Phase != platform.Starting {
 		m.status.Since = time.Now()
 	}
-	if m.fresh = m.leaving; m.leaving {
-		m.status.Failures = 0
-	}
+	m.fresh = m.leaving
 	m.status.PID, m.status.Phase = 0, platform.Exited
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	m.status.Error = why

@@ -71,8 +71,15 @@ func (a *agent) openPorts() error {
 }
 
 // openEdge opens the listeners of the edge, unless they are there already.
-func (a *agent) openEdge(k *kept) error {
+func (a *agent) openEdge(k *kept) (err error) {
 	p := &a.ports
+	if l := a.edge.listeners; l != nil {
+		if p.edgeHTTP, err = boundTo(l[0]); err != nil {
+			return err
+		}
+		p.edgeTLS, err = boundTo(l[1])
+		return err
+	}
 	plain, at, err := listenKept(a.opt.EdgeHTTP, &k.EdgeHTTP)
 	if err != nil {
 		return fmt.Errorf("--edge: %w (choose another address with --edge)", err)
@@ -84,6 +91,24 @@ func (a *agent) openEdge(k *kept) error {
 	}
 	p.edgeHTTP, p.edgeTLS, a.edge.listeners = at, atTLS, []*wire.Handle{plain, secure}
 	return nil
+}
+
+// boundTo is the address of a listening socket.
+func boundTo(h *wire.Handle) (address string, err error) {
+	err = h.Use(func(fd int) error {
+		sa, err := unix.Getsockname(fd)
+		switch s := sa.(type) {
+		case *unix.SockaddrInet4:
+			address = netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port)).String() //nolint:gosec // a port
+		case *unix.SockaddrInet6:
+			address = netip.AddrPortFrom(netip.AddrFrom16(s.Addr), uint16(s.Port)).String() //nolint:gosec // a port
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("address of the edge: %w", err)
+	}
+	return address, nil
 }
 
 // listenKept listens on an address. For port 0 it takes the port that was kept, or, when there is none or somebody

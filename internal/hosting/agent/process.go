@@ -30,16 +30,17 @@ type process struct {
 type ending struct {
 	text  string
 	clean bool // by itself and well
+	blind bool // nobody saw how
 }
 
-// launch starts a process of a kind and version under a name and notes it in the list of processes. Its output goes
-// straight to a file and through no pipe of the agent's, so that it can go on printing when the agent is gone.
-func (a *agent) launch(kind, name, version string) (*process, error) {
-	argv, err := a.opt.Command(kind, version)
+// launch starts a process of a version and notes it in the list of processes. Its output goes straight to a file and
+// through no pipe of the agent's, so that it can go on printing when the agent is gone.
+func (a *agent) launch(e listedProcess, version string) (*process, error) {
+	argv, err := a.opt.Command(e.Kind, version)
 	if err != nil {
 		return nil, err
 	}
-	out, err := a.openLog(name)
+	out, err := a.openLog(e.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +56,8 @@ func (a *agent) launch(kind, name, version string) (*process, error) {
 	cmd.Stdout, cmd.Stderr = out, out
 	// A session of its own: a signal to the agent's group is not for its machines.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	a.launching.RLock()
+	defer a.launching.RUnlock()
 	if err := cmd.Start(); err != nil {
 		_ = ours.Close()
 		return nil, err
@@ -67,10 +70,11 @@ func (a *agent) launch(kind, name, version string) (*process, error) {
 	go func() {
 		defer close(p.exited)
 		_ = cmd.Wait() // its state tells
-		p.end = ending{cmd.ProcessState.String(), cmd.ProcessState.Success()}
+		p.end = ending{text: cmd.ProcessState.String(), clean: cmd.ProcessState.Success()}
 	}()
 	if p.conn, err = wire.NewConn(ours); err == nil {
-		err = a.procs.add(kind, name, p.pid)
+		e.PID, e.Secret = p.pid, p.tie.Secret
+		err = a.procs.put(e)
 	}
 	if err != nil {
 		p.kill()
@@ -80,7 +84,7 @@ func (a *agent) launch(kind, name, version string) (*process, error) {
 		}
 		return nil, fmt.Errorf("%w: %s", err, p.end.text)
 	}
-	if kind == KindMachine {
+	if e.Kind == KindMachine {
 		p.reader.Go(p.read)
 	}
 	return p, nil
@@ -110,13 +114,22 @@ func (p *process) close() {
 	p.reader.Wait()
 }
 
-// A listedProcess is one entry of agent.json. The start time tells it from a later process with the same number.
+// A listedProcess is one entry of agent.json: a process, or a machine that waits for its next start. The start time tells
+// a process from a later one with the same number, the secret from one that says it were it.
 type listedProcess struct {
-	Kind  string `json:"kind"`
-	Name  string `json:"name"`
-	PID   int    `json:"pid"`
-	Start string `json:"start"`
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	PID    int    `json:"pid,omitempty"`
+	Start  string `json:"start,omitempty"`
+	Secret string `json:"secret,omitempty"`
+	// Of a machine: where it belongs, and how it fared so far.
+	Set      string `json:"set,omitempty"`
+	Restarts int    `json:"restarts,omitempty"`
+	Failures int    `json:"failures,omitempty"`
+	Error    string `json:"error,omitempty"`
 }
+
+func (p listedProcess) is(o listedProcess) bool { return p.Kind == o.Kind && p.Name == o.Name }
 
 // processList is the content of agent.json.
 type processList struct {
@@ -143,28 +156,32 @@ func newProcesses(path string) *processes {
 	}}
 }
 
-func (p *processes) save() error {
+// save writes the list, with the entries of an earlier agent.
+func (p *processes) save(earlier []listedProcess) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.list.Processes = append(p.list.Processes, earlier...)
 	return writeJSON(p.path, p.list)
 }
 
-func (p *processes) add(kind, name string, pid int) error {
-	start := startTime(pid)
-	if start == "" {
-		return errEnded
+// put notes how a machine or the edge is now. What the file has of a process that ended is harmless when it cannot be
+// written: its start time is unlike that of any later process.
+func (p *processes) put(e listedProcess) error {
+	if e.PID != 0 {
+		if e.Start = startTime(e.PID); e.Start == "" {
+			return errEnded
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.list.Processes = append(p.list.Processes, listedProcess{Kind: kind, Name: name, PID: pid, Start: start})
+	p.list.Processes = append(slices.DeleteFunc(p.list.Processes, e.is), e)
 	return writeJSON(p.path, p.list)
 }
 
-// remove takes out a process that has ended. That the file may still have it is harmless: its start time is unlike
-// that of any later process.
-func (p *processes) remove(pid int) {
+// remove forgets a machine or the edge.
+func (p *processes) remove(e listedProcess) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.list.Processes = slices.DeleteFunc(p.list.Processes, func(l listedProcess) bool { return l.PID == pid })
+	p.list.Processes = slices.DeleteFunc(p.list.Processes, e.is)
 	_ = writeJSON(p.path, p.list)
 }

@@ -17,31 +17,42 @@ import (
 // method carries out one call.
 type method func(context.Context, wire.Call) (wire.Reply, error)
 
+// kept makes a method write down what it was told before it returns.
+func (a *agent) kept(m method) method {
+	return func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+		r, err := m(ctx, c)
+		if err == nil {
+			a.keep()
+		}
+		return r, err
+	}
+}
+
 // methods are the agent's, by path.
 func (a *agent) methods() map[string]method {
 	return map[string]method{
-		wire.PathApply: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+		wire.PathApply: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			if c.Set == nil {
 				return wire.Reply{}, invalid("apply needs a set")
 			}
 			return wire.Reply{}, a.apply(c.Lease, *c.Set)
-		},
-		wire.PathDelete: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+		}),
+		wire.PathDelete: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.deleteSet(c.Lease, c.ID)
-		},
-		wire.PathReserve: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+		}),
+		wire.PathReserve: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			addr, err := a.reserve(c.Lease, c.VIP, c.Avoid)
 			return wire.Reply{Address: addr}, err
-		},
-		wire.PathRoute: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+		}),
+		wire.PathRoute: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.route(c.Lease, c.VIP)
-		},
-		wire.PathRelease: func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+		}),
+		wire.PathRelease: a.kept(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.release(ctx, c.Lease, c.ID)
-		},
-		wire.PathName: func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+		}),
+		wire.PathName: a.kept(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.name(ctx, c.Lease, c.Names)
-		},
+		}),
 		wire.PathObserve: func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			o := a.observe(c.Sets)
 			return wire.Reply{Observation: &o}, nil

@@ -32,14 +32,21 @@ type set struct {
 	intake []*wire.Handle
 }
 
-// setFor returns the set of an ID and makes it, with its intake, if there is none. a.mu is held.
+// setFor returns the set of an ID and makes it if there is none. a.mu is held.
 func (a *agent) setFor(id string) (*set, error) {
 	if s := a.sets[id]; s != nil {
 		return s, nil
 	}
-	intake, err := newIntake()
-	if err != nil {
-		return nil, err
+	return a.setWith(id, nil)
+}
+
+// setWith makes a set with an intake, a new one when there is none. a.mu is held.
+func (a *agent) setWith(id string, intake []*wire.Handle) (*set, error) {
+	if intake == nil {
+		var err error
+		if intake, err = newIntake(); err != nil {
+			return nil, err
+		}
 	}
 	s := &set{id: id, machines: map[string]*machine{}, intake: intake}
 	a.sets[id] = s
@@ -323,10 +330,15 @@ func (a *agent) observe(sets []string) platform.Observation {
 	return o
 }
 
-// inventory lists all that the agent was asked for, in the order of IDs.
+// inventory lists all that the agent was asked for.
 func (a *agent) inventory() fabric.Inventory {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.listAll()
+}
+
+// listAll is the inventory, in the order of IDs. a.mu is held.
+func (a *agent) listAll() fabric.Inventory {
 	inv := fabric.Inventory{Sets: []platform.Set{}, VIPs: []platform.VIP{}, Hosts: maps.Clone(a.hosts)}
 	for _, id := range slices.Sorted(maps.Keys(a.sets)) {
 		if s := a.sets[id]; s.wish != nil {

@@ -69,22 +69,34 @@ func stopLeftovers(ctx context.Context, l config.Layout, log *slog.Logger) error
 	}
 	if list.Boot == bootID() {
 		for _, p := range list.Processes {
-			if err := p.signal(syscall.SIGTERM); err != nil {
-				return err
-			}
-		}
-		deadline := time.Now().Add(leftoverTime) // of all together
-		for _, p := range list.Processes {
 			if p.running() {
 				log.InfoContext(ctx, "stopping what an earlier agent left", slog.String("name", p.Name), slog.Int("pid", p.PID))
 			}
-			if err := waitGone(ctx, p, time.Until(deadline)); err != nil {
-				return err
-			}
+		}
+		if err := stopProcesses(ctx, list.Processes, leftoverTime); err != nil {
+			return err
 		}
 	}
-	if err := os.Remove(l.AgentState()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove list of processes: %w", err)
+	for _, path := range []string{l.AgentState(), l.AgentTold()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("forget what an earlier agent left: %w", err)
+		}
+	}
+	return nil
+}
+
+// stopProcesses ends processes: politely, then, after patience with all together, by force.
+func stopProcesses(ctx context.Context, list []listedProcess, patience time.Duration) error {
+	for _, p := range list {
+		if err := p.signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+	}
+	deadline := time.Now().Add(patience)
+	for _, p := range list {
+		if err := waitGone(ctx, p, time.Until(deadline)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

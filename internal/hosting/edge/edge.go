@@ -78,8 +78,10 @@ func Serve(ctx context.Context, conn *wire.Conn, opt Options) error {
 
 	var loops sync.WaitGroup
 	defer loops.Wait()
-	loops.Go(func() { s.accept(ctx, s.listeners[0], s.plain) })
-	loops.Go(func() { s.accept(ctx, s.listeners[1], s.secure) })
+	s.open = sync.OnceFunc(func() {
+		loops.Go(func() { s.accept(ctx, s.listeners[0], s.plain) })
+		loops.Go(func() { s.accept(ctx, s.listeners[1], s.secure) })
+	})
 	loops.Go(func() {
 		if s.follow(ctx, conn) {
 			stop()
@@ -158,9 +160,12 @@ func (s *server) obey(ctx context.Context, conn *wire.Conn) (stop bool) {
 			}
 			return ctx.Err() != nil
 		}
-		if m.Stop {
+		switch {
+		case m.Stop:
 			wire.CloseAll(files)
 			return true
+		case m.Open:
+			s.open()
 		}
 		if err := s.table.change(m, files); err != nil {
 			s.opt.Log.ErrorContext(ctx, "order refused", slog.Any("error", err))

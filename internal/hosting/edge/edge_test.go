@@ -44,6 +44,9 @@ func startEdge(t *testing.T, opt Options) (plain, secure string) {
 		t.Fatal(err)
 	}
 	wire.CloseAll(files)
+	if err := agent.Send(wire.ToEdge{Open: true}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- Serve(ctx, conn, opt) }()
@@ -111,4 +114,56 @@ func TestServe_WaitingHeadsAreBounded(t *testing.T) {
 	if got := <-second; !strings.HasPrefix(got, "HTTP/1.1 404 ") {
 		t.Errorf("second client: %q, want 404", got)
 	}
+}
+
+// A connection whose set is replaced while it is handed over goes to the one that took its place.
+func TestPass_FollowsAReplacedIntake(t *testing.T) {
+	t.Parallel()
+	s := &server{opt: Options{}.withDefaults(), table: newTable()}
+	defer s.table.close()
+	var recv *wire.Handle
+	replace := func() {
+		var files []*wire.Handle
+		for range 2 {
+			send, r, err := wire.Pair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			recv, files = r, append(files, send)
+		}
+		if err := s.table.change(wire.ToEdge{Set: "set", Hosts: []string{"a"}}, []*wire.Handle{recv, recv, files[0], files[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only a test's listener
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // only a test's connection
+	tries := 0
+	err = s.pass(t.Context(), "a", func(to *set) *intake {
+		if tries++; tries == 1 {
+			replace()
+		}
+		return to.secure
+	}, c.(*net.TCPConn), []byte("head"))
+	if err != nil || tries != 2 {
+		t.Fatalf("pass: %v after %d tries, want none after 2", err, tries)
+	}
+	uc, err := recv.Packets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer uc.Close() //nolint:errcheck // only a test's channel
+	data, files, err := wire.ReadPacket(uc, make([]byte, 64), make([]byte, 64))
+	if err != nil || string(data) != "\x01head" || len(files) != 1 {
+		t.Errorf("the new intake got %q with %d descriptors, %v", data, len(files), err)
+	}
+	wire.CloseAll(files)
 }

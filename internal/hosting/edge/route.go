@@ -22,6 +22,7 @@ type server struct {
 	tie       wire.Tie
 	listeners []net.Listener // HTTP, TLS
 	files     []*wire.Handle // that they came from
+	open      func()         // starts to accept
 }
 
 // accept takes connections while there are slots; with none, all but one wait in the kernel queue. A slot is taken for
@@ -68,12 +69,10 @@ func (s *server) plain(ctx context.Context, c *net.TCPConn) {
 		s.answer(c, refusalOf(err, len(head)))
 		return
 	}
-	set := s.table.find(host)
-	if set == nil {
+	switch err := s.pass(ctx, host, plainIntake, c, head); {
+	case errors.Is(err, errUnknown):
 		s.answer(c, notFound)
-		return
-	}
-	if err := s.pass(ctx, set.plain, c, head); err != nil {
+	case err != nil:
 		s.answer(c, busy)
 	}
 }
@@ -87,23 +86,35 @@ func (s *server) secure(ctx context.Context, c *net.TCPConn) {
 		}
 		return
 	}
-	set := s.table.find(host)
-	if set == nil {
+	switch err := s.pass(ctx, host, secureIntake, c, head); {
+	case errors.Is(err, errUnknown):
 		s.answer(c, alert(alertUnrecognizedName))
-		return
-	}
-	if err := s.pass(ctx, set.secure, c, head); err != nil {
+	case err != nil:
 		s.answer(c, alert(alertInternalError))
 	}
 }
 
-// pass hands a connection over. The deadline for its head does not go with it: it is this process's own.
-func (s *server) pass(ctx context.Context, in *intake, c *net.TCPConn, head []byte) error {
-	err := in.handOver(c, head, s.opt.IntakeTime)
-	if err != nil {
+// errUnknown is returned for a host that no set serves.
+var errUnknown = errors.New("nobody serves the host")
+
+// pass hands a connection over to the set of its host. The deadline for its head does not go with it: it is this
+// process's own. An intake that is closed meanwhile has been replaced, or its host points elsewhere now.
+func (s *server) pass(ctx context.Context, host string, choose func(*set) *intake, c *net.TCPConn, head []byte) error {
+	for {
+		to := s.table.find(host)
+		if to == nil {
+			return errUnknown
+		}
+		err := choose(to).handOver(c, head, s.opt.IntakeTime)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, net.ErrClosed) && s.table.find(host) != to:
+			continue
+		}
 		s.opt.Log.WarnContext(ctx, "connection not handed over", slog.Any("error", err))
+		return err
 	}
-	return err
 }
 
 // errSlow is returned for a client that did not send its head in time, or went away.

@@ -29,6 +29,9 @@ type set struct {
 	files         []*wire.Handle // of the whole intake, for later agents
 }
 
+func plainIntake(s *set) *intake  { return s.plain }
+func secureIntake(s *set) *intake { return s.secure }
+
 // table knows which set serves which host, and keeps what later agents need back.
 type table struct {
 	mu    sync.RWMutex // guards below

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -105,7 +106,12 @@ func runHost(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	return agent.Run(ctx, options(l, log))
+	opt := options(l, log)
+	for _, s := range os.Args[3:] {
+		name, value, _ := strings.Cut(s, "=")
+		opt.Settings = map[string]string{name: value}
+	}
+	return agent.Run(ctx, opt)
 }
 
 func options(l config.Layout, log *slog.Logger) agent.Options {
@@ -126,8 +132,10 @@ func Command(kind, version string) ([]string, error) {
 	return []string{os.Args[0], argMachine}, nil
 }
 
-// HostCommand is the command line of an agent process for a folder.
-func HostCommand(l config.Layout) []string { return []string{os.Args[0], argHost, l.Dir} }
+// HostCommand is the command line of an agent process for a folder, with settings: "name=value".
+func HostCommand(l config.Layout, settings ...string) []string {
+	return append([]string{os.Args[0], argHost, l.Dir}, settings...)
+}
 
 // Layout makes a data folder that is gone, with all its processes, when the test ends.
 func Layout(t testing.TB) config.Layout {

@@ -91,6 +91,13 @@ func (h *Handle) Dup() (made *Handle, err error) {
 	return made, err
 }
 
+// Same reports that two handles are of the same thing.
+func (h *Handle) Same(o *Handle) bool {
+	var a, b unix.Stat_t
+	stat := func(to *unix.Stat_t) func(int) error { return func(fd int) error { return unix.Fstat(fd, to) } }
+	return h.Use(stat(&a)) == nil && o.Use(stat(&b)) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
 // File turns the handle into a file, which has the descriptor from then on.
 func (h *Handle) File() *os.File {
 	h.mu.Lock()

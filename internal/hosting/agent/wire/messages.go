@@ -56,11 +56,12 @@ type FromMachine struct {
 }
 
 // ToEdge changes the edge's table. The first message carries Listen, the Tie and the descriptors of the listeners: HTTP,
-// TLS.
+// TLS. The edge accepts on them from Open on, when it knows the table.
 type ToEdge struct {
 	Gen    int64 `json:"gen"`
 	Listen bool  `json:"listen,omitempty"`
 	Tie    Tie   `json:"tie,omitzero"`
+	Open   bool  `json:"open,omitempty"`
 	// Set with Forget drops a set and its names; with the four descriptors of its intake it makes them known.
 	Set    string `json:"set,omitempty"`
 	Forget bool   `json:"forget,omitempty"`

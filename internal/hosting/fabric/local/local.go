@@ -51,43 +51,43 @@ func (f *Fabric) Close() { f.http.CloseIdleConnections() }
 
 // Apply makes the machines of a set be what is listed.
 func (f *Fabric) Apply(ctx context.Context, l fabric.Lease, s platform.Set) error {
-	_, err := f.call(ctx, wire.PathApply, wire.Call{Lease: l, Set: &s})
+	_, err := f.ask(ctx, wire.PathApply, wire.Call{Lease: l, Set: &s})
 	return err
 }
 
 // Delete drains and removes all machines of a set.
 func (f *Fabric) Delete(ctx context.Context, l fabric.Lease, setID string) error {
-	_, err := f.call(ctx, wire.PathDelete, wire.Call{Lease: l, ID: setID})
+	_, err := f.ask(ctx, wire.PathDelete, wire.Call{Lease: l, ID: setID})
 	return err
 }
 
 // Reserve opens an address for a VIP: a literal IP, or "127.0.0.1:port" on systems whose loopback has one address.
 func (f *Fabric) Reserve(ctx context.Context, l fabric.Lease, v platform.VIP, avoid []string) (string, error) {
-	r, err := f.call(ctx, wire.PathReserve, wire.Call{Lease: l, VIP: v, Avoid: avoid})
+	r, err := f.ask(ctx, wire.PathReserve, wire.Call{Lease: l, VIP: v, Avoid: avoid})
 	return r.Address, err
 }
 
 // Route makes the serving machines of exactly v.Sets accept on the VIP.
 func (f *Fabric) Route(ctx context.Context, l fabric.Lease, v platform.VIP) error {
-	_, err := f.call(ctx, wire.PathRoute, wire.Call{Lease: l, VIP: v})
+	_, err := f.ask(ctx, wire.PathRoute, wire.Call{Lease: l, VIP: v})
 	return err
 }
 
 // Release closes the address of a VIP.
 func (f *Fabric) Release(ctx context.Context, l fabric.Lease, vipID string) error {
-	_, err := f.call(ctx, wire.PathRelease, wire.Call{Lease: l, ID: vipID})
+	_, err := f.ask(ctx, wire.PathRelease, wire.Call{Lease: l, ID: vipID})
 	return err
 }
 
 // Name points host names at a set on the edge.
 func (f *Fabric) Name(ctx context.Context, l fabric.Lease, n fabric.Names) error {
-	_, err := f.call(ctx, wire.PathName, wire.Call{Lease: l, Names: n})
+	_, err := f.ask(ctx, wire.PathName, wire.Call{Lease: l, Names: n})
 	return err
 }
 
 // Observe reports machines and routes.
 func (f *Fabric) Observe(ctx context.Context, sets ...string) (platform.Observation, error) {
-	r, err := f.call(ctx, wire.PathObserve, wire.Call{Sets: sets})
+	r, err := f.ask(ctx, wire.PathObserve, wire.Call{Sets: sets})
 	if err != nil {
 		return platform.Observation{}, err
 	}
@@ -99,7 +99,7 @@ func (f *Fabric) Observe(ctx context.Context, sets ...string) (platform.Observat
 
 // Inventory lists everything that the agent has.
 func (f *Fabric) Inventory(ctx context.Context) (fabric.Inventory, error) {
-	r, err := f.call(ctx, wire.PathInventory, wire.Call{})
+	r, err := f.ask(ctx, wire.PathInventory, wire.Call{})
 	if err != nil {
 		return fabric.Inventory{}, err
 	}
@@ -139,6 +139,26 @@ func (f *Fabric) Ping(ctx context.Context) (Info, error) {
 func (f *Fabric) Stop(ctx context.Context) error {
 	_, err := f.call(ctx, wire.PathStop, wire.Call{})
 	return err
+}
+
+// absence is how long calls wait for an agent that is not there: another one takes over in less.
+const absence = 3 * time.Second
+
+// ask makes a call, and makes it again while no agent answers, for a moment. Every method that is asked so does the same
+// when it is called twice.
+func (f *Fabric) ask(ctx context.Context, path string, c wire.Call) (wire.Reply, error) {
+	const pause = 20 * time.Millisecond
+	for deadline := time.Now().Add(absence); ; {
+		r, err := f.call(ctx, path, c)
+		if !errors.Is(err, ErrUnavailable) || time.Now().After(deadline) {
+			return r, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return r, err
+		}
+	}
 }
 
 // call makes one call. Failing to reach the agent is ErrUnavailable; an answer of it is an *Error.

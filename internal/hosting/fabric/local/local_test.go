@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/hosting/fabric/fabrictest"
 	"github.com/portico-dev/portico/internal/hosting/fabric/local"
@@ -47,13 +49,38 @@ func TestFabric_PassesTheSuite(t *testing.T) {
 func TestFabric_WithoutAnAgent(t *testing.T) {
 	t.Parallel()
 	f := local.New(filepath.Join(t.TempDir(), "none.sock"))
-	if _, err := f.Observe(t.Context()); !errors.Is(err, local.ErrUnavailable) {
-		t.Errorf("observe: %v, want ErrUnavailable", err)
+	if _, err := f.Ping(t.Context()); !errors.Is(err, local.ErrUnavailable) {
+		t.Errorf("ping: %v, want ErrUnavailable", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := f.Wait(ctx, 0); !errors.Is(err, context.Canceled) || errors.Is(err, local.ErrUnavailable) {
 		t.Errorf("wait with an ended context: %v, want context.Canceled alone", err)
+	}
+	if _, err := f.Observe(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("observe with an ended context: %v, want context.Canceled", err)
+	}
+}
+
+// Calls wait for an agent that is about to be there.
+func TestFabric_WaitsForTheNextAgent(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	socket, err := l.Socket(wire.AgentSocket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := local.New(socket)
+	defer f.Close()
+	asked := make(chan error)
+	go func() { _, err := f.Observe(t.Context()); asked <- err }()
+	again, err := agent.Ensure(t.Context(), l, agent.Detached(l, agenttest.HostCommand(l)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if err := <-asked; err != nil {
+		t.Errorf("observe while the agent starts: %v", err)
 	}
 }
 
