@@ -100,6 +100,39 @@ func TestRollback_LeavesTheServiceAsItWas(t *testing.T) {
 	}
 }
 
+// TestRollback_CrashAfterEveryCall lets the controller die at each of the calls of a migration that fails.
+func TestRollback_CrashAfterEveryCall(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		w := newWorld(t, hosting.Options{Retry: 100 * time.Millisecond})
+		before := w.create("shop", v1)
+		w.spoil(badness{start: func(m fabric.MachineConfig) error {
+			if m.Platform == platform.STv2 {
+				return errors.New("exit status 7")
+			}
+			return nil
+		}})
+		stop := w.load(before.VIPs[0].Address)
+		crashed := w.crashAt(n)
+		w.ended(w.ask("shop", "service.migrate", v2), lro.Failed)
+		if d := cmp.Diff(before, w.settled("shop")); d != "" {
+			t.Errorf("crash at call %d: compute differs (-want +got):\n%s", n, d)
+		}
+		w.until("what was started is gone", func() bool {
+			inv, err := w.f.Inventory(t.Context())
+			return err == nil && len(inv.Sets) == 1 && len(inv.VIPs) == 1
+		})
+		if good, failed := stop(); len(failed) > 0 || good == 0 {
+			t.Fatalf("crash at call %d: %d requests failed of %d, the first: %v", n, len(failed), good+len(failed), failed[0])
+		}
+		if !crashed() {
+			t.Logf("%d calls", n-1)
+			return
+		}
+		w.close()
+	}
+}
+
 // desired is what the client of a service asked for.
 func (w *world) desired(service string) (text string) {
 	w.t.Helper()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ var lanes = []lane{
 	{"scale", nil, []*crashKind{scaleOut, scaleIn, startAgain}, 18},
 	{"classic", nil, []*crashKind{classicOut, classicIn}, 8},
 	{"pool", nil, []*crashKind{createConsumption, deleteConsumption}, 12},
+	{"upgrade", nil, []*crashKind{upgradeClassic, upgradeWide, upgradePool}, 12},
 	{"children", nil, []*crashKind{importAPI, putPolicy, putSubscription, linkProduct, putNamedValue, putMany}, 18},
 	{"expiry", []string{"--soft-delete", "500ms"}, []*crashKind{deleteAndExpire}, 5},
 }
@@ -114,6 +116,46 @@ func (h *crashHost) facts() facts {
 		f.Address = "new"
 	}
 	return f
+}
+
+// running is what upgrades change, with the facts, which they do not.
+type running struct {
+	Facts    facts
+	Versions string // of the machines
+}
+
+// versions lists the versions of the subject's machines.
+func (h *crashHost) versions() string {
+	var all []string
+	for _, m := range h.machines(subject) {
+		if !slices.Contains(all, m.Gateway) {
+			all = append(all, m.Gateway)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// otherVersion is the version of the gateway that the subject does not run.
+func (h *crashHost) otherVersion() string {
+	if h.versions() == nextVersion {
+		return "e2e"
+	}
+	return nextVersion
+}
+
+// upgrading is the kind of an upgrade to and fro between two versions.
+func upgrading(name string, prepare func(*crashHost)) *crashKind {
+	return &crashKind{
+		name: name, serves: !strings.Contains(name, "mtv1"),
+		prepare: func(h *crashHost) {
+			h.portico("gateway", "install", next(h.t))
+			prepare(h)
+		},
+		send: request(http.MethodPost, "/providers/Portico.Hosting/upgrade", latest, func(h *crashHost) any { return object{"gateway": h.otherVersion()} }),
+		look: func(h *crashHost) any { return running{h.facts(), h.versions()} },
+		want: func(h *crashHost, before any) any { return running{before.(running).Facts, h.otherVersion()} },
+	}
 }
 
 func (h *crashHost) deletedID() string {
@@ -267,7 +309,10 @@ var (
 		send: request(http.MethodPatch, "", old, always(object{"sku": object{"name": "Premium", "capacity": 1}})),
 		want: changed(func(_ *crashHost, f *facts) { f.Units, f.Machines = 1, 2 }),
 	}
-	startAgain = &crashKind{
+	upgradeClassic = upgrading("upgrade (stv1)", present("Premium", 1, 2, "stv1"))
+	upgradeWide    = upgrading("upgrade (stv2)", present("Premium", 1, 2, "stv2"))
+	upgradePool    = upgrading("upgrade (mtv1)", present("Consumption", 0, 1, "mtv1"))
+	startAgain     = &crashKind{
 		name: "start", prepare: func(h *crashHost) {
 			if !h.exists(h.service(subject)) {
 				present("Premium", 1, 2, "stv2")(h)
