@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,116 @@ func TestHostileSources_AreRefused(t *testing.T) {
 	} {
 		if _, errs := csharp.Compile(src, options()); len(errs) == 0 {
 			t.Errorf("%s: compiled, want a refusal", name)
+		}
+	}
+}
+
+// numbered repeats a text, in which # is the number of the repetition.
+func numbered(text string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.ReplaceAll(text, "#", strconv.Itoa(i)))
+	}
+	return b.String()
+}
+
+// TestSourcesThatExplode_AreRefused compiles sources whose types, lambdas or
+// trials of the parser grow far faster than they do. Without their bounds most
+// would take hours or all memory.
+func TestSourcesThatExplode_AreRefused(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{
+		"tuples of tuples":    `{ var a = (1, 1); ` + doubling("a", "(#, #)") + `return 1; }`,
+		"compared tuples":     `{ var a = (1, 1); var b = (1, 1); ` + doubling("a", "(#, #)") + doubling("b", "(#, #)") + `return a39 == b39; }`,
+		"anonymous types":     `{ var a = new { x = 1, y = 1 }; ` + doubling("a", "new { x = #, y = # }") + `int q = a39; return 1; }`,
+		"arrays of arrays":    `typeof(int` + strings.Repeat("[]", 100_000) + `)`,
+		"dotted type":         `typeof(a` + strings.Repeat(".a", 100_000) + `)`,
+		"lambdas that fit":    `{ var a = new[] { 1 }; return ` + strings.Repeat("a.Where(delegate { return ", 40) + "true" + strings.Repeat("; }).Any()", 40) + `; }`,
+		"range variables":     "from a in new[] { 1 } " + numbered("from a# in new[] { 1 } ", 2000) + "select a",
+		"let clauses":         "from a in new[] { 1 } " + numbered("let a# = a ", 2000) + "select a",
+		"tuple in casts":      strings.Repeat("(", 200) + strings.Repeat("a,", 20_000) + "a" + strings.Repeat(")", 200),
+		"type arguments":      strings.Repeat("a<", 3900) + "1",
+		"bad arguments":       "string.Concat(" + strings.Repeat("a<b<c<d, ", 50_000) + "1)",
+		"distinct elements":   "new[] { " + strings.Repeat("null, ", 5_000) + numbered("new { a# = 1 }, ", 5_000) + "1 }",
+		"constants that grow": "\"" + strings.Repeat("x", 50_000) + "\"" + strings.Repeat(` + "a"`, 3900),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, errs := csharp.Compile(src, options())
+			complex := func(e *csharp.Error) bool {
+				return e.Code == "CS8078" && e.Message == "An expression is too long or complex to compile"
+			}
+			if !slices.ContainsFunc(errs, complex) {
+				t.Errorf("got %v, want CS8078", errs)
+			}
+		})
+	}
+}
+
+// doubling declares name0 to name39, each by its value twice.
+func doubling(name, value string) string {
+	var b strings.Builder
+	last := name
+	for i := range 40 {
+		next := name + strconv.Itoa(i)
+		b.WriteString("var " + next + " = " + strings.ReplaceAll(value, "#", last) + "; ")
+		last = next
+	}
+	return b.String()
+}
+
+// TestLongSources_Compile compiles what is long, and nothing else: work must grow
+// with the source and no faster.
+func TestLongSources_Compile(t *testing.T) {
+	t.Parallel()
+	for name, src := range map[string]string{
+		"variables":   "{ " + numbered("int a# = 1; if (a# == 1) { } ", 3000) + "return a2999; }",
+		"captured":    "{ " + numbered("int a# = 1; ", 2000) + "Func<int> f = () => 0" + numbered(" + a#", 2000) + "; return f(); }",
+		"labels":      "{ switch (1) { " + numbered("case #: goto case #; ", 5000) + "default: return 1; } }",
+		"text labels": `{ switch ("") { ` + numbered(`case "#": break; `, 5000) + "} return 1; }",
+		"texts":       `{ var s = ""; return ` + strings.Repeat("(", 50) + "s" + strings.Repeat(strings.Repeat(" + s", 200)+")", 50) + "; }",
+		"holes":       `$"` + strings.Repeat(`{"abc"}`, 10_000) + `"`,
+		"elements":    "new[] { " + strings.Repeat("1, ", 20_000) + "1 }",
+		"functions":   "{ " + numbered("int f#() => f0(); ", 3000) + "return 1; }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, errs := csharp.Compile(src, options()); errs != nil {
+				t.Error(errs)
+			}
+		})
+	}
+}
+
+func TestErrors_AreAtMostFifty(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{
+		"string.Concat(" + numbered("a#, ", 20_000) + "1)",
+		"{ " + strings.Repeat("int x = ; ", 20_000) + "}",
+		"{ " + numbered(`int x# = ""; `, 20_000) + "return 1; }",
+		"{ " + numbered(`Func<int> f# = () => x#; `, 5_000) + "return 1; }",
+	} {
+		if _, errs := csharp.Compile(src, options()); len(errs) != 50 {
+			t.Errorf("%.30s: %d findings, want 50", src, len(errs))
+		}
+	}
+}
+
+// TestConstants_HaveABudget leaves calls to the evaluation whose values would
+// fill the memory of whoever compiles.
+func TestConstants_HaveABudget(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]bool{
+		`"".PadLeft(5)`:       true,
+		`"".PadLeft(5000000)`: false,
+		`"" + "".PadLeft(3000000).Length + "".PadLeft(3000000).Length`: false,
+	} {
+		p, errs := csharp.Compile(src, options())
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		if _, got := p.Constant(); got != want {
+			t.Errorf("%s: constant is %t, want %t", src, got, want)
 		}
 	}
 }

@@ -26,13 +26,22 @@ type Program struct {
 	Type *clr.Type // of the result
 }
 
-// maxNodes bounds the work on one source: lambdas may be bound several times.
-const maxNodes = 400_000
-
 // Check binds a parsed source. All errors are reported, and sandbox errors with
 // them; the program is nil when there are any.
-func Check(n syntax.Node, opt Options) (*Program, []*syntax.Error) {
-	b := &binder{u: opt.Types, text: opt.Text, context: opt.Context, uses: map[*Local]syntax.Node{}}
+func Check(n syntax.Node, opt Options) (prog *Program, errs []*syntax.Error) {
+	defer func() {
+		if r := recover(); r != nil {
+			stop, ok := r.(bailout)
+			if !ok {
+				panic(r)
+			}
+			prog, errs = nil, stop.errs
+		}
+	}()
+	from, to := n.Span()
+	b := &binder{session: &session{
+		u: opt.Types, text: opt.Text, context: opt.Context, uses: map[*Local]syntax.Node{}, at: n, work: baseWork + workPerByte*int(to-from),
+	}}
 	main := &Func{}
 	b.fn = main
 	b.push()

@@ -105,6 +105,7 @@ func tupleConv(from, to *clr.Type) conversion {
 
 // implicit finds the implicit conversion of an expression.
 func (b *binder) implicit(x Expr, to *clr.Type) conversion {
+	b.spend(1)
 	from := x.T()
 	if isBad(x) || to.Kind == clr.ErrorKind {
 		return yes(Nothing)

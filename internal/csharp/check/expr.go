@@ -1,6 +1,7 @@
 package check
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,13 +57,20 @@ func (b *binder) typedValue(n syntax.Expr) Expr {
 
 // expr binds an expression.
 func (b *binder) expr(n syntax.Expr) Expr {
-	b.nodes++
-	b.depth++
-	defer func() { b.depth-- }()
-	if b.nodes > maxNodes || b.depth > 12000 {
-		b.err(n, "CS8078", "An expression is too long or complex to compile")
-		return bad()
+	b.at = n
+	b.spend(1)
+	if b.depth++; b.depth > maxDepth {
+		b.giveUp()
 	}
+	x := b.node(n)
+	b.depth--
+	if t := x.T(); t != nil && t.Size() > maxType {
+		b.giveUp()
+	}
+	return x
+}
+
+func (b *binder) node(n syntax.Expr) Expr {
 	switch n := n.(type) {
 	case *syntax.Literal:
 		return b.literal(n)
@@ -107,7 +115,7 @@ func (b *binder) expr(n syntax.Expr) Expr {
 	case *syntax.NewAnon:
 		return b.newAnon(n)
 	case *syntax.Lambda:
-		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, wraps: b.wraps, cache: map[string]*boundLambda{}}
+		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, wraps: b.wraps}
 	case *syntax.TypeOf:
 		b.unbound = true
 		t := b.typ(n.Type)
@@ -255,39 +263,55 @@ func (b *binder) interp(n *syntax.Interp) Expr {
 		c := &Concat{typed: typed{clr.StringType}}
 		for _, p := range out.Parts {
 			if p.X == nil {
-				c.Parts = append(c.Parts, &Const{typed{clr.StringType}, clr.String(p.Text)})
-			} else {
-				c.Parts = append(c.Parts, p.X)
+				p.X = &Const{typed{clr.StringType}, clr.String(p.Text)}
 			}
+			c.Parts = append(c.Parts, p.X)
 		}
-		return foldConcat(c)
+		return b.joined(c)
 	}
 	return out
 }
 
-// foldConcat joins neighbouring constant strings.
-func foldConcat(c *Concat) Expr {
-	var parts []Expr
-	for _, p := range c.Parts {
-		k, ok := p.(*Const)
-		if ok && k.V.IsNull() {
+// joined joins neighbouring constant strings of a concatenation.
+func (b *binder) joined(c *Concat) Expr {
+	out := c.Parts[:0]
+	for i := 0; i < len(c.Parts); {
+		n, size := 0, 0 // the run of constants that begins here
+		for ; i+n < len(c.Parts) && isText(c.Parts[i+n]); n++ {
+			size += len(c.Parts[i+n].(*Const).V.Str())
+		}
+		if n < 2 {
+			if n == 0 || len(c.Parts[i].(*Const).V.Str()) > 0 {
+				out = append(out, c.Parts[i])
+			}
+			i++
 			continue
 		}
-		if ok && len(parts) > 0 && k.V.IsString() {
-			if last, ok := parts[len(parts)-1].(*Const); ok && last.V.IsString() {
-				parts[len(parts)-1] = &Const{typed{clr.StringType}, clr.String(clr.Whole(last.V.Str() + k.V.Str()))}
-				continue
-			}
+		b.spend(size / 64)
+		var text strings.Builder
+		text.Grow(size)
+		for _, p := range c.Parts[i : i+n] {
+			text.WriteString(p.(*Const).V.Str())
 		}
-		parts = append(parts, p)
+		if size > 0 {
+			out = append(out, &Const{typed{clr.StringType}, clr.String(clr.Whole(text.String()))})
+		}
+		i += n
 	}
-	if len(parts) == 0 {
+	c.Parts = out
+	if len(out) == 0 {
 		return &Const{typed{clr.StringType}, clr.String("")}
 	}
-	if k, ok := parts[0].(*Const); ok && len(parts) == 1 && k.V.IsString() {
-		return k
+	if len(out) == 1 && isText(out[0]) {
+		return out[0]
 	}
-	return &Concat{typed{clr.StringType}, parts}
+	return c
+}
+
+// isText reports whether x is a constant string, or null, which adds nothing.
+func isText(x Expr) bool {
+	k, ok := x.(*Const)
+	return ok && (k.V.IsString() || k.V.IsNull())
 }
 
 // name binds a simple name.
@@ -493,6 +517,7 @@ func (b *binder) recordField(x Expr, name string) Expr {
 	if t.Kind != clr.Anonymous && t.Def != clr.TupleDef {
 		return nil
 	}
+	b.spend(len(t.Args) / 8)
 	for i, n := range t.Names {
 		if n == name {
 			return &Field{typed{t.Args[i]}, x, i}
@@ -500,7 +525,7 @@ func (b *binder) recordField(x Expr, name string) Expr {
 	}
 	if t.Def == clr.TupleDef {
 		for i := range t.Args {
-			if name == fmt.Sprintf("Item%d", i+1) {
+			if name == itemName(i) {
 				return &Field{typed{t.Args[i]}, x, i}
 			}
 		}
@@ -538,12 +563,29 @@ func (b *binder) fold(c *Call) Expr {
 		}
 		args = append(args, k.V)
 	}
-	f := foldFrame(b.u)
-	v := tryValue(func() clr.Value { return m.Call(f, args) })
+	v := b.evaluate(m, args)
 	if v == nil || !v.IsString() && v.Tag() == nil {
 		return c
 	}
 	return &Const{typed{c.Type}, *v}
+}
+
+// The budget for evaluating the constants of one source. What goes beyond it
+// is left to the evaluation.
+const (
+	foldSteps  = 1 << 20
+	foldMemory = 4 << 20
+)
+
+// evaluate calls a pure member; nil when it throws or the budget is spent.
+func (b *binder) evaluate(m *clr.Member, args []clr.Value) *clr.Value {
+	if b.folds == nil {
+		b.folds = &clr.Frame{Types: b.u}
+		b.folds.Reset(context.Background(), foldSteps, foldMemory)
+	}
+	sp, depth := b.folds.Mark()
+	defer b.folds.Release(sp, depth)
+	return tryValue(func() clr.Value { return m.Call(b.folds, args) })
 }
 
 func (b *binder) condAccess(n *syntax.CondAccess) Expr {
@@ -798,11 +840,4 @@ func (b *binder) condition(n syntax.Expr) Expr {
 		return bad()
 	}
 	return b.convert(x, clr.Boolean, n)
-}
-
-// foldFrame is a small frame for evaluating constants.
-func foldFrame(u *clr.Universe) *clr.Frame {
-	f := &clr.Frame{Types: u}
-	f.Reset(background, 1<<16, 1<<20)
-	return f
 }

@@ -133,7 +133,7 @@ func (w *flow) function(f *Func) {
 	start, targets, pending, back := w.st, w.targets, w.pending, w.back
 	w.back = nil
 	for again := true; again; {
-		w.st, w.targets, w.pending = start.clone(), nil, nil
+		w.st, w.targets, w.pending = w.clone(start), nil, nil
 		w.stmt(f.Body)
 		again = w.backward()
 	}
@@ -187,6 +187,7 @@ func (b *binder) comesBack(f *Func) bool {
 
 // take joins the states of the jumps that lead here.
 func (w *flow) take(here func(*pending) bool) {
+	w.b.spend(len(w.pending) / 8)
 	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool {
 		if here(&p) {
 			w.st = join(w.st, p.st)
@@ -208,7 +209,7 @@ func (w *flow) backward() bool {
 		if !ok {
 			old = state{dead: true}
 		}
-		st := join(old.clone(), p.st)
+		st := join(w.clone(old), p.st)
 		if !ok || old.dead != st.dead || !slices.Equal(old.bits, st.bits) {
 			if w.back == nil {
 				w.back = map[*Label]state{}
@@ -236,7 +237,14 @@ func (w *flow) stmts(list []Stmt) {
 	}
 }
 
+// clone is a copy of a state, which is paid for.
+func (w *flow) clone(s state) state {
+	w.b.spend(len(s.bits) / 8)
+	return s.clone()
+}
+
 func (w *flow) stmt(s Stmt) {
+	w.b.spend(1)
 	switch s := s.(type) {
 	case nil:
 	case *Block:
@@ -340,7 +348,7 @@ func (w *flow) loop(s *Loop) {
 
 func (w *flow) foreach(s *Foreach) {
 	w.expr(s.X)
-	before := w.st.clone()
+	before := w.clone(w.st)
 	t := &target{loop: true}
 	if s.V != nil {
 		w.assign(s.V)
@@ -364,7 +372,7 @@ func (w *flow) switchStmt(s *Switch) {
 		w.st = state{dead: true}
 		for j, test := range sec.Tests {
 			in := w.st
-			w.st = before.clone()
+			w.st = w.clone(before)
 			yes, _ := w.cond(test)
 			if hit >= 0 && sec.Consts[j] != nil && i != hit {
 				yes = state{dead: true} // another constant
@@ -417,11 +425,11 @@ func (w *flow) fallsThrough(sec *Section, last bool) {
 // try walks a try statement. A catch clause begins with what was known before; a
 // finally clause adds to all ways out.
 func (w *flow) try(s *Try) {
-	before, first := w.st.clone(), len(w.pending)
+	before, first := w.clone(w.st), len(w.pending)
 	w.stmt(s.Body)
 	end := w.st
 	for _, c := range s.Catches {
-		w.st = before.clone()
+		w.st = w.clone(before)
 		if c.V != nil {
 			w.assign(c.V)
 		}
@@ -479,7 +487,7 @@ func (w *flow) cond(x Expr) (t, f state) {
 		}
 	}
 	w.expr(x)
-	t, f = w.st, w.st.clone()
+	t, f = w.st, w.clone(w.st)
 	if is, ok := x.(*Is); ok && is.V != nil {
 		i := w.bit(is.V)
 		t.set(i, true)
@@ -496,6 +504,7 @@ func (w *flow) exprs(xs []Expr) {
 
 // expr walks an expression.
 func (w *flow) expr(x Expr) {
+	w.b.spend(1)
 	switch x := x.(type) {
 	case nil, *Const, *Global, *TypeOf:
 	case *Local:
@@ -541,7 +550,7 @@ func (w *flow) expr(x Expr) {
 		}
 	case *Coalesce:
 		w.expr(x.X)
-		before := w.st.clone()
+		before := w.clone(w.st)
 		w.expr(x.Y)
 		w.st = before
 	case *Cond:
@@ -553,7 +562,7 @@ func (w *flow) expr(x Expr) {
 		w.st = join(w.st, t)
 	case *CondAccess:
 		w.expr(x.X)
-		before := w.st.clone()
+		before := w.clone(w.st)
 		w.assign(x.V)
 		w.expr(x.Then)
 		w.st = before
@@ -575,7 +584,7 @@ func (w *flow) expr(x Expr) {
 		}
 		w.st.add(s.writes)
 	case *Lambda:
-		before := w.st.clone()
+		before := w.clone(w.st)
 		w.function(x.F)
 		w.st = before
 	case *Is:

@@ -1,8 +1,8 @@
 package check
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
@@ -15,21 +15,21 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 		return nil
 	}
 	types := make([]*clr.Type, len(in))
-	var key strings.Builder
 	for i := range in {
 		types[i] = in[i]
 		if !l.syn.NoSig && l.syn.Params[i].Type != nil {
 			types[i] = b.typ(l.syn.Params[i].Type)
 		}
-		key.WriteString(types[i].ReflectionName() + types[i].String() + ";")
 	}
-	if bl := l.cache[key.String()]; bl != nil {
-		return bl
+	for _, bl := range l.cache {
+		if slices.EqualFunc(bl.in, types, b.identical) {
+			return bl
+		}
 	}
 	saved := *b
 	b.errs, b.scope, b.fn, b.checked, b.wraps, b.around = nil, l.scope, &Func{Parent: l.fn}, l.chk, l.wraps, nil
 	b.fn.At = l.syn
-	bl := &boundLambda{fn: b.fn}
+	bl := &boundLambda{in: types, fn: b.fn}
 	b.push()
 	for i := range types {
 		name := ""
@@ -62,11 +62,19 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 	}
 	b.pop()
 	bl.errs = b.errs
-	nodes, found, bits := b.nodes, b.found, b.bits
 	*b = saved
-	b.nodes, b.found, b.bits = nodes, found, bits
-	l.cache[key.String()] = bl
+	l.cache = append(l.cache, bl)
 	return bl
+}
+
+// identical reports whether two types are the same and the items of their tuples
+// have the same names.
+func (b *binder) identical(x, y *clr.Type) bool {
+	if x == y {
+		return true
+	}
+	b.spend(min(x.Size(), y.Size()))
+	return clr.Same(x, y) && x.String() == y.String()
 }
 
 func (b *binder) lambdaReturn(f *Func) *clr.Type {
@@ -128,7 +136,7 @@ func (b *binder) lambdaFits(l *lambda, to *clr.Type) conversion {
 func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
 	s := invokeOf(to)
 	bl := b.bindLambda(l, s.types())
-	b.errs = append(b.errs, bl.errs...)
+	b.report(bl.errs...)
 	f := bl.fn
 	if f.Ret != nil {
 		return &Lambda{typed{to}, f} // converted before, for the same type
@@ -155,17 +163,13 @@ func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
 
 // reportLambda reports the errors inside a lambda that no overload accepted.
 func (b *binder) reportLambda(l *lambda) bool {
-	found := false
 	for _, bl := range l.cache {
-		for _, e := range bl.errs {
-			found = true
-			b.errs = append(b.errs, e)
-		}
-		if found {
+		if len(bl.errs) > 0 {
+			b.report(bl.errs...)
 			return true
 		}
 	}
-	return found
+	return false
 }
 
 func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
@@ -182,7 +186,7 @@ func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
 		return
 	}
 	if len(bl.errs) > 0 {
-		b.errs = append(b.errs, bl.errs...)
+		b.report(bl.errs...)
 		return
 	}
 	if bl.expr != nil {

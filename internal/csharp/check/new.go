@@ -307,6 +307,5 @@ func (b *binder) newAnon(n *syntax.NewAnon) Expr {
 	if !ok {
 		return bad()
 	}
-	t := &clr.Type{Kind: clr.Anonymous, Name: "<anonymous type>", Base: clr.ObjectType, Names: n.Names, Args: args}
-	return &NewRecord{typed{t}, vals}
+	return &NewRecord{typed{clr.AnonymousOf(args, n.Names)}, vals}
 }

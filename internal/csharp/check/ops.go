@@ -1,13 +1,9 @@
 package check
 
 import (
-	"context"
-
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
-
-var background = context.Background()
 
 // isUnchecked tells whether unchecked stands around: constants may wrap then.
 func (b *binder) isUnchecked() bool { return b.wraps }
@@ -150,7 +146,7 @@ func (b *binder) binary(n *syntax.Binary) Expr {
 	x := b.value(chain[len(chain)-1].X)
 	for i := len(chain) - 1; i >= 0; i-- {
 		c := chain[i]
-		b.nodes++
+		b.spend(1)
 		switch c.Op {
 		case "&&", "||":
 			x = b.logic(c, x)
@@ -283,23 +279,35 @@ func (b *binder) opError(op string, x, y Expr, n syntax.Node) {
 	b.err(n, "CS0019", "Operator '"+op+"' cannot be applied to operands of type '"+name(x)+"' and '"+name(y)+"'")
 }
 
+// concat joins texts. The parts of a concatenation on the left go on growing in
+// place, as a + b + c + … has no other use for it.
 func (b *binder) concat(x, y Expr) Expr {
 	str := func(x Expr) bool { return x.T() == clr.StringType }
 	if !str(x) && !str(y) || x.T().Kind == clr.Void || y.T().Kind == clr.Void {
 		return nil
 	}
-	c := &Concat{typed: typed{clr.StringType}}
-	if l, ok := x.(*Concat); ok {
-		c.Parts = append(c.Parts, l.Parts...)
-	} else {
-		c.Parts = append(c.Parts, x)
+	c, ok := x.(*Concat)
+	if !ok {
+		c = &Concat{typed{clr.StringType}, []Expr{x}}
 	}
+	last := len(c.Parts) - 1
 	if r, ok := y.(*Concat); ok {
 		c.Parts = append(c.Parts, r.Parts...)
 	} else {
 		c.Parts = append(c.Parts, y)
 	}
-	return foldConcat(c)
+	end := b.joined(&Concat{typed{clr.StringType}, c.Parts[last:]})
+	if last == 0 {
+		return end
+	}
+	if tail, ok := end.(*Concat); ok {
+		c.Parts = append(c.Parts[:last], tail.Parts...)
+	} else if k := end.(*Const); k.V.Str() != "" {
+		c.Parts = append(c.Parts[:last], k)
+	} else {
+		c.Parts = c.Parts[:last]
+	}
+	return c
 }
 
 // builtin binds the operators of numbers, bool, enums and delegates.

@@ -157,6 +157,7 @@ func (b *binder) place(c candidate, args []arg, expanded bool) *picked {
 	if expanded && (last < 0 || ps[last].Mod != clr.Params) || !accepts(ps, len(args), expanded) {
 		return nil
 	}
+	b.spend(1 + len(args))
 	p := &picked{candidate: c, expanded: expanded}
 	p.types, p.order = p.typeRoom[:0], p.orderRoom[:0]
 	var room [8]bool

@@ -1,7 +1,7 @@
 package check
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/syntax"
@@ -13,7 +13,7 @@ func (b *binder) query(n *syntax.Query) Expr {
 	q := &queryBuilder{b: b, at: n.Range}
 	b.push()
 	defer b.pop()
-	b.nodes += len(n.Clauses)
+	b.spend(len(n.Clauses))
 	first := n.Clauses[0]
 	q.src = q.castTo(first.X, first.Type)
 	q.vars = []string{first.Name}
@@ -41,6 +41,9 @@ func (b *binder) query(n *syntax.Query) Expr {
 	}
 	return b.expr(q.src)
 }
+
+// itemName is the name that every tuple has for its item i, counted from 0.
+func itemName(i int) string { return "Item" + strconv.Itoa(i+1) }
 
 type queryBuilder struct {
 	b    *binder
@@ -78,13 +81,14 @@ func (b *binder) unpack(param string, at syntax.Range) {
 	for i, v := range strings.Split(strings.TrimSuffix(list, ">"), ",") {
 		b.scope.set(v, syntax.Expr(&syntax.Member{
 			Range: at, X: &syntax.Name{Range: at, Ident: param},
-			Name: syntax.NamePart{Name: fmt.Sprintf("Item%d", i+1), Range: at},
+			Name: syntax.NamePart{Name: itemName(i), Range: at},
 		}))
 	}
 }
 
 // lambda makes x => body, or t => body with the variables standing for items.
 func (q *queryBuilder) lambda(body syntax.Expr, extra ...string) syntax.Expr {
+	q.b.spend(len(q.vars))
 	l := &syntax.Lambda{Range: q.at, Arrow: q.at, Query: true, Body: body}
 	name := q.vars[0]
 	if len(q.vars) > 1 {
@@ -99,15 +103,17 @@ func (q *queryBuilder) lambda(body syntax.Expr, extra ...string) syntax.Expr {
 
 // pack is the tuple of all range variables with one more.
 func (q *queryBuilder) pack(last syntax.Expr) syntax.Expr {
+	q.b.spend(len(q.vars))
 	t := &syntax.Tuple{Range: q.at}
 	add := func(x syntax.Expr) {
-		t.Elems = append(t.Elems, syntax.Argument{Range: q.at, Name: fmt.Sprintf("Item%d", len(t.Elems)+1), X: x})
+		t.Elems = append(t.Elems, syntax.Argument{Range: q.at, Name: itemName(len(t.Elems)), X: x})
 	}
+	whole := q.tupleName()
 	for i, v := range q.vars {
 		if len(q.vars) == 1 {
 			add(&syntax.Name{Range: q.at, Ident: v})
 		} else {
-			add(&syntax.Member{Range: q.at, X: &syntax.Name{Range: q.at, Ident: q.tupleName()}, Name: syntax.NamePart{Name: fmt.Sprintf("Item%d", i+1), Range: q.at}})
+			add(&syntax.Member{Range: q.at, X: &syntax.Name{Range: q.at, Ident: whole}, Name: syntax.NamePart{Name: itemName(i), Range: q.at}})
 		}
 	}
 	add(last)

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -51,24 +53,59 @@ func (b *binder) enclosing(want func(regionKind) bool) (r *region, leaves bool) 
 	return nil, leaves
 }
 
+// binder is where binding stands. Binding the body of a function works on the
+// same binder and puts back what it found, save for the session.
 type binder struct {
-	u       *clr.Universe
-	text    string // of the source
-	context *clr.Type
+	*session
 	errs    []*syntax.Error
 	scope   *scope
 	fn      *Func
 	checked bool
 	wraps   bool // inside of unchecked
 	unbound bool // typeof may name a generic type without arguments
-	nodes   int
-	bits    int // given to variables for definite assignment
 	around  []region
 	bound   []*Local // receivers of conditional accesses
-	depth   int
+	depth   int      // of expressions inside each other
+}
+
+// session is what is kept for a whole source.
+type session struct {
+	u       *clr.Universe
+	text    string // of the source
+	context *clr.Type
+	bits    int                    // given to variables for definite assignment
 	uses    map[*Local]syntax.Node // where variables are read
 	found   map[named][]candidate  // what lookup found before
+	folds   *clr.Frame             // evaluates constants
+	work    int                    // left to spend
+	at      syntax.Node            // the expression bound last
 }
+
+// The work that one source may take: some for any, and more for longer ones. A
+// unit is about a node, an attempted conversion or a candidate of an overload.
+// Ordinary sources take less than five for each byte; lambdas within lambdas, which
+// may be bound several times, tuples of tuples and the like know no such bound.
+const (
+	baseWork    = 200_000
+	workPerByte = 20
+	maxDepth    = 12_000 // of expressions; the parser's bounds multiply
+	maxType     = 2000   // size of the type of an expression
+)
+
+// spend takes n units of work. What follows after the last is not bound at all.
+func (b *binder) spend(n int) {
+	if b.work -= n; b.work < 0 {
+		b.giveUp()
+	}
+}
+
+func (b *binder) giveUp() {
+	b.err(b.at, "CS8078", syntax.TooComplex)
+	panic(bailout{b.errs})
+}
+
+// bailout ends binding early; Check reports the errors.
+type bailout struct{ errs []*syntax.Error }
 
 func (b *binder) push() {
 	b.scope = &scope{parent: b.scope, fn: b.fn}
@@ -81,12 +118,17 @@ func (b *binder) err(n syntax.Node, code, msg string) {
 	if n != nil {
 		from, to = n.Span()
 	}
-	for _, e := range b.errs {
-		if e.Pos == from && e.Code == code && e.Message == msg {
-			return
+	b.report(&syntax.Error{Pos: from, End: to, Code: code, Message: msg})
+}
+
+// report adds findings that are not known yet, as far as they are reported.
+func (b *binder) report(errs ...*syntax.Error) {
+	for _, e := range errs {
+		known := func(o *syntax.Error) bool { return o.Pos == e.Pos && o.Code == e.Code && o.Message == e.Message }
+		if len(b.errs) < syntax.MaxErrors && !slices.ContainsFunc(b.errs, known) {
+			b.errs = append(b.errs, e)
 		}
 	}
-	b.errs = append(b.errs, &syntax.Error{Pos: from, End: to, Code: code, Message: msg})
 }
 
 // bad is the expression that was reported.

@@ -624,7 +624,7 @@ func (b *binder) bindFunc(f *LocalFunc) {
 		}
 	}
 	b.pop()
-	errs, nodes, found, bits := b.errs, b.nodes, b.found, b.bits
+	errs := b.errs
 	*b = saved
-	b.errs, b.nodes, b.found, b.bits = errs, nodes, found, bits
+	b.errs = errs
 }

@@ -7,10 +7,22 @@ import (
 
 // cases are the labels of a switch that stand before the one at hand.
 type cases struct {
-	consts []clr.Value
-	owner  []int       // section of each constant
-	types  []*clr.Type // type patterns without a condition
-	all    bool        // a var pattern without a condition
+	sections map[caseKey]int // of the constants
+	types    []*clr.Type     // type patterns without a condition
+	all      bool            // a var pattern without a condition
+}
+
+// caseKey is a constant that a label compares with.
+type caseKey struct {
+	text string    // of a string
+	v    clr.Value // of anything else, and an empty string for strings
+}
+
+func keyOf(v clr.Value) caseKey {
+	if v.IsString() {
+		return caseKey{v.Str(), clr.String("")}
+	}
+	return caseKey{v: v}
 }
 
 // switchStmt binds a switch. Its sections share one space of declarations, in
@@ -27,7 +39,7 @@ func (b *binder) switchStmt(n *syntax.Switch) Stmt {
 	}
 	b.begin(out, list)
 	var jumps []*Jump
-	var c cases
+	c := cases{sections: map[caseKey]int{}}
 	b.within(region{kind: switchRegion, jumps: &jumps}, func() {
 		for i := range n.Sections {
 			s.Sections = append(s.Sections, b.section(s, &c, &n.Sections[i], i))
@@ -89,6 +101,7 @@ func (b *binder) noteCase(c *cases, subject *clr.Type, test Expr, l *syntax.Labe
 	}
 	k, t := constOf(test), typeOf(test)
 	handled := c.all
+	b.spend(len(c.types))
 	for _, p := range c.types {
 		handled = handled || t != nil && t.Inherits(p) || k != nil && !k.V.IsNull() && k.Type.Inherits(p)
 	}
@@ -105,7 +118,7 @@ func (b *binder) noteCase(c *cases, subject *clr.Type, test Expr, l *syntax.Labe
 	switch {
 	case l.When != nil:
 	case k != nil:
-		c.consts, c.owner = append(c.consts, k.V), append(c.owner, section)
+		c.sections[keyOf(k.V)] = section
 	case t != nil:
 		c.types = append(c.types, t)
 	default:
@@ -115,10 +128,8 @@ func (b *binder) noteCase(c *cases, subject *clr.Type, test Expr, l *syntax.Labe
 
 // find is the section that has a constant, or -1.
 func (c *cases) find(v clr.Value) int {
-	for i, o := range c.consts {
-		if sameConst(o, v) {
-			return c.owner[i]
-		}
+	if i, ok := c.sections[keyOf(v)]; ok {
+		return i
 	}
 	return -1
 }

@@ -35,6 +35,7 @@ type Func struct {
 	Params   []*Var
 	Slots    int
 	Captures []*Var // outer variables it uses
+	places   map[*Var]int
 	Body     Stmt
 	Ret      *clr.Type // nil while unknown; VoidType for none
 	Returns  []*Return
@@ -50,14 +51,23 @@ type Func struct {
 // capture notes that f uses the outer variable v.
 func (f *Func) capture(v *Var) {
 	for g := f; g != nil && g != v.Func; g = g.Parent {
-		found := false
-		for _, c := range g.Captures {
-			found = found || c == v
+		if _, ok := g.places[v]; ok {
+			return // and so have those around it
 		}
-		if !found {
-			g.Captures = append(g.Captures, v)
+		if g.places == nil {
+			g.places = map[*Var]int{}
 		}
+		g.places[v] = len(g.Captures)
+		g.Captures = append(g.Captures, v)
 	}
+}
+
+// Place is the index of v in Captures, or -1.
+func (f *Func) Place(v *Var) int {
+	if i, ok := f.places[v]; ok {
+		return i
+	}
+	return -1
 }
 
 // ConvKind is the kind of a conversion that does something at run time.
@@ -426,7 +436,7 @@ type (
 		fn    *Func
 		chk   bool
 		wraps bool
-		cache map[string]*boundLambda
+		cache []*boundLambda
 	}
 	// defaultLit is the literal default.
 	defaultLit struct{ typed }
@@ -435,6 +445,7 @@ type (
 
 // boundLambda is a lambda bound for certain parameter types.
 type boundLambda struct {
+	in   []*clr.Type
 	fn   *Func
 	ret  *clr.Type // inferred; nil when it has none
 	expr Expr      // of an expression body

@@ -80,6 +80,7 @@ type Type struct {
 	Flags       bool  // [Flags] enum
 	Index       int   // of a type parameter
 	Owner       *Type // the class of a class's type parameter, nil for a method's
+	size        int   // of constructed types, see Size
 }
 
 // EnumConst is one member of an enum.
@@ -209,12 +210,36 @@ func sameAll(a, b []*Type) bool { return slices.EqualFunc(a, b, Same) }
 func Of(def *Type, args ...*Type) *Type {
 	t := *def
 	t.Def, t.Args, t.Params = def, args, nil
+	t.measure()
 	return &t
+}
+
+// Size is the number of types that t is made of, each counted as often as it
+// occurs, and the length of its names. Types share their parts: a tuple of two
+// equal tuples costs one tuple more and has twice the size, and its name and
+// comparisons take as long.
+func (t *Type) Size() int { return max(1, t.size) }
+
+// measure sets the size. It stops counting where nobody asks for more.
+func (t *Type) measure() {
+	n := 1
+	for _, a := range t.Args {
+		n += a.Size()
+	}
+	for _, name := range t.Names {
+		n += len(name) / 16
+	}
+	if t.Elem != nil {
+		n += t.Elem.Size()
+	}
+	t.size = min(n, 1<<30)
 }
 
 // ArrayOf is the one-dimensional array type of elem.
 func ArrayOf(elem *Type) *Type {
-	return &Type{Kind: Array, Name: elem.Name + "[]", Elem: elem, Rank: 1, Base: ArrayBase}
+	t := &Type{Kind: Array, Name: elem.Name + "[]", Elem: elem, Rank: 1, Base: ArrayBase}
+	t.measure()
+	return t
 }
 
 // NullableOf is t?.
@@ -224,6 +249,14 @@ func NullableOf(t *Type) *Type { return Of(NullableDef, t) }
 func TupleOf(args []*Type, names []string) *Type {
 	t := Of(TupleDef, args...)
 	t.Names = names
+	t.measure()
+	return t
+}
+
+// AnonymousOf is an anonymous type.
+func AnonymousOf(args []*Type, names []string) *Type {
+	t := &Type{Kind: Anonymous, Name: "<anonymous type>", Base: ObjectType, Names: names, Args: args}
+	t.measure()
 	return t
 }
 
@@ -292,6 +325,7 @@ func (t *Type) Subst(class *Type, margs []*Type) *Type {
 		a := *t
 		a.Elem = t.Elem.Subst(class, margs)
 		a.Name = a.Elem.Name + "[]"
+		a.measure()
 		return &a
 	}
 	out := *t
@@ -299,6 +333,7 @@ func (t *Type) Subst(class *Type, margs []*Type) *Type {
 	for i, a := range t.Args {
 		out.Args[i] = a.Subst(class, margs)
 	}
+	out.measure()
 	return &out
 }
 

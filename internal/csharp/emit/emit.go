@@ -87,22 +87,12 @@ func cellSlots(fn *check.Func) []int {
 	return out
 }
 
-// capture is where the closure of an inner function finds a variable.
-func (e *emitter) captureIndex(v *check.Var) int {
-	for i, c := range e.fn.Captures {
-		if c == v {
-			return i
-		}
-	}
-	return -1
-}
-
 // get reads a variable.
 func (e *emitter) get(v *check.Var) val {
 	slot := v.Slot
 	switch {
 	case v.Func != e.fn:
-		i := e.captureIndex(v)
+		i := e.fn.Place(v)
 		return func(f *clr.Frame) clr.Value { return f.Caps[i].V }
 	case v.Captured:
 		return func(f *clr.Frame) clr.Value { return f.Slots[slot].Ref().(*clr.Cell).V }
@@ -115,7 +105,7 @@ func (e *emitter) set(v *check.Var) func(*clr.Frame, clr.Value) {
 	slot := v.Slot
 	switch {
 	case v.Func != e.fn:
-		i := e.captureIndex(v)
+		i := e.fn.Place(v)
 		return func(f *clr.Frame, x clr.Value) { f.Caps[i].V = x }
 	case v.Captured:
 		return func(f *clr.Frame, x clr.Value) { f.Slots[slot].Ref().(*clr.Cell).V = x }
@@ -138,7 +128,7 @@ func (e *emitter) fresh(v *check.Var) func(*clr.Frame, clr.Value) {
 // cell finds the cell of a captured variable, seen from the current function.
 func (e *emitter) cell(v *check.Var) func(*clr.Frame) *clr.Cell {
 	if v.Func != e.fn {
-		i := e.captureIndex(v)
+		i := e.fn.Place(v)
 		return func(f *clr.Frame) *clr.Cell { return f.Caps[i] }
 	}
 	slot := v.Slot

@@ -131,8 +131,7 @@ func (p *parser) binary(least int) Expr {
 			return x
 		}
 		if chain > maxChain {
-			p.fail("CS8078", "An expression is too long or complex to compile")
-			p.i = len(p.toks) - 1
+			p.tooComplex()
 			return x
 		}
 		at := p.tok().Pos
@@ -313,8 +312,7 @@ func (p *parser) primary() Expr {
 func (p *parser) postfix(from Pos, x Expr) Expr {
 	for chain := 0; ; chain++ {
 		if chain > maxChain {
-			p.fail("CS8078", "An expression is too long or complex to compile")
-			p.i = len(p.toks) - 1
+			p.tooComplex()
 			return x
 		}
 		switch t := p.tok(); {
@@ -687,9 +685,9 @@ func (p *parser) interp(t *Token) Expr {
 
 // sub parses the tokens of a hole as one expression.
 func (p *parser) sub(toks []Token) Expr {
-	q := &parser{src: p.src, hole: true, toks: toks, errs: p.errs, depth: p.depth + 1, trial: p.trial}
+	q := &parser{src: p.src, hole: true, toks: toks, errs: p.errs, depth: p.depth + 1, trial: p.trial, left: p.left}
 	if q.depth > maxDepth {
-		p.fail("CS8078", "An expression is too long or complex to compile")
+		p.fail("CS8078", TooComplex)
 		return &Bad{}
 	}
 	x := q.expr()

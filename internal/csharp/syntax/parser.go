@@ -6,11 +6,16 @@ import (
 )
 
 const (
-	maxDepth  = 250     // nesting of expressions and statements
-	maxChain  = 4000    // operators in a row
-	maxErrors = 50      // reported for one source
-	maxSource = 1 << 20 // bytes
+	maxDepth  = 250       // nesting of expressions and statements
+	maxChain  = 4000      // operators in a row
+	maxSource = 512 << 10 // bytes, as of the policy document around it
 )
+
+// MaxErrors is how many findings are reported for one source.
+const MaxErrors = 50
+
+// TooComplex is what is wrong with a source that takes too much work.
+const TooComplex = "An expression is too long or complex to compile"
 
 type parser struct {
 	src   string
@@ -20,21 +25,31 @@ type parser struct {
 	depth int
 	query int // inside a query, whose words are keywords
 	trial int // speculative parsing: errors are not reported
+	left  *int
 	bad   bool
 	hole  bool // inside of a hole of an interpolated string
 
 	damaged []Range // statements with errors
 }
 
+// trialTokens bounds the tokens that are read on trial, for each token of the
+// source and for any source. Types, which trials look for, are short; a type as
+// long as the source, in parentheses, would be read anew behind each of them.
+const (
+	trialTokens    = 4
+	trialTokensAny = 1 << 16
+)
+
 // Parse reads the inside of @( ), or a block with its braces. What it returns is
 // an Expr or a *Block; it is usable as far as it goes even when there are errors.
 func Parse(text string) (Node, []*Error) {
 	var errs []*Error
 	if len(text) > maxSource {
-		return &Bad{}, []*Error{{0, 0, "CS8078", "An expression is too long or complex to compile"}}
+		return &Bad{}, []*Error{{0, 0, "CS8078", TooComplex}}
 	}
 	sc := &scanner{src: text, errs: &errs}
-	p := &parser{src: text, toks: sc.scan(), errs: &errs}
+	p := &parser{src: text, toks: sc.scan(), errs: &errs, left: new(int)}
+	*p.left = trialTokensAny + trialTokens*len(p.toks)
 	var n Node
 	if p.is("{") {
 		n = p.block()
@@ -51,7 +66,7 @@ func Parse(text string) (Node, []*Error) {
 		}
 	}
 	slices.SortStableFunc(errs, func(a, b *Error) int { return int(a.Pos - b.Pos) })
-	return n, errs[:min(len(errs), maxErrors)]
+	return n, errs[:min(len(errs), MaxErrors)]
 }
 
 func (p *parser) tok() *Token { return &p.toks[p.i] }
@@ -178,7 +193,7 @@ func (p *parser) failAt(t *Token, code, msg string) { p.report(t.Pos, t.End, cod
 
 func (p *parser) report(from, to Pos, code, msg string) {
 	p.bad = true
-	if p.trial > 0 || len(*p.errs) > maxErrors {
+	if p.trial > 0 || len(*p.errs) > MaxErrors {
 		return
 	}
 	if n := len(*p.errs); n > 0 && (*p.errs)[n-1].Pos >= from && (*p.errs)[n-1].Pos <= to {
@@ -195,6 +210,15 @@ func (p *parser) try(fn func() bool) bool {
 	ok := fn() && !p.bad
 	p.trial--
 	p.bad = bad
+	if *p.left >= 0 {
+		if *p.left -= p.i - i; *p.left < 0 {
+			*p.errs = append(*p.errs, &Error{p.toks[i].Pos, p.toks[i].End, "CS8078", TooComplex})
+		}
+	}
+	if *p.left < 0 {
+		p.i = len(p.toks) - 1
+		return false
+	}
 	if !ok {
 		p.i = i
 	}
@@ -214,11 +238,16 @@ func (p *parser) enter() bool {
 	p.depth++
 	if p.depth > maxDepth {
 		p.depth--
-		p.fail("CS8078", "An expression is too long or complex to compile")
-		p.i = len(p.toks) - 1
+		p.tooComplex()
 		return false
 	}
 	return true
+}
+
+// tooComplex refuses to read any further.
+func (p *parser) tooComplex() {
+	p.fail("CS8078", TooComplex)
+	p.i = len(p.toks) - 1
 }
 
 func (p *parser) leave() { p.depth-- }
@@ -247,7 +276,11 @@ func (p *parser) typ() *Type {
 }
 
 func (p *parser) arrays(t *Type) *Type {
-	for p.is("[") {
+	for depth := 0; p.is("["); depth++ {
+		if depth > maxDepth {
+			p.tooComplex()
+			break
+		}
 		n := 1
 		for p.ahead(n).is(",") {
 			n++
@@ -289,6 +322,10 @@ func (p *parser) typeNoArray() *Type {
 			part.Range = p.since(at)
 			t.Parts = append(t.Parts, part)
 			if !p.is(".") || p.ahead(1).Kind != Ident {
+				break
+			}
+			if len(t.Parts) > maxDepth {
+				p.tooComplex()
 				break
 			}
 			p.next()

@@ -18,7 +18,7 @@ type scanner struct {
 }
 
 func (s *scanner) fail(from, to int, code, msg string) {
-	if len(*s.errs) > 2*maxErrors {
+	if len(*s.errs) > 2*MaxErrors {
 		return
 	}
 	*s.errs = append(*s.errs, &Error{Pos(from), Pos(to), code, msg})
@@ -479,7 +479,7 @@ func (s *scanner) interpolated() []InterpPart {
 	s.depth++
 	defer func() { s.depth-- }()
 	if s.depth > maxInterp {
-		s.fail(start, s.pos, "CS8078", "An expression is too long or complex to compile")
+		s.fail(start, s.pos, "CS8078", TooComplex)
 		s.pos = len(s.src)
 		return nil
 	}
