@@ -11,14 +11,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/counters"
 	"github.com/portico-dev/portico/internal/gateway/backend"
 	"github.com/portico-dev/portico/internal/gateway/engine"
 	"github.com/portico-dev/portico/internal/gateway/feed"
-	"github.com/portico-dev/portico/internal/gateway/limit"
 	"github.com/portico-dev/portico/internal/gateway/service"
 	"github.com/portico-dev/portico/internal/gateway/statement"
 	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/edge"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/hosting/guest"
 	"github.com/portico-dev/portico/internal/secret"
@@ -83,7 +84,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 			// Every version of the gateway takes these flags.
 			return []string{program, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
 		},
-		Publish: publish, Key: key, Version: buildVersion(), Log: logger(cfg.LogLevel),
+		Publish: publish, Key: key, CounterKeys: cfg.Counters, Version: buildVersion(), Log: logger(cfg.LogLevel),
 	})
 }
 
@@ -156,9 +157,10 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	}
 	opt := engine.Options{
 		Machine: m.Machine.ID, Gateway: buildVersion(), Platform: string(m.Platform), Seq: f.Seq, Log: log,
-		Compiler: &service.Compiler{Builders: statement.All(statement.Env{
-			Pool: backend.NewPool(backend.PoolOptions{}), Counters: limit.NewLocal(0),
-		})},
+		Compiler: &service.Compiler{
+			Builders: statement.All(statement.Env{Pool: backend.NewPool(backend.PoolOptions{})}),
+			Counters: openCounters(m, log),
+		},
 		Activation: engine.ActivationOptions{Idle: cfg.Idle},
 	}
 	if m.Service == "" {
@@ -176,6 +178,22 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	}()
 	go reportLoad(ctx, g, srv)
 	return g.Run(ctx, srv)
+}
+
+// openCounters opens the counters that the machines of a service share. mtv1 workers have many services with few callers.
+func openCounters(m fabric.MachineConfig, log *slog.Logger) func(string) (*counters.Table, error) {
+	keys := m.CounterKeys
+	if m.Service == "" {
+		keys = max(1, keys/8)
+	}
+	folder := counters.Folder{Dir: m.Counters, Location: m.Location, Options: counters.Options{Keys: keys}}
+	return func(service string) (*counters.Table, error) {
+		t, err := folder.Open(service)
+		if err != nil {
+			log.Error("calls that are limited are refused", slog.String("service", service), slog.Any("error", err))
+		}
+		return t, err
+	}
 }
 
 // refusal says what a machine cannot serve: the first part with its reason, and how many others there are.

@@ -48,6 +48,7 @@ type Up struct {
 	HealthDeadline time.Duration
 	SoftDelete     time.Duration // how long a deleted service can be restored
 	Idle           time.Duration // after which an mtv1 worker unloads a service
+	Counters       int           // for rate limits, and as many for quotas, of a service at a location
 	LogLevel       string
 }
 
@@ -67,6 +68,7 @@ func Settings() []Setting {
 		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_OfAMigration", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
+		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"pace", "instant", "instant: work takes as long as it takes (azure, xN and manual are not built yet)", "TestUp_PaceOtherThanInstantIsRefused", pace},
 		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
 	}
@@ -101,6 +103,17 @@ func port(field func(*Up) *int) func(*Up, string) error {
 		n, err := strconv.ParseUint(v, 10, 16)
 		if err != nil {
 			return fmt.Errorf("%q is not a port between 0 and 65535", v)
+		}
+		*field(u) = int(n)
+		return nil
+	}
+}
+
+func count(field func(*Up) *int) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		n, err := strconv.ParseUint(v, 10, 24)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%q is not a number between 1 and %d", v, 1<<24-1)
 		}
 		*field(u) = int(n)
 		return nil

@@ -55,7 +55,7 @@ func (l Layout) mayTake() error {
 
 // Make creates the folders that are missing and closes them to others.
 func (l Layout) Make() error {
-	for _, d := range []string{l.Dir, l.CA(), l.Run(), l.Logs(), l.Caches(), l.Gateways()} {
+	for _, d := range []string{l.Dir, l.CA(), l.Run(), l.Logs(), l.Caches(), l.Gateways(), l.Counters()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return fmt.Errorf("make data folder: %w", err)
 		}
@@ -112,6 +112,9 @@ func (l Layout) Gateways() string { return filepath.Join(l.Dir, "gateways") }
 func (l Layout) MachineCache(machine string) string {
 	return filepath.Join(l.Caches(), fileName(machine))
 }
+
+// Counters is the folder of what services count: rate limits and quotas.
+func (l Layout) Counters() string { return filepath.Join(l.Dir, "counters") }
 
 // Socket is the path of the named unix socket. It lies in the run folder, or, where that would be too long for the
 // kernel, in a short private folder of the same user under os.TempDir that is found by the data folder's path.

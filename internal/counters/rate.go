@@ -11,14 +11,15 @@ type Limit struct {
 	Of     string // whose calls are counted
 	Calls  int
 	Period time.Duration
+	// Left is set by Take when it allows a call: how many more there could be now.
+	Left int
 }
 
 // A Result says what became of a call.
 type Result struct {
-	Allowed   bool
-	Limit     int           // which of the limits refused, or has the fewest calls left
-	Remaining int           // calls that this one has left in the window, the one at hand already counted
-	Retry     time.Duration // when refused: until a call will be allowed again
+	Allowed bool
+	Limit   int           // when refused: which of the limits did
+	Retry   time.Duration // when refused: until a call will be allowed again
 }
 
 // A limit has places, at most maxPlaces, and a call occupies one for the period. A limit of more calls than that has
@@ -126,7 +127,6 @@ func (t *Table) Take(limits []Limit) (Result, error) {
 	}
 	var buf [8]took
 	all := buf[:0]
-	tightest := Result{Allowed: true, Remaining: int(^uint(0) >> 1)}
 	for i := range limits {
 		r, place, err := t.take(&limits[i])
 		if err != nil || !r.Allowed {
@@ -137,11 +137,8 @@ func (t *Table) Take(limits []Limit) (Result, error) {
 			return r, err
 		}
 		all = append(all, place)
-		if r.Remaining < tightest.Remaining {
-			tightest.Limit, tightest.Remaining = i, r.Remaining
-		}
 	}
-	return tightest, nil
+	return Result{Allowed: true}, nil
 }
 
 // glance looks whether a limit would allow a call, and counts nothing.
@@ -196,7 +193,8 @@ func (t *Table) take(l *Limit) (Result, took, error) {
 			last, count = now.mono-min(0, age(s.was, now.mono)), int64(s.was&countMask)+1
 		}
 		if s.at.CompareAndSwap(s.was, packPlace(last, count)) {
-			return Result{Allowed: true, Remaining: max(0, l.Calls-int(s.used)-1)}, took{s.at, last + period}, nil
+			l.Left = max(0, l.Calls-int(s.used)-1)
+			return Result{Allowed: true}, took{s.at, last + period}, nil
 		}
 	}
 }

@@ -21,18 +21,22 @@ func limitOf(name string, calls int, period time.Duration) Limit {
 
 func TestTake_SlidesOverExactCalls(t *testing.T) {
 	t.Parallel()
+	type outcome struct {
+		Result
+		Left int
+	}
 	synctest.Test(t, func(t *testing.T) {
 		table := New(Options{Keys: 64})
-		limits := []Limit{limitOf("k", 3, time.Minute)}
-		take := func() Result {
+		take := func() outcome {
 			t.Helper()
+			limits := []Limit{limitOf("k", 3, time.Minute)}
 			r, err := table.Take(limits)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return r
+			return outcome{r, limits[0].Left}
 		}
-		var got []Result
+		var got []outcome
 		for range 3 {
 			got = append(got, take())
 			time.Sleep(10 * time.Second)
@@ -40,14 +44,14 @@ func TestTake_SlidesOverExactCalls(t *testing.T) {
 		got = append(got, take(), take()) // 30 s after the first; a refused call does not count
 		time.Sleep(30*time.Second + time.Millisecond)
 		got = append(got, take(), take()) // the first has left, the second leaves in 10 s
-		want := []Result{
-			{Allowed: true, Remaining: 2},
-			{Allowed: true, Remaining: 1},
-			{Allowed: true},
-			{Retry: 30 * time.Second},
-			{Retry: 30 * time.Second},
-			{Allowed: true},
-			{Retry: 10*time.Second - time.Millisecond},
+		want := []outcome{
+			{Result{Allowed: true}, 2},
+			{Result{Allowed: true}, 1},
+			{Result{Allowed: true}, 0},
+			{Result{Retry: 30 * time.Second}, 0},
+			{Result{Retry: 30 * time.Second}, 0},
+			{Result{Allowed: true}, 0},
+			{Result{Retry: 10*time.Second - time.Millisecond}, 0},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -70,14 +74,18 @@ func TestTake_AllOrNone(t *testing.T) {
 			got = append(got, r)
 		}
 		want := []Result{
-			{Allowed: true, Limit: 1},
+			{Allowed: true},
 			{Limit: 1, Retry: time.Minute},
 			{Limit: 1, Retry: time.Minute},
-			{Allowed: true, Remaining: 98},
+			{Allowed: true},
 			{Retry: time.Minute},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
+		}
+		limits := []Limit{wide}
+		if _, err := table.Take(limits); err != nil || limits[0].Left != 97 {
+			t.Errorf("%d calls left, %v; want 97: a refused call counts nowhere", limits[0].Left, err)
 		}
 	})
 }
@@ -109,12 +117,12 @@ func TestTake_GivesBack(t *testing.T) {
 				t.Errorf("limit of %d: %s", calls, diff)
 			}
 			time.Sleep(time.Minute + time.Millisecond)
-			if r, p, err := table.take(&l); err != nil || !r.Allowed || r.Remaining != calls-1 {
-				t.Error(r, p, err)
+			if r, _, err := table.take(&l); err != nil || !r.Allowed || l.Left != calls-1 {
+				t.Error(r, l.Left, err)
 			}
 			table.giveBack(last) // of a period that is over
-			if r, err := table.Take([]Limit{l}); err != nil || r.Remaining != calls-2 {
-				t.Errorf("limit of %d: %+v, %v: what does not count any more was given back", calls, r, err)
+			if r, _, err := table.take(&l); err != nil || l.Left != calls-2 {
+				t.Errorf("limit of %d: %+v, %d left, %v: what does not count any more was given back", calls, r, l.Left, err)
 			}
 		}
 	})

@@ -171,7 +171,7 @@ func quota() Row {
 		Element: Element{
 			Name: "quota", Attrs: attrs, Groups: []Group{callsOrBandwidth}, Children: []Child{many(0, api)},
 		},
-		Sections: []Section{Inbound}, Scopes: []Scope{Product}, Once: true,
+		Sections: []Section{Inbound}, Scopes: []Scope{Product}, Once: true, Built: true, Proof: "TestStatements/quota",
 	}
 }
 

@@ -39,15 +39,22 @@ func (h *host) shop(name string) load.Target {
 // aim is where the service is now, as soon as it answers there.
 func (h *host) aim(name, key string) load.Target {
 	h.t.Helper()
-	v := h.show(name)
-	t := load.Target{Addr: v.addr(), Host: v.addr(), Path: "/shop", Key: key}
-	if strings.Contains(t.Addr, ".apim.localhost:") { // resolved by browsers and curl, not by every resolver
-		t.Addr = strings.TrimPrefix(h.client.Endpoints.Edge, "http://")
-	}
+	t := h.address(name, key)
 	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
 	defer cancel()
 	if err := load.Reach(ctx, t, h.units(name).serving()); err != nil {
 		h.t.Fatal(err)
+	}
+	return t
+}
+
+// address is where the service is now.
+func (h *host) address(name, key string) load.Target {
+	h.t.Helper()
+	v := h.show(name)
+	t := load.Target{Addr: v.addr(), Host: v.addr(), Path: "/shop", Key: key}
+	if strings.Contains(t.Addr, ".apim.localhost:") { // resolved by browsers and curl, not by every resolver
+		t.Addr = strings.TrimPrefix(h.client.Endpoints.Edge, "http://")
 	}
 	return t
 }

@@ -60,7 +60,10 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		return
 	}
 	x, body := s.exchange(w, r, svc)
-	defer x.Release()
+	defer func() {
+		x.Received = body.count.Load()
+		x.Release()
+	}()
 	svc.Handle(x)
 	s.logFailure(x, svc)
 	switch {

@@ -98,11 +98,13 @@ type clientBody struct {
 	timeout time.Duration // for the next bytes of a stream of HTTP/2; 0: the connection has a deadline
 	broken  atomic.Bool   // the transport may still be reading when the answer is there
 	late    atomic.Bool
+	count   atomic.Int64
 	done    func() // called once at the end of the content
 }
 
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.read(p)
+	b.count.Add(int64(n))
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):

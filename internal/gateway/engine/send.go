@@ -110,43 +110,45 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }
 // copyBody streams the body. Pieces are gathered by net/http's buffer unless the response asks for each at once.
 func copyBody(w http.ResponseWriter, x *pipeline.Exchange, m *pipeline.Message) error {
 	if data, held := m.Body.Held(); held {
-		_, err := w.Write(data)
+		n, err := w.Write(data)
+		x.Sent += int64(n)
 		return err
 	}
 	r := m.Body.Reader()
 	if r == nil {
 		return nil
 	}
-	err := copyStream(w, r, x.Unbuffered || strings.HasPrefix(m.Header.Get("Content-Type"), "text/event-stream"))
+	n, err := copyStream(w, r, x.Unbuffered || strings.HasPrefix(m.Header.Get("Content-Type"), "text/event-stream"))
+	x.Sent += n
 	return errors.Join(err, r.Close())
 }
 
-func copyStream(w http.ResponseWriter, r io.Reader, flush bool) error {
+func copyStream(w http.ResponseWriter, r io.Reader, flush bool) (sent int64, err error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	control := http.NewResponseController(w)
 	if flush {
 		if err := control.Flush(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for {
 		n, err := r.Read(*buf)
 		if n > 0 {
-			if _, werr := w.Write((*buf)[:n]); werr != nil {
-				return werr
+			written, err := w.Write((*buf)[:n])
+			sent += int64(written)
+			if err == nil && flush {
+				err = control.Flush()
 			}
-			if flush {
-				if err := control.Flush(); err != nil {
-					return err
-				}
+			if err != nil {
+				return sent, err
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return sent, nil
 		case err != nil:
-			return err
+			return sent, err
 		}
 	}
 }

@@ -25,7 +25,6 @@ import (
 
 	"github.com/portico-dev/portico/internal/gateway/backend"
 	"github.com/portico-dev/portico/internal/gateway/engine"
-	"github.com/portico-dev/portico/internal/gateway/limit"
 	"github.com/portico-dev/portico/internal/gateway/service"
 	"github.com/portico-dev/portico/internal/gateway/statement"
 	"github.com/portico-dev/portico/internal/snapshot"
@@ -131,7 +130,7 @@ func Certificate(t testing.TB, name string) snapshot.Certificate {
 func Compiler(t testing.TB) *service.Compiler {
 	pool := backend.NewPool(backend.PoolOptions{})
 	t.Cleanup(pool.Close)
-	return &service.Compiler{Builders: statement.All(statement.Env{Pool: pool, Counters: limit.NewLocal(0)})}
+	return &service.Compiler{Builders: statement.All(statement.Env{Pool: pool})}
 }
 
 // Start runs an engine on a free port of loopback and gives its address.

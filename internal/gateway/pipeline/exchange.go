@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/portico-dev/portico/internal/counters"
 	"github.com/portico-dev/portico/internal/csharp"
 	"github.com/portico-dev/portico/internal/csharp/lib"
 	"github.com/portico-dev/portico/internal/gateway/route"
@@ -38,6 +39,8 @@ type Services interface {
 	API(id string) (*snapshot.API, bool)
 	// Certificates lists the certificates that the service holds.
 	Certificates() []Certificate
+	// Counters are what all machines of the service count in.
+	Counters() (*counters.Table, error)
 }
 
 // A Certificate is one that the service holds with its private key.
@@ -90,6 +93,8 @@ type Exchange struct {
 	Budget csharp.Budget
 	// Log takes the messages of context.Trace, at level debug; nil drops them.
 	Log *slog.Logger
+	// Received and Sent are the bytes of content that came from and went to the client. They are known in Release.
+	Received, Sent int64
 	// Variables are what set-variable and other statements keep for the rest of the request.
 	Variables Variables
 

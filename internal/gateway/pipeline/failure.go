@@ -17,6 +17,7 @@ const (
 	ReasonTimeout           = "Timeout"
 	ReasonExpression        = "ExpressionValueEvaluationFailure"
 	ReasonRateLimit         = "RateLimitExceeded"
+	ReasonQuota             = "QuotaExceeded"
 	ReasonErrorStatus       = "ErrorStatusCode"
 	ReasonConcurrency       = "ConcurrencyLimitExceeded"
 	ReasonCallerUnknown     = "FailedToParseCallerIP"

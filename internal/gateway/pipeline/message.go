@@ -28,6 +28,21 @@ type Message struct {
 // NewResponse makes a response without headers and body.
 func NewResponse(status int) *Message { return &Message{Status: status} }
 
+// HeadSize is the bytes of the message's head as HTTP/1.1 writes it.
+func (m *Message) HeadSize() int64 {
+	n := len("HTTP/1.1 200 \r\n\r\n") + len(m.Reason)
+	switch {
+	case m.Method != "":
+		n = len(m.Method) + len(m.URL.String()) + len("  HTTP/1.1\r\n\r\n")
+	case m.Reason == "":
+		n += len(http.StatusText(m.Status))
+	}
+	for _, f := range m.Header.fields {
+		n += len(f.Name) + len(f.Value) + len(": \r\n")
+	}
+	return int64(n)
+}
+
 // messageView is what requests and responses have in common for expressions.
 type messageView struct {
 	m       *Message

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/portico-dev/portico/internal/counters"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/route"
 	"github.com/portico-dev/portico/internal/snapshot"
@@ -27,6 +28,9 @@ type Bundle struct {
 type Compiler struct {
 	// Builders compile statements by element name.
 	Builders map[string]pipeline.Builder
+	// Counters opens the counters that a service shares with its other machines, by its resource ID. Nil: each service
+	// counts in memory.
+	Counters func(service string) (*counters.Table, error)
 	// StrictProtocols answers 404 to a request whose scheme its API does not list.
 	StrictProtocols bool
 }
@@ -50,7 +54,7 @@ func (c *Compiler) Compile(prev *Service, b Bundle) (*Service, []snapshot.Refusa
 	}
 	s := &Service{
 		manifest: b.Manifest, digest: b.Manifest.Digest(), strict: c.StrictProtocols,
-		parts: make(map[partKey]*part, len(b.Manifest.Parts)),
+		parts: make(map[partKey]*part, len(b.Manifest.Parts)), counters: c.counters(prev, b.Manifest.Service),
 	}
 	var refused []snapshot.Refusal
 	for _, ref := range b.Manifest.Parts {

@@ -31,6 +31,7 @@ type Service struct {
 	table    *route.Table
 	apis     []*api
 	open     map[string]*product // API ID to the open product that makes it callable without a key
+	counters *shared
 	strict   bool
 }
 

@@ -7,14 +7,12 @@ import (
 	"slices"
 
 	"github.com/portico-dev/portico/internal/gateway/backend"
-	"github.com/portico-dev/portico/internal/gateway/limit"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
 
 // Env is what statements use besides the exchange.
 type Env struct {
 	Pool        *backend.Pool
-	Counters    limit.Counters
 	Concurrency *Concurrency // nil makes one
 }
 
@@ -33,7 +31,8 @@ func All(env Env) map[string]pipeline.Builder {
 		"ip-filter":           ipFilter,
 		"limit-concurrency":   env.limitConcurrency,
 		"mock-response":       mockResponse,
-		"rate-limit":          env.rateLimit,
+		"quota":               newQuota,
+		"rate-limit":          newRate,
 		"retry":               newRetry,
 		"return-response":     returnResponse,
 		"rewrite-uri":         rewriteURI,

@@ -312,7 +312,7 @@ func (s *scene) send(data []byte) (response, saw string) {
 	return s.plain(guid.ReplaceAllString(b.String(), "<guid>")), s.plain(saw)
 }
 
-var wait = regexp.MustCompile(`(?m)^(Retry-After: |X-Retry: )\d+$|(Try again in )\d+`)
+var wait = regexp.MustCompile(`(?m)^(Retry-After: |X-Retry: )\d+$|(Try again in |replenished in )[\d:]+\d`)
 
 // plain hides what differs between runs.
 func (s *scene) plain(text string) string {

@@ -61,6 +61,8 @@ type Options struct {
 	Key []byte
 	// Version is that of this program, for whoever asks who the agent is.
 	Version string
+	// CounterKeys is how many rate-limit counters, and as many for quotas, machines make room for in a service.
+	CounterKeys int
 	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
 	DrainTimeout time.Duration
 	// LogSize bounds the log of one process in bytes; as much again is kept of what was before. 4 MiB by default.
@@ -225,6 +227,7 @@ func (a *agent) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loopCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	loops.Go(func() { a.trimLogs(loopCtx) })
+	loops.Go(func() { a.keepCounters(loopCtx) })
 	edgeDone := make(chan struct{})
 	go func() { defer close(edgeDone); a.edge.supervise() }()
 	a.log.InfoContext(ctx, "agent ready", slog.Int("pid", os.Getpid()), slog.Any("info", a.info()))

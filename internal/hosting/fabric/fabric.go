@@ -78,4 +78,7 @@ type MachineConfig struct {
 	// Cache is the folder of the last good snapshots, sealed with Key.
 	Cache string `json:"cache"`
 	Key   []byte `json:"key"`
+	// Counters is the folder of the counters that machines of a service share. The agent writes them to disk.
+	Counters    string `json:"counters"`
+	CounterKeys int    `json:"counterKeys"` // of one service
 }
