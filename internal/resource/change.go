@@ -117,6 +117,8 @@ type Change struct {
 	Imported *Imported
 	// VersionSet is the version set that the body of an API describes, to be made with it.
 	VersionSet Object
+	// Secrets are values by the name of the named value that is to hold them.
+	Secrets map[string]string
 	// Checked remembers a policy check made before the transaction.
 	Checked *PolicyCheck
 }

@@ -167,6 +167,8 @@ func (d *decoder) value(n *node, v any, path string) (any, bool) {
 		}
 		return b, true
 	case Int:
+		return d.whole(n.field, v, path)
+	case Number:
 		return d.number(n.field, v, path)
 	}
 	return v, true
@@ -217,7 +219,20 @@ func (d *decoder) dict(n *node, v any, path string) (any, bool) {
 	return out, true
 }
 
+// number keeps a number as it was written.
 func (d *decoder) number(f Field, v any, path string) (any, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return d.mistyped(path, "a number", v)
+	}
+	x, err := n.Float64()
+	if err != nil || f.Min != nil && x < float64(*f.Min) || f.Max != nil && x > float64(*f.Max) {
+		d.wrong(path, "'%s' is out of range.", last(path))
+	}
+	return n, true
+}
+
+func (d *decoder) whole(f Field, v any, path string) (any, bool) {
 	var i int64
 	switch n := v.(type) {
 	case json.Number:

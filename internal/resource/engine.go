@@ -158,19 +158,33 @@ func sealedText(v any) (string, bool) {
 func sealContext(id, path string) string { return store.Key(id) + "#" + path }
 
 // keep copies what api-version v cannot express from the old object to the new one. Fields in arrays are compared by
-// nothing and go with their element.
+// nothing and go with their element, unless v does not know the array at all.
 func (e *Engine) keep(r *Row, v arm.Version, old, fresh Object) {
 	for _, f := range r.Fields {
-		if f.As != "" || f.Flags&(Reset|WriteOnly) != 0 || strings.ContainsAny(f.Path, "[{") || v.In(f.From, f.Until) {
+		if f.As != "" || f.Flags&(Reset|WriteOnly) != 0 || v.In(f.From, f.Until) {
 			continue
 		}
-		if hasOldSpelling(r, f.Path, v) {
+		path := f.Path
+		if i := strings.IndexAny(path, "[{"); i >= 0 {
+			if path = path[:i]; knowsPart(r, path, v) {
+				continue
+			}
+		}
+		if hasOldSpelling(r, path, v) {
 			continue
 		}
-		if was := old.Get(f.Path); was != nil && fresh.Get(f.Path) == nil {
-			fresh.Set(f.Path, cloneValue(was))
+		if was := old.Get(path); was != nil && fresh.Get(path) == nil {
+			fresh.Set(path, cloneValue(was))
 		}
 	}
+}
+
+// knowsPart says whether v has any field of the elements of an array or map.
+func knowsPart(r *Row, path string, v arm.Version) bool {
+	return slices.ContainsFunc(r.Fields, func(f Field) bool {
+		rest, ok := strings.CutPrefix(f.Path, path)
+		return ok && rest != "" && (rest[0] == '[' || rest[0] == '{') && v.In(f.From, f.Until)
+	})
 }
 
 func hasOldSpelling(r *Row, path string, v arm.Version) bool {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -116,6 +117,25 @@ func TestKeep(t *testing.T) {
 	want := Object{"properties": map[string]any{"displayName": "D", "path": "q", "contact": map[string]any{"name": "N"}, "subscriptionRequired": false}}
 	if d := cmp.Diff(want, fresh); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// An array that the api-version does not know at all is kept as a whole; one that it knows is the client's.
+func TestKeep_Arrays(t *testing.T) {
+	t.Parallel()
+	e := NewEngine(openSealer{})
+	r, _ := e.Row(APIM + "/service/diagnostics")
+	mask := []any{map[string]any{"value": "X", "mode": "Hide"}}
+	old := Object{"properties": map[string]any{"loggerId": "l", "frontend": map[string]any{"request": map[string]any{"dataMasking": map[string]any{"headers": mask}}}}}
+	for v, want := range map[arm.Version]any{"2019-12-01": mask, "2024-05-01": nil} {
+		fresh, err := e.Decode(r, v, []byte(`{"properties":{"loggerId":"l"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.keep(r, v, old, fresh)
+		if d := cmp.Diff(want, fresh.Get("properties.frontend.request.dataMasking.headers")); d != "" {
+			t.Errorf("%s (-want +got):\n%s", v, d)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type Kind uint8
 const (
 	String Kind = iota
 	Int
+	Number // with a fraction
 	Bool
 	Time // RFC 3339 text
 	Array

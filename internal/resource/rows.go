@@ -39,7 +39,7 @@ func All() []*Row {
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),
 		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(), certificates(),
-		tags(), tagsOn("service/apis"), tagsOn("service/apis/operations"), tagsOn("service/products"),
+		loggers(), diagnostics("service"), diagnostics("service/apis"), tags(), tagsOn("service/apis"), tagsOn("service/apis/operations"), tagsOn("service/products"),
 	}
 }
 

@@ -56,15 +56,23 @@ func namedValueRename(c *Change) []arm.ErrorDetail {
 	if was == "" || was == c.New.Text("properties.displayName") {
 		return nil
 	}
-	if user := userOf(c.Tree, c.Service(), "{{"+was+"}}"); user != "" {
+	user := loggerUsing(c.Tree, c.Service(), was)
+	if user == "" {
+		user = userOf(c.Tree, c.Service(), "{{"+was+"}}")
+	}
+	if user != "" {
 		return []arm.ErrorDetail{notBuilt("displayName", "Renaming a named value that is in use (by '"+user+"')")}
 	}
 	return nil
 }
 
-// namedValueUnused refuses to delete a named value that a policy or a backend refers to.
+// namedValueUnused refuses to delete a named value that a policy or a logger refers to.
 func namedValueUnused(r *Removal) *arm.Error {
-	return unused(r, "{{"+r.Object.Text("properties.displayName")+"}}", "namedValueId", "named value")
+	name := r.Object.Text("properties.displayName")
+	if user := loggerUsing(r.Tree, ServiceID(r.ID), name); user != "" {
+		return arm.Invalid(Finding("namedValueId", "The named value is in use by the logger '%s'.", user))
+	}
+	return unused(r, "{{"+name+"}}", "namedValueId", "named value")
 }
 
 // unused refuses a removal while a policy of the service holds a text.

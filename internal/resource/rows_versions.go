@@ -37,12 +37,13 @@ func apiVersionSets() *Row {
 
 // versionSetNames asks for the name of the header or query parameter that carries the version.
 func versionSetNames(o Object, bag string) (found []arm.ErrorDetail) {
-	for scheme, name := range map[string]string{"Header": "versionHeaderName", "Query": "versionQueryName"} {
+	for _, in := range []string{"Header", "Query"} {
+		name := "version" + in + "Name"
 		text := o.Text(bag + name)
 		switch {
-		case o.Text(bag+"versioningScheme") == scheme && text == "":
-			found = append(found, Finding(target(bag+name), "'%s' must not be empty when 'versioningScheme' is '%s'.", name, scheme))
-		case scheme == "Header" && !isToken(text):
+		case o.Text(bag+"versioningScheme") == in && text == "":
+			found = append(found, Finding(target(bag+name), "'%s' must not be empty when 'versioningScheme' is '%s'.", name, in))
+		case in == "Header" && !isToken(text):
 			found = append(found, Finding(target(bag+name), "'%s' is not a header name.", text))
 		}
 	}

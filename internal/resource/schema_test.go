@@ -20,6 +20,7 @@ var schemaOperations = map[string]string{
 	"service": "ApiManagementService_CreateOrUpdate", "service/apis": "Api_CreateOrUpdate", "service/apis/operations": "ApiOperation_CreateOrUpdate",
 	"service/policies": "Policy_CreateOrUpdate", "service/products": "Product_CreateOrUpdate", "service/subscriptions": "Subscription_CreateOrUpdate",
 	"service/namedValues": "NamedValue_CreateOrUpdate", "service/backends": "Backend_CreateOrUpdate",
+	"service/loggers": "Logger_CreateOrUpdate", "service/diagnostics": "Diagnostic_CreateOrUpdate", "service/apis/diagnostics": "ApiDiagnostic_CreateOrUpdate",
 	"service/apis/releases": "ApiRelease_CreateOrUpdate|ApiRelease_Create", "service/apiVersionSets": "ApiVersionSet_CreateOrUpdate", "service/tags": "Tag_CreateOrUpdate",
 	"service/policyFragments": "PolicyFragment_CreateOrUpdate", "service/certificates": "Certificate_CreateOrUpdate",
 	"service/users": "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
@@ -143,7 +144,7 @@ func facts(kind string, required, readOnly bool, words []string, limits string) 
 }
 
 func kindName(k Kind) string {
-	return map[Kind]string{String: "string", Time: "string", Int: "integer", Bool: "boolean", Array: "array", Map: "object", Any: "object"}[k]
+	return map[Kind]string{String: "string", Time: "string", Int: "integer", Number: "number", Bool: "boolean", Array: "array", Map: "object", Any: "object"}[k]
 }
 
 // schema reads swagger documents.

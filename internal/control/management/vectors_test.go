@@ -33,7 +33,7 @@ type vector struct {
 	}
 }
 
-var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|Logger|Diagnostic|ApiDiagnostic|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
 // it has not built does not count; of the others at least 98 % must be answered as published.
@@ -274,6 +274,14 @@ func (w *world) seed(method, path, body, operation string) {
 		}
 		w.want(201, "PUT", service+"/apis/"+source[1], seed)
 	}
+	if strings.Contains(path, "/diagnostics/") {
+		name := "seed"
+		if m := regexp.MustCompile(`"loggerId":"/loggers/([^"]+)"`).FindStringSubmatch(body); m != nil {
+			name = m[1]
+			w.want(201, "PUT", service+"/loggers/seed", seedBody("loggers"))
+		}
+		w.want(201, "PUT", service+"/loggers/"+name, seedBody("loggers"))
+	}
 	at := service
 	for i := 1; i+1 < len(segs) && segs[i] != "confirmations"; i += 2 {
 		at += "/" + segs[i] + "/" + segs[i+1]
@@ -316,6 +324,10 @@ func seedBody(kind string) string {
 		return `{"properties":{"data":"` + samplePFX() + `","password":"secret"}}`
 	case "apiVersionSets":
 		return `{"properties":{"displayName":"Seed","versioningScheme":"Segment"}}`
+	case "loggers":
+		return `{"properties":{"loggerType":"azureMonitor"}}`
+	case "diagnostics":
+		return `{"properties":{"loggerId":"/loggers/seed"}}`
 	case "tags":
 		return `{"properties":{"displayName":"Seed"}}`
 	case "policyFragments":

@@ -41,6 +41,8 @@ func TestPut_UnchangedTakesNoSeq(t *testing.T) {
 		{servicePath + "/apis/inline", `{"properties":{"displayName":"I","path":"i","apiVersion":"1","apiVersionSet":{"versioningScheme":"Header","versionHeaderName":"X-Version"}}}`},
 		{servicePath + "/apis/echo;rev=2", `{"properties":{"displayName":"Echo","path":"echo","sourceApiId":"/apis/echo"}}`},
 		{servicePath + "/apis/echo/releases/r", `{"properties":{"apiId":"/apis/echo;rev=2","notes":"n"}}`},
+		{servicePath + "/loggers/l", `{"properties":{"loggerType":"azureEventHub","credentials":{"name":"n","connectionString":"c"}}}`},
+		{servicePath + "/diagnostics/d", `{"properties":{"loggerId":"/loggers/l","sampling":{"percentage":1.5}}}`},
 		{servicePath + "/tags/t", `{"properties":{"displayName":"T"}}`},
 		{servicePath + "/apis/echo/tags/t", ``},
 		{servicePath + "/apis/echo/operations/o/tags/t", `{}`},
@@ -79,6 +81,7 @@ func TestSecretsAreSealed(t *testing.T) {
 		"/namedValues/n":   `{"properties":{"displayName":"n","value":"` + secret + `","secret":true}}`,
 		"/backends/b":      `{"properties":{"url":"http://h","protocol":"http","credentials":{"header":{"x":["` + secret + `"]},"query":{"q":["` + secret + `"]},"authorization":{"scheme":"s","parameter":"` + secret + `"}},"proxy":{"url":"http://h","password":"` + secret + `"}}}`,
 		"/users/u":         `{"properties":{"email":"u@b.c","firstName":"U","lastName":"V","password":"` + secret + `"}}`,
+		"/loggers/l":       `{"properties":{"loggerType":"applicationInsights","credentials":{"instrumentationKey":"` + secret + `"}}}`,
 		"/certificates/c":  seedBody("certificates"),
 	} {
 		w.want(201, "PUT", servicePath+path, body)
