@@ -38,6 +38,9 @@ func (p *plan) failed() *Failure {
 		case o.Refused != "" && (o.Phase != Ready || p.servedBefore(o.Seq)):
 			return &Failure{CodeRefused, fmt.Sprintf("%s cannot serve the configuration of the service: %s.", describe(m), o.Refused)}
 		case o.CrashLoop():
+			if o.Error == "" { // it runs at this moment
+				return &Failure{CodeCrashed, describe(m) + " ends again and again."}
+			}
 			return &Failure{CodeCrashed, fmt.Sprintf("%s ends again and again: %s.", describe(m), o.Error)}
 		}
 	}

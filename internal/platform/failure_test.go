@@ -94,10 +94,10 @@ func TestNext_FailsWithTheCause(t *testing.T) {
 		code string
 		text string // with # for the machine and its version
 	}{
-		{"crashes at start", crashes, platform.CodeCrashed, "# ends again and again: ."},
+		{"crashes at start", crashes, platform.CodeCrashed, "# ends again and again."},
 		{"hangs at start", hangs, platform.CodeNotReady, "# was not ready within 1m0s: it is starting."},
 		{"refuses the snapshot", refuses, platform.CodeRefused, "# cannot serve the configuration of the service: /apis/a: too new."},
-		{"crashes on requests", trips, platform.CodeCrashed, "# ends again and again: ."},
+		{"crashes on requests", trips, platform.CodeCrashed, "# ends again and again."},
 		{"runs another version", lies, platform.CodeWrongVersion, "Machine ID runs gateway 0 instead of VERSION."},
 	}
 	for _, way := range ways {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -227,6 +228,10 @@ func TestRollback_OfAnUpgrade(t *testing.T) {
 			}
 			return len(h.machines(try.service)) == len(before.Machines)
 		})
+	}
+	out, err := exec.Command(program, "service", "upgrade", "--all", "--to", "crash-1", "--data", h.dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "GatewayCrashed") || !strings.Contains(string(out), "(2 services not touched)") {
+		t.Errorf("upgrade of all: %v\n%s", err, out)
 	}
 	h.listsGateways(map[string][2]int{"e2e": {3, 7}, "crash-1": {}, "hang-1": {}})
 	p.unharmed(p.since(), 300)

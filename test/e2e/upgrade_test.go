@@ -162,8 +162,16 @@ func TestUpgrade_UnderLoad(t *testing.T) {
 	}
 }
 
-// listsGateways compares `portico gateway list` with the numbers of services and machines by version.
+// listsGateways waits until `portico gateway list` says how many services and machines there are of each version: what
+// was replaced drains after the operation's end.
 func (h *host) listsGateways(want map[string][2]int) {
+	h.t.Helper()
+	eventually(h.t, 30*time.Second, fmt.Sprint("services and machines by version: ", want), func() bool {
+		return cmp.Equal(want, h.gatewayUse())
+	})
+}
+
+func (h *host) gatewayUse() map[string][2]int {
 	h.t.Helper()
 	var list []struct {
 		Version            string
@@ -174,16 +182,14 @@ func (h *host) listsGateways(want map[string][2]int) {
 	if err := json.Unmarshal([]byte(h.portico("gateway", "list", "-o", "json")), &list); err != nil {
 		h.t.Fatal(err)
 	}
-	got := map[string][2]int{}
+	use := map[string][2]int{}
 	for _, v := range list {
-		got[v.Version] = [2]int{v.Services, v.Machines}
+		use[v.Version] = [2]int{v.Services, v.Machines}
 		if v.Size == 0 || v.Current != (v.Version == "e2e") {
 			h.t.Errorf("gateway %+v", v)
 		}
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		h.t.Errorf("services and machines by version (-want +got):\n%s", d)
-	}
+	return use
 }
 
 // TestUpgrade_OfTheControlPlaneLeavesGatewaysAlone starts a folder with another version of the program: machines stay
