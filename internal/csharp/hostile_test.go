@@ -156,6 +156,7 @@ func TestSourcesThatExplode_AreRefused(t *testing.T) {
 		"arrays of arrays":    `typeof(int` + strings.Repeat("[]", 100_000) + `)`,
 		"dotted type":         `typeof(a` + strings.Repeat(".a", 100_000) + `)`,
 		"lambdas that fit":    `{ var a = new[] { 1 }; return ` + strings.Repeat("a.Where(delegate { return ", 40) + "true" + strings.Repeat("; }).Any()", 40) + `; }`,
+		"jumps back":          "{ " + backward(30) + "return 1; }",
 		"range variables":     "from a in new[] { 1 } " + numbered("from a# in new[] { 1 } ", 2000) + "select a",
 		"let clauses":         "from a in new[] { 1 } " + numbered("let a# = a ", 2000) + "select a",
 		"tuple in casts":      strings.Repeat("(", 200) + strings.Repeat("a,", 20_000) + "a" + strings.Repeat(")", 200),
@@ -175,6 +176,16 @@ func TestSourcesThatExplode_AreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// backward nests lambdas that each jump back, so that each is walked twice.
+func backward(n int) string {
+	s := "return 1;"
+	for i := range n {
+		k := strconv.Itoa(i)
+		s = "Func<int> f" + k + " = () => { a" + k + ": ; if (context.Tracing) goto a" + k + "; " + s + " return 1; };"
+	}
+	return s
 }
 
 // doubling declares name0 to name39, each by its value twice.
@@ -201,6 +212,8 @@ func TestLongSources_Compile(t *testing.T) {
 		"texts":       `{ var s = ""; return ` + strings.Repeat("(", 50) + "s" + strings.Repeat(strings.Repeat(" + s", 200)+")", 50) + "; }",
 		"holes":       `$"` + strings.Repeat(`{"abc"}`, 10_000) + `"`,
 		"elements":    "new[] { " + strings.Repeat("1, ", 20_000) + "1 }",
+		"gotos":       "{ " + numbered("a#: ; if (context.Tracing) goto a#; ", 3000) + "return 1; }",
+		"returns":     "{ " + strings.Repeat("while (context.Tracing) { return 1; } ", 5000) + "return 1; }",
 		"functions":   "{ " + numbered("int f#() => f0(); ", 3000) + "return 1; }",
 	} {
 		t.Run(name, func(t *testing.T) {

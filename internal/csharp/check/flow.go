@@ -23,6 +23,7 @@ type flow struct {
 	targets []*target
 	local   *LocalFunc // whose summary is being made
 	funcs   map[*LocalFunc]*summary
+	gotos   map[*Label]int   // jumps to a label that wait for it
 	back    map[*Label]state // of the jumps that lead backwards
 }
 
@@ -87,7 +88,12 @@ func (s *state) add(c state) {
 }
 
 // target is a loop or switch that jumps lead out of.
-type target struct{ loop bool }
+type target struct {
+	loop  bool
+	first int // pending jump that may be one of its own
+}
+
+func (w *flow) target(loop bool) *target { return &target{loop, len(w.pending)} }
 
 // pending is a jump that has not yet come to where it leads.
 type pending struct {
@@ -185,16 +191,19 @@ func (b *binder) comesBack(f *Func) bool {
 	return !w.st.dead
 }
 
-// take joins the states of the jumps that lead here.
-func (w *flow) take(here func(*pending) bool) {
-	w.b.spend(len(w.pending) / 8)
-	w.pending = slices.DeleteFunc(w.pending, func(p pending) bool {
-		if here(&p) {
-			w.st = join(w.st, p.st)
-			return true
+// take joins the states of the jumps that lead here, among those from first on.
+func (w *flow) take(first int, here func(*pending) bool) {
+	list := w.pending[first:]
+	w.b.spend(len(list))
+	kept := list[:0]
+	for i := range list {
+		if here(&list[i]) {
+			w.st = join(w.st, list[i].st)
+		} else {
+			kept = append(kept, list[i])
 		}
-		return false
-	})
+	}
+	w.pending = w.pending[:first+len(kept)]
 }
 
 // backward takes note of the jumps whose labels were passed already, and reports
@@ -205,6 +214,7 @@ func (w *flow) backward() bool {
 		if p.kind != "goto" {
 			return false
 		}
+		w.gotos[p.label]--
 		old, ok := w.back[p.label]
 		if !ok {
 			old = state{dead: true}
@@ -227,6 +237,12 @@ func (w *flow) leave(p pending) {
 	if !w.st.dead {
 		p.st = w.st
 		w.pending = append(w.pending, p)
+		if p.label != nil {
+			if w.gotos == nil {
+				w.gotos = map[*Label]int{}
+			}
+			w.gotos[p.label]++
+		}
 	}
 	w.st = state{dead: true}
 }
@@ -282,7 +298,10 @@ func (w *flow) stmt(s Stmt) {
 	case *Jump:
 		w.jump(s)
 	case *Mark:
-		w.take(func(p *pending) bool { return p.label == s.L })
+		if w.gotos[s.L] > 0 {
+			w.take(0, func(p *pending) bool { return p.label == s.L })
+			w.gotos[s.L] = 0
+		}
 		if st, ok := w.back[s.L]; ok {
 			w.st = join(w.st, st)
 		}
@@ -317,12 +336,12 @@ func (w *flow) inside(t *target, body func()) {
 }
 
 func (w *flow) takeJumps(kind string, t *target) {
-	w.take(func(p *pending) bool { return p.kind == kind && p.to == t })
+	w.take(t.first, func(p *pending) bool { return p.kind == kind && p.to == t })
 }
 
 func (w *flow) loop(s *Loop) {
 	w.stmts(s.Init)
-	t := &target{loop: true}
+	t := w.target(true)
 	var after state
 	body := func() {
 		w.inside(t, func() { w.stmt(s.Body) })
@@ -349,7 +368,7 @@ func (w *flow) loop(s *Loop) {
 func (w *flow) foreach(s *Foreach) {
 	w.expr(s.X)
 	before := w.clone(w.st)
-	t := &target{loop: true}
+	t := w.target(true)
 	if s.V != nil {
 		w.assign(s.V)
 	}
@@ -365,7 +384,7 @@ func (w *flow) foreach(s *Foreach) {
 func (w *flow) switchStmt(s *Switch) {
 	w.expr(s.X)
 	before := w.st
-	t := &target{}
+	t := w.target(false)
 	hit := s.constHit()
 	for i := range s.Sections {
 		sec := &s.Sections[i]
