@@ -66,6 +66,7 @@ func run(bin string, n int, idle time.Duration, only string, micro bool) error {
 		{"memory", func() ([]result, error) { return measureMemory(bin, idle) }},
 		{"service", func() ([]result, error) { return measureService(bin, n) }},
 		{"policy", func() ([]result, error) { return measurePolicy(bin, n) }},
+		{"scale", func() ([]result, error) { return measureScale(bin) }},
 		{"peers", func() ([]result, error) { return measurePeers(bin, n) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

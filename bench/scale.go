@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-dev/portico/internal/armclient"
+)
+
+// The steps in which a service grows, in APIs of ten API operations each.
+var sizes = []int{100, 1000, 10000}
+
+const (
+	perAPI  = 10  // API operations
+	probes  = 500 // PUTs of each measurement of writing
+	lists   = 100 // pages read at each size
+	effects = 20  // changes whose way to a machine is timed
+	writers = 16  // at once, where there are several
+	apiPath = "/apis/api-%05d"
+)
+
+// A stage is what was measured at one size.
+type stage struct {
+	apis                       int
+	one, many                  float64   // PUTs per second, durable
+	page, effect               []float64 // ms
+	up                         float64   // ms, of the control plane
+	control, machine, database float64   // MB
+}
+
+// measureScale grows one service to 10,000 APIs and 100,000 API operations.
+func measureScale(bin string) (rows []result, err error) {
+	ctx := context.Background()
+	h, err := start(bin)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, h.stop()) }()
+	if err := h.makeGroup(ctx); err != nil {
+		return nil, err
+	}
+	addr, err := h.put(ctx, "scale", "Developer", 1)
+	if err != nil {
+		return nil, err
+	}
+	var stages []stage
+	have := 0
+	for _, size := range sizes {
+		fmt.Fprintf(os.Stderr, "scale: growing to %d APIs\n", size)
+		s := stage{apis: size}
+		if err := h.grow(ctx, have, size-probes/10); err != nil {
+			return nil, err
+		}
+		have = size
+		if err := h.measureStage(ctx, &s, addr); err != nil {
+			return nil, err
+		}
+		stages = append(stages, s)
+	}
+	chart(os.Stdout, stages)
+	return stageRows(stages), nil
+}
+
+func (h *host) measureStage(ctx context.Context, s *stage, addr string) (err error) {
+	half := probes / 10 / 2 // APIs
+	if s.one, err = h.writing(ctx, s.apis-2*half, s.apis-half, 1); err != nil {
+		return err
+	}
+	if s.many, err = h.writing(ctx, s.apis-half, s.apis, writers); err != nil {
+		return err
+	}
+	if s.page, err = h.paging(ctx, s.apis); err != nil {
+		return err
+	}
+	if s.effect, err = h.effects(ctx, s.apis, addr); err != nil {
+		return err
+	}
+	pids, err := h.machines(ctx, "scale")
+	if err != nil {
+		return err
+	}
+	if s.machine, err = residentMB(pids[0]); err != nil {
+		return err
+	}
+	if s.up, err = h.again(); err != nil {
+		return err
+	}
+	if s.control, err = residentMB(h.cmd.Process.Pid); err != nil {
+		return err
+	}
+	s.database, err = databaseMB(h.dir)
+	return err
+}
+
+// grow adds the APIs [from, to).
+func (h *host) grow(ctx context.Context, from, to int) error {
+	_, err := h.writing(ctx, from, to, writers)
+	return err
+}
+
+// writing adds the APIs [from, to) and their operations and gives the PUTs per second.
+func (h *host) writing(ctx context.Context, from, to, writers int) (float64, error) {
+	if from >= to {
+		return 0, nil
+	}
+	begin := time.Now()
+	var next atomic.Int64
+	next.Store(int64(from))
+	var wg sync.WaitGroup
+	failed := make(chan error, writers)
+	for range writers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < to; i = int(next.Add(1)) - 1 {
+				if err := h.addScaleAPI(ctx, i); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(failed)
+	return float64((to-from)*(1+perAPI)) / time.Since(begin).Seconds(), <-failed
+}
+
+func (h *host) addScaleAPI(ctx context.Context, i int) error {
+	id := h.service("scale") + fmt.Sprintf(apiPath, i)
+	if _, err := h.client.Do(ctx, http.MethodPut, id, "2022-08-01", object{"properties": object{
+		"displayName": fmt.Sprint("API ", i), "path": fmt.Sprint("a/", i), "protocols": []string{"http"},
+		"serviceUrl": "http://127.0.0.1:9", "subscriptionRequired": false,
+	}}); err != nil {
+		return err
+	}
+	for j := range perAPI {
+		if _, err := h.client.Do(ctx, http.MethodPut, id+"/operations/op-"+strconv.Itoa(j), "2022-08-01", object{"properties": object{
+			"displayName": fmt.Sprint("Operation ", j), "method": "GET", "urlTemplate": fmt.Sprintf("/things/%d/{id}", j),
+			"templateParameters": []object{{"name": "id", "type": "string", "required": true}},
+		}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paging reads pages of 100 APIs at random places.
+func (h *host) paging(ctx context.Context, apis int) (samples []float64, err error) {
+	for range lists {
+		skip := rand.N(max(1, apis-100)) //nolint:gosec // any place will do
+		begin := time.Now()
+		if _, err := h.client.Do(ctx, http.MethodGet, h.service("scale")+"/apis?$top=100&$skip="+strconv.Itoa(skip), "2022-08-01", nil); err != nil {
+			return nil, err
+		}
+		samples = append(samples, ms(time.Since(begin)))
+	}
+	return samples, nil
+}
+
+// effects times the way of a policy of one API to the machine that serves them all.
+func (h *host) effects(ctx context.Context, apis int, addr string) (samples []float64, err error) {
+	for i := range effects {
+		n := rand.N(apis) //nolint:gosec // any API will do
+		mark := fmt.Sprint("m", apis, "-", i)
+		begin := time.Now()
+		if _, err := h.client.Do(ctx, http.MethodPut, h.service("scale")+fmt.Sprintf(apiPath, n)+"/policies/policy", "2022-08-01", object{"properties": object{
+			"format": "rawxml",
+			"value":  `<policies><inbound><return-response><set-header name="X-Mark"><value>` + mark + `</value></set-header></return-response></inbound></policies>`,
+		}}); err != nil {
+			return nil, err
+		}
+		if err := until(addr, fmt.Sprintf("/a/%d/things/0/1", n), mark); err != nil {
+			return nil, err
+		}
+		samples = append(samples, ms(time.Since(begin)))
+	}
+	return samples, nil
+}
+
+func until(addr, path, mark string) error {
+	c, err := dial(addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		res, _, err := c.get(path)
+		if err != nil {
+			return err
+		}
+		if res.Header.Get("X-Mark") == mark {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s never answered %s", path, mark)
+}
+
+// again kills the control plane and times its next start on the same folder, in milliseconds.
+func (h *host) again() (float64, error) {
+	if err := h.cmd.Process.Kill(); err != nil {
+		return 0, err
+	}
+	_ = h.cmd.Wait()
+	h.cmd = exec.Command(h.bin, h.cmd.Args[1:]...)
+	h.cmd.Stderr = os.Stderr
+	out, err := h.cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	if err := h.cmd.Start(); err != nil {
+		return 0, err
+	}
+	for s := bufio.NewScanner(out); s.Scan(); {
+		if strings.HasPrefix(s.Text(), "portico ready in ") {
+			took := ms(time.Since(begin))
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			h.client, err = armclient.Open(h.dir)
+			return took, err
+		}
+	}
+	return 0, errors.New("portico up did not get ready again")
+}
+
+func databaseMB(dir string) (float64, error) {
+	var total int64
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.Contains(e.Name(), ".db") {
+			total += info.Size()
+		}
+	}
+	return float64(total) / (1 << 20), nil
+}
+
+func stageRows(stages []stage) (rows []result) {
+	for _, s := range stages {
+		at := fmt.Sprintf("%d APIs: ", s.apis)
+		rows = append(rows,
+			result{name: at + "durable PUT/s, 1 writer", unit: "/s", samples: []float64{s.one}},
+			result{name: at + fmt.Sprintf("durable PUT/s, %d writers", writers), unit: "/s", samples: []float64{s.many}},
+			result{name: at + "list page of 100", unit: "ms", samples: s.page},
+			result{name: at + "policy PUT to effect", unit: "ms", aim: "< 30", samples: s.effect},
+			result{name: at + "control plane start", unit: "ms", samples: []float64{s.up}},
+			result{name: at + "control plane VmRSS", unit: "MB", samples: []float64{s.control}},
+			result{name: at + "machine VmRSS", unit: "MB", samples: []float64{s.machine}},
+			result{name: at + "database", unit: "MB", samples: []float64{s.database}},
+		)
+	}
+	return rows
+}
+
+// chart draws how each figure grows with the size.
+func chart(w io.Writer, stages []stage) {
+	figures := []struct {
+		name string
+		of   func(stage) float64
+	}{
+		{"PUT/s, 1 writer", func(s stage) float64 { return s.one }},
+		{fmt.Sprintf("PUT/s, %d writers", writers), func(s stage) float64 { return s.many }},
+		{"list page, median ms", func(s stage) float64 { return median(s.page) }},
+		{"policy to effect, median ms", func(s stage) float64 { return median(s.effect) }},
+		{"control plane start, ms", func(s stage) float64 { return s.up }},
+		{"control plane MB", func(s stage) float64 { return s.control }},
+		{"machine MB", func(s stage) float64 { return s.machine }},
+	}
+	for _, f := range figures {
+		most := 0.0
+		for _, s := range stages {
+			most = max(most, f.of(s))
+		}
+		for i, s := range stages {
+			name := ""
+			if i == 0 {
+				name = f.name
+			}
+			bar := strings.Repeat("█", int(f.of(s)/max(most, 1e-9)*40+0.5))
+			fmt.Fprintf(w, "%-28s %6d APIs %-40s %.1f\n", name, s.apis, bar, f.of(s))
+		}
+	}
+}
+
+func median(samples []float64) float64 {
+	sorted := append([]float64(nil), samples...)
+	slices.Sort(sorted)
+	return at(sorted, 50)
+}
