@@ -1,6 +1,7 @@
 package csharp_test
 
 import (
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -129,7 +130,28 @@ func (r *request) Method() string                  { return "POST" }
 func (r *request) OriginalURL() apim.URL           { return r.url }
 func (r *request) URL() apim.URL                   { return r.url }
 
+// bare is a request of which the host knows nothing.
+type bare struct{}
+
+func (bare) Body() apim.Body                 { return nil }
+func (bare) Certificate() *lib.Certificate   { return nil }
+func (bare) Headers() apim.Header            { return nil }
+func (bare) IPAddress() string               { return "" }
+func (bare) MatchedParameters() apim.Strings { return nil }
+func (bare) Method() string                  { return "" }
+func (bare) OriginalURL() apim.URL           { return nil }
+func (bare) URL() apim.URL                   { return nil }
+
 type response struct{ header *header }
+
+// brokenResponse is a response whose body ends too early.
+type brokenResponse struct{ *response }
+
+func (brokenResponse) Body() apim.Body { return brokenBody{} }
+
+type brokenBody struct{}
+
+func (brokenBody) Read(bool) ([]byte, error) { return nil, io.ErrUnexpectedEOF }
 
 func (r *response) Body() apim.Body      { return &body{[]byte(`{"ok":true,"items":[1,2,3]}`)} }
 func (r *response) Headers() apim.Header { return r.header }
@@ -191,6 +213,8 @@ func newExchange() *exchange {
 	}
 	e.vars.full.Vars = e.vars
 	e.vars.m["resp"] = clr.Object(e.resp)
+	e.vars.m["bare"], e.vars.m["broken"] = clr.Object(bare{}), clr.Object(brokenResponse{e.resp})
+	e.vars.m["anonymous"] = clr.Object(&apim.Authorization{})
 	e.vars.m["auth"] = clr.Object(&apim.Authorization{AccessToken: "secret", Claims: &vars{m: map[string]clr.Value{"a": clr.String("ann"), "n": clr.Int(1)}}})
 	return e
 }

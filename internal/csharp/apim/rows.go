@@ -45,9 +45,6 @@ func Universe() *clr.Universe {
 // ContextType is the type of the identifier context.
 func ContextType() *clr.Type { return Universe().Lookup("Gateway.IContext", 0) }
 
-// ResponseType is IResponse.
-func ResponseType() *clr.Type { return Universe().Lookup("Gateway.IResponse", 0) }
-
 // str, num, flag and ref make rows that read one property of a host object.
 
 func str[T any](get func(T) string) func(f, []v) v {

@@ -94,6 +94,12 @@ func TestParse_Refuses(t *testing.T) {
 		`{"elapsed": "x"}`:                      "elapsed",
 		`{"request": {"url": "::"}}`:            "request.url",
 		`{"api": {"serviceUrl": "http://a b"}}`: "api.serviceUrl",
+		`{"request": {"originalUrl": "::"}}`:    "request.originalUrl",
+		`{"request": {"certificate": "x"}}`:     "request.certificate: no PEM of a CERTIFICATE",
+		`{"request": {"certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}}`: "request.certificate: x509",
+		`{"deployment": {"certificates": ["-----BEGIN LETTER-----\nAAAA\n-----END LETTER-----\n"]}}`:     "deployment.certificates[0]: PEM of a LETTER, want CERTIFICATE or PRIVATE KEY",
+		`{"product": {"apis": [{}, {"serviceUrl": "http://a b"}]}}`:                                      "product.apis[1].serviceUrl",
+		`{"variables": {"n": 1e999}}`: "variables.n",
 	} {
 		spec, err := Parse([]byte(text))
 		if err == nil {
