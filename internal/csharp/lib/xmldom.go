@@ -36,7 +36,8 @@ func newSource(f F, s string) *xmlSource {
 			x.events = append(x.events, xmlEvent{n, true, depth})
 		}
 	}
-	for _, k := range parseXML(f, s, false, true).kids {
+	r := &xmlReader{f: f, s: s, ws: true}
+	for _, k := range r.document().kids {
 		walk(k, 0)
 	}
 	return x
@@ -116,7 +117,7 @@ func domDecls() []clr.Decl {
 		case xDocument:
 			return "#document"
 		}
-		return n.qname(nil)
+		return n.qname()
 	}
 	str := func(fn func(n *Node) string) func(F, []V) V {
 		return func(f F, a []V) V { return f.Str(fn(node(a[0]))) }
@@ -158,7 +159,7 @@ func domDecls() []clr.Decl {
 	tags := func(f F, a []V) V {
 		var out []*Node
 		node(a[0]).walk(f, func(n *Node) {
-			if n.kind == xElement && (a[1].Str() == "*" || n.qname(nil) == a[1].Str()) {
+			if n.kind == xElement && (a[1].Str() == "*" || n.qname() == a[1].Str()) {
 				out = append(out, n)
 			}
 		})
@@ -186,7 +187,7 @@ func domDecls() []clr.Decl {
 	many := func(f F, a []V) V { return list(sel(f, a)) }
 	attrOf := func(n *Node, qn string) *Node {
 		for _, a := range n.attrs {
-			if a.qname(nil) == qn || a.prefix == "" && a.local == qn {
+			if a.qname() == qn || a.prefix == "" && a.local == qn {
 				return a
 			}
 		}
@@ -207,7 +208,14 @@ func domDecls() []clr.Decl {
 					return clr.String(n.value)
 				}
 				return clr.Null
-			}, func(_ F, a []V) V { node(a[0]).value = a[1].Str(); return clr.Null }),
+			}, func(_ F, a []V) V {
+				n := node(a[0])
+				if n.kind == xElement || n.kind == xDocument {
+					clr.Throw(clr.ExInvalidOp, "Cannot set a value on node type '"+enumText(named("System.Xml.XmlNodeType"), int64(n.kind))+"'.")
+				}
+				n.value = a[1].Str()
+				return clr.Null
+			}),
 			R("string OuterXml", func(f F, a []V) V { return f.Str(outer(f, node(a[0]))) }), R("string InnerXml", func(f F, a []V) V { return f.Str(inner(f, node(a[0]))) }),
 			R("XmlNodeType NodeType", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(node(a[0]).kind)) }),
 			R("bool HasChildNodes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).kids) > 0) }), R("XmlNodeList ChildNodes", func(_ F, a []V) V { return list(node(a[0]).kids) }),
@@ -231,7 +239,7 @@ func domDecls() []clr.Decl {
 			}),
 			R("XmlElement this[string name]", func(_ F, a []V) V {
 				for _, k := range node(a[0]).kids {
-					if k.kind == xElement && k.qname(nil) == a[1].Str() {
+					if k.kind == xElement && k.qname() == a[1].Str() {
 						return clr.Object(k)
 					}
 				}
@@ -272,7 +280,7 @@ func domDecls() []clr.Decl {
 			return v
 		}), R("XmlAttribute this[string name]", func(_ F, a []V) V {
 			for _, v := range a[0].Ref().(*results).V {
-				if node(v).qname(nil) == a[1].Str() {
+				if node(v).qname() == a[1].Str() {
 					return v
 				}
 			}
@@ -308,7 +316,7 @@ func domDecls() []clr.Decl {
 			R("bool Read()", func(_ F, a []V) V { return clr.Bool(src(a).read()) }), R("bool EOF", func(_ F, a []V) V { return clr.Bool(src(a).eof()) }),
 			R("XmlNodeType MoveToContent()", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(src(a).content())) }),
 			R("XmlNodeType NodeType", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(src(a).kind())) }),
-			R("string LocalName", func(_ F, a []V) V { return clr.String(src(a).cur().n.local) }), R("string Name", func(_ F, a []V) V { return clr.String(src(a).cur().n.qname(nil)) }),
+			R("string LocalName", func(_ F, a []V) V { return clr.String(src(a).cur().n.local) }), R("string Name", func(_ F, a []V) V { return clr.String(src(a).cur().n.qname()) }),
 			R("string NamespaceURI", func(_ F, a []V) V { return clr.String(src(a).cur().n.space) }), R("string Prefix", func(_ F, a []V) V { return clr.String(src(a).cur().n.prefix) }),
 			R("string Value", func(_ F, a []V) V { return clr.String(src(a).cur().n.value) }), R("int Depth", func(_ F, a []V) V { return clr.Int(src(a).cur().depth) }),
 			R("bool IsEmptyElement", func(_ F, a []V) V { n := src(a).cur().n; return clr.Bool(n.kind == xElement && len(n.kids) == 0) }),
@@ -324,7 +332,7 @@ func domDecls() []clr.Decl {
 				x := src(a)
 				for x.read() {
 					f.Step(1)
-					if x.kind() == xElement && x.cur().n.qname(nil) == a[1].Str() {
+					if x.kind() == xElement && x.cur().n.qname() == a[1].Str() {
 						return clr.Bool(true)
 					}
 				}
@@ -460,9 +468,12 @@ func xpathTest(n *Node, test string, spaces map[string]string) []*Node {
 	}
 	space := ""
 	if prefix != "" {
+		if spaces == nil {
+			clr.Throw(clr.ExXPath, "Namespace Manager or XsltContext needed. This query has a prefix, variable, or user-defined function.")
+		}
 		uri, ok := spaces[prefix]
 		if !ok {
-			clr.Throw(clr.ExXPath, "Namespace Manager or XsltContext needed. This query has a prefix, variable, or user-defined function.")
+			clr.Throw(clr.ExXPath, "Prefix '"+prefix+"' is not defined.")
 		}
 		space = uri
 	}

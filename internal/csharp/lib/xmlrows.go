@@ -40,23 +40,36 @@ func (x *xname) Equal(_ F, v V) bool { o, ok := v.Ref().(*xname); return ok && *
 // Key is both parts.
 func (x *xname) Key() any { return *x }
 
+// parseName reads {namespace}local.
 func parseName(s string) *xname {
-	if strings.HasPrefix(s, "{") {
-		if i := strings.LastIndexByte(s, '}'); i > 0 && i < len(s)-1 {
-			return &xname{space: s[1:i], local: s[i+1:]}
-		}
+	if s == "" {
+		clr.ThrowArg(clr.ExArgument, "The value cannot be an empty string.", "expandedName")
 	}
-	if s == "" || strings.ContainsAny(s, " <>&:{}\"'") {
-		if s == "" {
-			clr.ThrowArg(clr.ExArgument, "The value cannot be an empty string.", "expandedName")
-		}
-		bad := s[strings.IndexAny(s, " <>&:{}\"'"):]
-		clr.Throw(clr.ExXML, "The '"+bad[:1]+"' character, hexadecimal value 0x"+strings.ToUpper(hex2(bad[0]))+", cannot be included in a name.")
+	if s[0] != '{' {
+		return makeName("", s)
 	}
-	return &xname{local: s}
+	i := strings.LastIndexByte(s, '}')
+	if i <= 1 || i == len(s)-1 {
+		clr.Throw(clr.ExArgument, "'"+s+"' is an invalid expanded name.")
+	}
+	return makeName(s[1:i], s[i+1:])
 }
 
-func hex2(c byte) string { return string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15]) }
+// makeName checks the local name.
+func makeName(space, local string) *xname {
+	if local == "" {
+		clr.ThrowArg(clr.ExArgument, "The value cannot be an empty string.", "name")
+	}
+	for i, c := range local {
+		switch {
+		case i == 0 && (!isNameStart(c) || c == ':'):
+			clr.Throw(clr.ExXML, badNameStart(c))
+		case !isNameChar(c) || c == ':':
+			clr.Throw(clr.ExXML, badNameChar(c))
+		}
+	}
+	return &xname{space: space, local: local}
+}
 
 func xn(v V, param string) *xname {
 	n, ok := v.Ref().(*xname)
@@ -116,7 +129,7 @@ func addXML(f F, n *Node, v V) {
 		return
 	case *Node:
 		if o.kind == xDocument {
-			clr.Throw(clr.ExArgument, "An item of type Document cannot be added to content.")
+			clr.Throw(clr.ExArgument, "A node of type Document cannot be added to content.")
 		}
 		n.add(f, o)
 		return
@@ -147,7 +160,7 @@ func (n *Node) setText(f F, s string) {
 }
 
 func xmlDecls() []clr.Decl {
-	name := func(n *Node) V { return clr.Object(&xname{space: n.space, local: n.local}) }
+	name := func(n *Node) V { return clr.Object(n.name()) }
 	elems := func(test func(n *Node, a []V) bool) func(F, []V) V {
 		return func(f F, a []V) V {
 			var out []*Node
@@ -281,7 +294,7 @@ func xmlDecls() []clr.Decl {
 		D("flags enum " + lns + "SaveOptions { None = 0, DisableFormatting = 1, OmitDuplicateNamespaces = 2 }"), D("flags enum " + lns + "LoadOptions { None = 0, PreserveWhitespace = 1, SetBaseUri = 2, SetLineInfo = 4 }"),
 		D("class "+lns+"XName", R("static XName Get(string expandedName)", func(_ F, a []V) V { return clr.Object(parseName(text(a[0], "expandedName"))) }),
 			R("static XName Get(string localName, string namespaceName)", func(_ F, a []V) V {
-				return clr.Object(&xname{space: text(a[1], "namespaceName"), local: text(a[0], "localName")})
+				return clr.Object(makeName(text(a[1], "namespaceName"), text(a[0], "localName")))
 			}),
 			R("static implicit operator XName(string expandedName)", func(_ F, a []V) V {
 				if a[0].IsNull() {
@@ -296,10 +309,10 @@ func xmlDecls() []clr.Decl {
 			R("static XNamespace None", clr.Object(&xname{ns: true})), R("static XNamespace Xml", clr.Object(&xname{ns: true, space: "http://www.w3.org/XML/1998/namespace"})), R("static XNamespace Xmlns", clr.Object(&xname{ns: true, space: xmlnsURI})),
 			R("static implicit operator XNamespace(string namespaceName)", func(_ F, a []V) V { return clr.Object(&xname{space: a[0].Str(), ns: true}) }),
 			R("static XName operator +(XNamespace ns, string localName)", func(_ F, a []V) V {
-				return clr.Object(&xname{space: xn(a[0], "ns").space, local: text(a[1], "localName")})
+				return clr.Object(makeName(xn(a[0], "ns").space, text(a[1], "localName")))
 			}),
 			R("XName GetName(string localName)", func(_ F, a []V) V {
-				return clr.Object(&xname{space: xn(a[0], "ns").space, local: text(a[1], "localName")})
+				return clr.Object(makeName(xn(a[0], "ns").space, text(a[1], "localName")))
 			}),
 			R("string NamespaceName", func(_ F, a []V) V { return clr.String(xn(a[0], "ns").space) }), R("string ToString()", toStringRow),
 			R("static bool operator ==(XNamespace left, XNamespace right)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }), R("static bool operator !=(XNamespace left, XNamespace right)", func(f F, a []V) V { return clr.Bool(!Equal(f, a[0], a[1])) })),
@@ -319,13 +332,13 @@ func xmlDecls() []clr.Decl {
 				}
 				return clr.Null
 			}), R("string BaseUri", func(F, []V) V { return clr.String("") })),
-		D("class "+lns+"XNode : XObject", R("XNode NextNode", beside(1)), R("XNode PreviousNode", beside(-1)), R("void Remove()", func(_ F, a []V) V { node(a[0]).detach(); return clr.Null }),
+		D("class "+lns+"XNode : XObject", append(siblingRows(), R("XNode NextNode", beside(1)), R("XNode PreviousNode", beside(-1)), R("void Remove()", func(_ F, a []V) V { node(a[0]).detach(); return clr.Null }),
 			R("void AddAfterSelf(object content)", insert(1)), R("void AddBeforeSelf(object content)", insert(0)),
 			R("void ReplaceWith(object content)", func(f F, a []V) V { insert(1)(f, a); node(a[0]).detach(); return clr.Null }),
 			R("IEnumerable<XElement> Ancestors()", up(false)), R("IEnumerable<XElement> Ancestors(XName name)", up(false)),
 			R("static bool DeepEquals(XNode n1, XNode n2)", func(f F, a []V) V { return clr.Bool(writeXML(f, node(a[0]), false) == writeXML(f, node(a[1]), false)) }),
 			R("static XNode ReadFrom(System.Xml.XmlReader reader)", func(f F, a []V) V { return clr.Object(a[0].Ref().(*xmlSource).take()) }),
-			R("string ToString()", toStringRow), R("string ToString(SaveOptions options)", func(f F, a []V) V { n := node(a[0]); return f.Str(writeXML(f, n, a[1].Int()&1 == 0 && !n.mixed())) })),
+			R("string ToString()", toStringRow), R("string ToString(SaveOptions options)", func(f F, a []V) V { n := node(a[0]); return f.Str(writeXML(f, n, a[1].Int()&1 == 0)) }))...),
 		D("class "+lns+"XContainer : XNode", R("XElement Element(XName name)", func(_ F, a []V) V {
 			for _, k := range node(a[0]).kids {
 				if !a[1].IsNull() && k.is(a[1]) {
@@ -362,7 +375,7 @@ func xmlDecls() []clr.Decl {
 				return clr.Null
 			}),
 			R("void RemoveNodes()", func(f F, a []V) V { node(a[0]).setText(f, ""); return clr.Null }), R("void ReplaceNodes(object content)", func(f F, a []V) V { node(a[0]).setText(f, ""); addXML(f, node(a[0]), a[1]); return clr.Null })),
-		D("class "+lns+"XElement : XContainer", append(pick("XElement"),
+		D("class "+lns+"XElement : XContainer", append(slices.Concat(pick("XElement"), elementRows()),
 			R("new(XName name)", makeElem), R("new(XName name, object content)", makeElem), R("new(XName name, params object[] content)", makeElem), R("new(XElement other)", func(f F, a []V) V { return clr.Object(node(a[0]).copy(f)) }),
 			R("static XElement Parse(string text)", func(f F, a []V) V {
 				d := parseXML(f, text(a[0], "s"), false, false)
@@ -381,11 +394,10 @@ func xmlDecls() []clr.Decl {
 				n.space, n.local, n.prefix = x.space, x.local, ""
 				return clr.Null
 			}), value,
-			R("XAttribute Attribute(XName name)", func(_ F, a []V) V { x := xn(a[1], "name"); return nodeValue(node(a[0]).attr(x.space, x.local)) }),
+			R("XAttribute Attribute(XName name)", func(_ F, a []V) V { return nodeValue(node(a[0]).attr(*xn(a[1], "name"))) }),
 			R("IEnumerable<XAttribute> Attributes()", func(_ F, a []V) V { return nodes(lns+"XAttribute", slices.Clone(node(a[0]).attrs)) }),
 			R("IEnumerable<XAttribute> Attributes(XName name)", func(_ F, a []V) V {
-				x := xn(a[1], "name")
-				if n := node(a[0]).attr(x.space, x.local); n != nil {
+				if n := node(a[0]).attr(*xn(a[1], "name")); n != nil {
 					return nodes(lns+"XAttribute", []*Node{n})
 				}
 				return nodes(lns+"XAttribute", nil)
@@ -394,7 +406,7 @@ func xmlDecls() []clr.Decl {
 			R("IEnumerable<XElement> AncestorsAndSelf()", up(true)), R("IEnumerable<XElement> DescendantsAndSelf()", deep(true)), R("IEnumerable<XElement> DescendantsAndSelf(XName name)", deep(true)),
 			R("void SetAttributeValue(XName name, object value)", func(f F, a []V) V {
 				n, x := node(a[0]), xn(a[1], "name")
-				old := n.attr(x.space, x.local)
+				old := n.attr(*x)
 				switch {
 				case a[2].IsNull():
 					if old != nil {
@@ -403,7 +415,7 @@ func xmlDecls() []clr.Decl {
 				case old != nil:
 					old.value = xmlText(f, a[2])
 				default:
-					n.add(f, &Node{kind: xAttribute, space: x.space, local: x.local, value: xmlText(f, a[2])})
+					n.add(f, newAttribute(x, xmlText(f, a[2])))
 				}
 				return clr.Null
 			}),
@@ -428,20 +440,23 @@ func xmlDecls() []clr.Decl {
 			}),
 			R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).setText(f, xmlText(f, notNull(a[1], "value"))); return clr.Null }),
 			R("void RemoveAttributes()", func(_ F, a []V) V { node(a[0]).attrs = nil; return clr.Null }), R("void RemoveAll()", func(f F, a []V) V { node(a[0]).attrs = nil; node(a[0]).setText(f, ""); return clr.Null }),
-			R("XNamespace GetDefaultNamespace()", func(_ F, a []V) V { return clr.Object(&xname{space: node(a[0]).lookup(""), ns: true}) }),
+			R("XNamespace GetDefaultNamespace()", func(_ F, a []V) V {
+				uri, _ := node(a[0]).lookup("")
+				return clr.Object(&xname{space: uri, ns: true})
+			}),
 			R("XNamespace GetNamespaceOfPrefix(string prefix)", func(_ F, a []V) V {
-				return clr.Object(&xname{space: node(a[0]).lookup(text(a[1], "prefix")), ns: true})
+				uri, ok := node(a[0]).lookup(text(a[1], "prefix"))
+				if !ok {
+					return clr.Null
+				}
+				return clr.Object(&xname{space: uri, ns: true})
 			}),
 		)...),
 		D("class "+lns+"XAttribute : XObject", append(pick("XAttribute"),
 			R("new(XName name, object value)", func(f F, a []V) V {
-				x := xn(a[0], "name")
-				n := &Node{kind: xAttribute, space: x.space, local: x.local, value: xmlText(f, notNull(a[1], "value"))}
-				if x.space == xmlnsURI {
-					n.prefix = "xmlns"
-				}
-				return clr.Object(n)
+				return clr.Object(newAttribute(xn(a[0], "name"), xmlText(f, notNull(a[1], "value"))))
 			}),
+			R("XAttribute NextAttribute", nextAttribute(1)), R("XAttribute PreviousAttribute", nextAttribute(-1)),
 			R("XName Name", func(_ F, a []V) V { return name(node(a[0])) }), value, R("bool IsNamespaceDeclaration", func(_ F, a []V) V { return clr.Bool(node(a[0]).space == xmlnsURI) }),
 			R("void Remove()", func(_ F, a []V) V { node(a[0]).detach(); return clr.Null }), R("void SetValue(object value)", func(f F, a []V) V { node(a[0]).value = xmlText(f, notNull(a[1], "value")); return clr.Null }), R("string ToString()", toStringRow))...),
 		D("class "+lns+"XDocument : XContainer", R("new(params object[] content)", func(f F, a []V) V { return makeDoc(f, arr(a[0], "content").V) }), R("new(XDeclaration declaration, params object[] content)", func(f F, a []V) V {
@@ -485,7 +500,7 @@ func xmlDecls() []clr.Decl {
 				var out []*Node
 				x := xn(a[1], "name")
 				Each(f, notNull(a[0], "source"), func(v V) bool {
-					if n := node(v).attr(x.space, x.local); n != nil {
+					if n := node(v).attr(*x); n != nil {
 						out = append(out, n)
 					}
 					return true
@@ -526,16 +541,4 @@ func overNodes(test func(*Node, []V) bool, deep bool) func(F, []V) V {
 		})
 		return nodes(lns+"XElement", out)
 	}
-}
-
-// lookup finds the namespace of a prefix.
-func (n *Node) lookup(prefix string) string {
-	for ; n != nil; n = n.parent {
-		for _, a := range n.attrs {
-			if a.space == xmlnsURI && (a.prefix == "" && prefix == "" && a.local == "xmlns" || a.prefix == "xmlns" && a.local == prefix) {
-				return a.value
-			}
-		}
-	}
-	return ""
 }
