@@ -124,7 +124,7 @@ func subscriptions() *Row {
 			"productId": "properties.scope", "state": "properties.state",
 		},
 		Complete: completeSubscription,
-		Rules:    []Rule{subscriptionScope, subscriptionOwner, subscriptionKeys},
+		Rules:    []Rule{subscriptionScope, subscriptionOwner, subscriptionLimit, subscriptionKeys},
 		OnDelete: func(r *Removal) *arm.Error {
 			if arm.SameID(r.Object.Text("properties.scope"), ServiceID(r.ID)) {
 				return arm.Invalid(Finding("sid", "The built-in all-access subscription cannot be deleted."))
@@ -149,10 +149,71 @@ func completeSubscription(c *Change) {
 	if was := c.Old.Text("properties.state"); was != "" {
 		c.New.SetDefault("properties.state", was)
 	}
+	completeState(c)
 	c.New.Set("properties.scope", c.fullScope(c.New.Text("properties.scope")))
 	if owner := c.New.Text("properties.ownerId"); owner != "" {
 		c.New.Set("properties.ownerId", c.fullID("users", owner))
 	}
+}
+
+// completeState notes when a subscription became active and when it ended. The dates are for the record: it is the
+// state alone that decides whether keys are good, and any state may follow any other.
+func completeState(c *Change) {
+	now := Timestamp(time.Now())
+	if was := c.Old.Get("properties.startDate"); was != nil {
+		c.New.SetDefault("properties.startDate", was)
+	}
+	switch state := c.New.Text("properties.state"); state {
+	case "active":
+		if c.Old.Text("properties.state") != state {
+			c.New.SetDefault("properties.startDate", now)
+			c.New.Remove("properties.endDate")
+		}
+	case "cancelled", "expired":
+		if was := c.Old.Get("properties.endDate"); was != nil && c.Old.Text("properties.state") == state {
+			c.New.SetDefault("properties.endDate", was)
+		}
+		c.New.SetDefault("properties.endDate", now)
+	}
+}
+
+// subscriptionLimit holds a user to the number of subscriptions that a product allows at the same time.
+func subscriptionLimit(c *Change) []arm.ErrorDetail {
+	owner, scope := c.New.Text("properties.ownerId"), c.New.Text("properties.scope")
+	if owner == "" || !live(c.New) || live(c.Old) && arm.SameID(scope, c.Old.Text("properties.scope")) && arm.SameID(owner, c.Old.Text("properties.ownerId")) {
+		return nil
+	}
+	product, err := c.Tree.Get(scope)
+	if err != nil || product.Type != strings.ToLower(APIM+"/service/products") {
+		return nil
+	}
+	o, err := parseObject(product.Desired)
+	if err != nil {
+		return nil
+	}
+	limit, ok := o.Number("properties.subscriptionsLimit")
+	if !ok {
+		return nil
+	}
+	docs, others := c.Siblings(c.Row.Type(), c.Service())
+	for i, other := range others {
+		if store.Key(docs[i].ID) != store.Key(c.ID) && live(other) && arm.SameID(other.Text("properties.ownerId"), owner) && arm.SameID(other.Text("properties.scope"), scope) {
+			limit--
+		}
+	}
+	if limit > 0 {
+		return nil
+	}
+	return []arm.ErrorDetail{Finding("scope", "Subscriptions limit reached for same user")}
+}
+
+// live says whether a subscription is, or may yet become, of use.
+func live(subscription Object) bool {
+	switch subscription.Text("properties.state") {
+	case "submitted", "active", "suspended":
+		return true
+	}
+	return false
 }
 
 // fullID is the full ID of an entity of this service that a client names by it, by "/users/1" or by "users/1". What is

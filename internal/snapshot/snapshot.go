@@ -115,17 +115,18 @@ type Product struct {
 // Subscription is a key holder. Scope is the resource ID of a product, an API, the service with "/apis", or (for the
 // built-in one) the service itself.
 type Subscription struct {
-	ID           string     `json:"id"` // resource ID
-	Name         string     `json:"name"`
-	DisplayName  string     `json:"displayName,omitempty"`
-	Scope        string     `json:"scope"`
-	State        string     `json:"state"`             // active, submitted, …
-	OwnerID      string     `json:"ownerId,omitempty"` // resource ID of a User
-	PrimaryKey   string     `json:"primaryKey"`
-	SecondaryKey string     `json:"secondaryKey"`
-	Created      time.Time  `json:"created"`
-	Starts       *time.Time `json:"starts,omitempty"`
-	Expires      *time.Time `json:"expires,omitempty"`
+	ID           string    `json:"id"` // resource ID
+	Name         string    `json:"name"`
+	DisplayName  string    `json:"displayName,omitempty"`
+	Scope        string    `json:"scope"`
+	State        string    `json:"state"`             // active, submitted, …
+	OwnerID      string    `json:"ownerId,omitempty"` // resource ID of a User
+	PrimaryKey   string    `json:"primaryKey"`
+	SecondaryKey string    `json:"secondaryKey"`
+	Created      time.Time `json:"created"`
+	// The dates are for the record; State alone decides whether the keys are good.
+	Starts *time.Time `json:"starts,omitempty"`
+	Ends   *time.Time `json:"ends,omitempty"`
 }
 
 // A User is a user that owns a subscription.

@@ -238,7 +238,7 @@ func (b *builder) subscriptionsDraft(d *draft) error {
 		out = append(out, snapshot.Subscription{
 			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Scope: b.scope(pr.Scope),
 			State: pr.State, OwnerID: pr.OwnerID, PrimaryKey: pr.PrimaryKey, SecondaryKey: pr.SecondaryKey,
-			Created: pr.CreatedDate, Starts: pr.StartDate, Expires: pr.ExpirationDate,
+			Created: pr.CreatedDate, Starts: pr.StartDate, Ends: pr.EndDate,
 		})
 	}
 	d.value = out

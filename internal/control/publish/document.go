@@ -40,15 +40,15 @@ type productDocument struct {
 
 type subscriptionDocument struct {
 	Properties struct {
-		DisplayName    string     `json:"displayName"`
-		Scope          string     `json:"scope"`
-		State          string     `json:"state"`
-		OwnerID        string     `json:"ownerId"`
-		PrimaryKey     string     `json:"primaryKey"`
-		SecondaryKey   string     `json:"secondaryKey"`
-		CreatedDate    time.Time  `json:"createdDate"`
-		StartDate      *time.Time `json:"startDate"`
-		ExpirationDate *time.Time `json:"expirationDate"`
+		DisplayName  string     `json:"displayName"`
+		Scope        string     `json:"scope"`
+		State        string     `json:"state"`
+		OwnerID      string     `json:"ownerId"`
+		PrimaryKey   string     `json:"primaryKey"`
+		SecondaryKey string     `json:"secondaryKey"`
+		CreatedDate  time.Time  `json:"createdDate"`
+		StartDate    *time.Time `json:"startDate"`
+		EndDate      *time.Time `json:"endDate"`
 	} `json:"properties"`
 }
 

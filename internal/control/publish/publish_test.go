@@ -262,7 +262,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		shop+"/products/gold/apis/books", `{}`,
 		shop+"/products/gold/apis/gone", `{}`,
 		shop+"/products/gold/policies/policy", policyJSON("<product/>"),
-		shop+"/subscriptions/s1", `{"properties":{"scope":"/products/gold","state":"active","displayName":"One","ownerId":"`+shop+`/users/ada","primaryKey":{"$sealed":"sealed:k1"},"secondaryKey":{"$sealed":"sealed:k2"},"createdDate":"2026-01-02T03:04:05Z"}}`,
+		shop+"/subscriptions/s1", `{"properties":{"scope":"/products/gold","state":"active","displayName":"One","ownerId":"`+shop+`/users/ada","primaryKey":{"$sealed":"sealed:k1"},"secondaryKey":{"$sealed":"sealed:k2"},"createdDate":"2026-01-02T03:04:05Z","startDate":"2026-01-02T03:04:05Z","endDate":"2026-02-03T04:05:06Z"}}`,
 		shop+"/users/Ada", `{"properties":{"email":"ada@b.c","firstName":"Ada","lastName":"L","note":"n","state":"active","registrationDate":"2026-01-02T03:04:05Z","identities":[{"provider":"Basic","id":"ada@b.c"}]},"tokenKeys":{"primary":{"$sealed":"none of the gateway's business"}}}`,
 		shop+"/users/bob", `{"properties":{"email":"bob@b.c","firstName":"Owns","lastName":"Nothing"}}`,
 		shop+"/groups/staff", `{"properties":{"displayName":"Our staff","type":"custom"}}`,
@@ -310,6 +310,7 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 	check([]snapshot.Subscription{{
 		ID: shop + "/subscriptions/s1", Name: "s1", DisplayName: "One", Scope: shop + "/products/gold", State: "active", OwnerID: shop + "/users/ada",
 		PrimaryKey: "k1", SecondaryKey: "k2", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Starts: new(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), Ends: new(time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)),
 	}}, held[[]snapshot.Subscription](m, shop, "subscriptions", shop))
 	check([]snapshot.User{{
 		ID: shop + "/users/Ada", Name: "Ada", Email: "ada@b.c", FirstName: "Ada", LastName: "L", Note: "n", State: "active",

@@ -207,7 +207,7 @@ func (s *subscriptionView) PrimaryKey() string           { return s.Subscription
 func (s *subscriptionView) SecondaryKey() string         { return s.Subscription.SecondaryKey }
 func (s *subscriptionView) CreatedDate() time.Time       { return s.Created }
 func (s *subscriptionView) StartDate() (time.Time, bool) { return moment(s.Starts) }
-func (s *subscriptionView) EndDate() (time.Time, bool)   { return moment(s.Expires) }
+func (s *subscriptionView) EndDate() (time.Time, bool)   { return moment(s.Ends) }
 
 type userView struct{ *snapshot.User }
 

@@ -117,7 +117,7 @@ func (s *Service) authorize(x *pipeline.Exchange, a *api) (*product, *pipeline.F
 			"Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API.")
 	}
 	sub := s.keys[sha256.Sum256([]byte(key))]
-	if sub == nil || !sub.valid(x.Started) {
+	if sub == nil || sub.State != "active" {
 		return nil, invalidKey(x, a)
 	}
 	p, ok := s.covers(sub, a)

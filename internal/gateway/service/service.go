@@ -9,7 +9,6 @@ package service
 import (
 	"crypto/tls"
 	"strings"
-	"time"
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/route"
@@ -147,11 +146,6 @@ type users map[string]*snapshot.User
 type subscription struct {
 	snapshot.Subscription
 	scope string // lower case
-}
-
-// valid reports whether the subscription's keys may be used at a moment.
-func (s *subscription) valid(now time.Time) bool {
-	return s.State == "active" && (s.Starts == nil || !now.Before(*s.Starts)) && (s.Expires == nil || now.Before(*s.Expires))
 }
 
 // withoutRevision cuts ";rev=2" off an API's resource ID and lowers it.

@@ -59,13 +59,17 @@ func guarded() gatewaytest.Snapshot {
 	}
 	s.Subscriptions = []snapshot.Subscription{
 		sub("gold", "/products/GOLD"), sub("hidden", "/products/hidden"), sub("closed", "/apis/closed"), sub("all", "/apis"), sub("master", ""),
-		sub("suspended", "/apis"), sub("early", "/apis"), sub("late", "/apis"), sub("current", "/apis/"),
+		sub("suspended", "/apis"), sub("submitted", "/apis"), sub("rejected", "/apis"), sub("dated", "/apis/"),
 		sub("owned", "/apis"), sub("blocked", "/apis"),
 	}
 	s.Subscriptions[5].State = "suspended"
-	s.Subscriptions[6].Starts = &future
-	s.Subscriptions[7].Expires = &past
-	s.Subscriptions[8].Starts, s.Subscriptions[8].Expires = &past, &future
+	s.Subscriptions[6].State, s.Subscriptions[7].State = "submitted", "rejected"
+	s.Subscriptions[8].Starts, s.Subscriptions[8].Ends = &future, &past
+	for _, state := range []string{"cancelled", "expired"} {
+		ended := sub(state, "/apis")
+		ended.State = state
+		s.Subscriptions = append(s.Subscriptions, ended)
+	}
 	s.Subscriptions[9].OwnerID, s.Subscriptions[10].OwnerID = id+"/users/ADA", id+"/users/bob"
 	s.Users = []snapshot.User{{ID: id + "/users/ada", Name: "ada", State: "active"}, {ID: id + "/users/bob", Name: "bob", State: "blocked"}}
 	return s
@@ -123,9 +127,11 @@ func TestAuthorization(t *testing.T) {
 		{"key of all APIs", "/closed", "all", "", ok("all", "")},
 		{"key of the service", "/opened", "master", "", ok("master", "")},
 		{"suspended", "/closed", "suspended", "", denied(invalidKey)},
-		{"not yet", "/closed", "early", "", denied(invalidKey)},
-		{"no longer", "/closed", "late", "", denied(invalidKey)},
-		{"within its dates", "/closed", "current", "", ok("current", "")},
+		{"submitted", "/closed", "submitted", "", denied(invalidKey)},
+		{"rejected", "/closed", "rejected", "", denied(invalidKey)},
+		{"cancelled", "/closed", "cancelled", "", denied(invalidKey)},
+		{"expired", "/closed", "expired", "", denied(invalidKey)},
+		{"dates are for the record", "/closed", "dated", "", ok("dated", "")},
 		{"of a user", "/closed", "owned", "", result{200, "", "operation,api,global,/api,/operation", "owned", "", "ada"}},
 		{"of a blocked user", "/closed", "blocked", "", denied(invalidKey)},
 		{"an API that needs none", "/free", "", "", ok("", "")},
