@@ -10,22 +10,19 @@ import (
 func (b *binder) assign(n *syntax.Assign) Expr {
 	if n.Op == "=" {
 		if t, ok := n.X.(*syntax.Tuple); ok {
-			return b.deconstruct(t, b.value(n.Y), n)
+			return b.deconstruct(t, b.value(n.Y), n, n.Y)
 		}
 		if name, ok := n.X.(*syntax.Name); ok && name.Ident == "_" && b.find("_") == nil {
 			return b.typedValue(n.Y)
 		}
-		x := b.rvalue(b.expr(n.X), n.X)
+		x := b.rvalue(b.variable(n.X), n.X)
 		y := b.value(n.Y)
-		if isBad(x, y) {
-			return bad()
-		}
-		if !b.assignable(x, n.X) {
+		if isBad(x, y) || !b.assignable(x, n.X) {
 			return bad()
 		}
 		return b.store(x, b.convert(y, x.T(), n.Y))
 	}
-	x := b.rvalue(b.expr(n.X), n.X)
+	x := b.rvalue(b.variable(n.X), n.X)
 	y := b.value(n.Y)
 	if isBad(x, y) || !b.assignable(x, n.X) {
 		return bad()
@@ -34,6 +31,15 @@ func (b *binder) assign(n *syntax.Assign) Expr {
 	return b.once(x, func(x Expr) Expr {
 		return b.compound(op, x, y, n)
 	})
+}
+
+// variable binds what is assigned to: it stays a property though its value is
+// known.
+func (b *binder) variable(n syntax.Expr) Expr {
+	old := b.keep
+	b.keep = true
+	defer func() { b.keep = old }()
+	return b.expr(n)
 }
 
 // compound makes x = (T)(x op y).
@@ -96,8 +102,12 @@ func (b *binder) once(x Expr, fn func(Expr) Expr) Expr {
 func (b *binder) assignable(x Expr, at syntax.Node) bool {
 	switch t := x.(type) {
 	case *Local:
-		if t.V.ReadOnly {
-			b.err(at, "CS1656", "Cannot assign to '"+t.V.Name+"' because it is a 'foreach iteration variable'")
+		if t.V.ReadOnly == "range variable" {
+			b.err(at, "CS1947", "Range variable '"+b.quote(at)+"' cannot be assigned to -- it is read only")
+			return false
+		}
+		if t.V.ReadOnly != "" {
+			b.err(at, "CS1656", "Cannot assign to '"+t.V.Name+"' because it is a '"+t.V.ReadOnly+"'")
 			return false
 		}
 		return true
@@ -129,6 +139,15 @@ func (b *binder) assignable(x Expr, at syntax.Node) bool {
 	}
 	b.err(at, "CS0131", "The left-hand side of an assignment must be a variable, property or indexer")
 	return false
+}
+
+// isVariable reports whether x is a place for a value, if perhaps a read-only one.
+func isVariable(x Expr) bool {
+	switch x.(type) {
+	case *Local, *Element, *Field, *Global:
+		return true
+	}
+	return isProperty(x)
 }
 
 func (b *binder) store(to, value Expr) Expr {
@@ -163,8 +182,15 @@ func (b *binder) storeField(f *Field, value Expr) Expr {
 }
 
 func (b *binder) incDec(n *syntax.Unary) Expr {
-	x := b.rvalue(b.expr(n.X), n.X)
-	if isBad(x) || !b.assignable(x, n.X) {
+	x := b.rvalue(b.variable(n.X), n.X)
+	if isBad(x) {
+		return bad()
+	}
+	if !isVariable(x) {
+		b.err(n.X, "CS1059", "The operand of an increment or decrement operator must be a variable, property or indexer")
+		return bad()
+	}
+	if !b.assignable(x, n.X) {
 		return bad()
 	}
 	t := x.T().Underlying()
@@ -197,14 +223,25 @@ func (b *binder) incDec(n *syntax.Unary) Expr {
 }
 
 // deconstruct binds (a, var b) = y.
-func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
+func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n, right syntax.Node) Expr {
+	if decls, others := declares(t); decls && others {
+		b.err(t, "CS8184", "A deconstruction cannot mix declarations and expressions on the left-hand-side.")
+		b.undeclared(t, 0)
+		return bad()
+	}
 	if lit, ok := y.(*NewRecord); ok && untyped(lit.Type) && len(lit.Vals) == len(t.Elems) {
 		y = b.settle(t, lit)
 	}
-	if isBad(y) {
+	yt := y.T()
+	switch {
+	case isBad(y):
+		b.undeclared(t, 0)
+		return bad()
+	case untyped(yt):
+		b.undeclared(t, 0)
+		b.err(right, "CS8131", "Deconstruct assignment requires an expression with a type on the right-hand-side.")
 		return bad()
 	}
-	yt := y.T()
 	var parts func(v *Var) []Expr
 	count := 0
 	switch {
@@ -227,10 +264,13 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 			}
 		}
 	default:
-		b.err(n, "CS1061", "'"+yt.String()+"' does not contain a definition for 'Deconstruct' and no accessible extension method 'Deconstruct' accepting a first argument of type '"+yt.String()+"' could be found")
+		b.undeclared(t, 0)
+		b.err(right, "CS1061", noMemberText(yt, "Deconstruct"))
+		b.err(right, "CS8129", "No suitable Deconstruct instance or extension method was found for type '"+yt.String()+"', with "+itoa(len(t.Elems))+" out parameters and a void return type.")
 		return bad()
 	}
 	if count != len(t.Elems) {
+		b.undeclared(t, count)
 		b.err(n, "CS8132", "Cannot deconstruct a tuple of '"+itoa(count)+"' elements into '"+itoa(len(t.Elems))+"' variables.")
 		return bad()
 	}
@@ -247,7 +287,7 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 	for i, e := range t.Elems {
 		val := &Local{typed{temps[i].Type}, temps[i]}
 		if nested, ok := e.X.(*syntax.Tuple); ok {
-			step := b.deconstruct(nested, val, n)
+			step := b.deconstruct(nested, val, n, elemNode(right, i))
 			if isBad(step) {
 				return bad()
 			}
@@ -261,9 +301,58 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n syntax.Node) Expr {
 		if isBad(target) {
 			return bad()
 		}
-		steps = append(steps, b.store(target, b.convert(val, target.T(), e.X)))
+		steps = append(steps, b.store(target, b.convert(val, target.T(), elemNode(right, i))))
 	}
 	return &Let{typed{yt}, v, y, steps, &Local{typed{yt}, v}}
+}
+
+// elemNode is an element of a tuple literal, or the whole of anything else.
+func elemNode(n syntax.Node, i int) syntax.Node {
+	if t, ok := n.(*syntax.Tuple); ok && i < len(t.Elems) {
+		return t.Elems[i].X
+	}
+	return n
+}
+
+// declares reports whether a deconstruction has declarations, and others than
+// declarations.
+func declares(t *syntax.Tuple) (decls, others bool) {
+	for _, e := range t.Elems {
+		switch x := e.X.(type) {
+		case *syntax.Decl:
+			decls = true
+		case *syntax.Tuple:
+			d, o := declares(x)
+			decls, others = decls || d, others || o
+		case *syntax.Name:
+			others = others || x.Ident != "_"
+		default:
+			others = true
+		}
+	}
+	return decls, others
+}
+
+// undeclared declares the variables of a deconstruction that is not understood.
+// Those from some element on have no type to infer.
+func (b *binder) undeclared(t *syntax.Tuple, from int) {
+	for i, e := range t.Elems {
+		switch x := e.X.(type) {
+		case *syntax.Tuple:
+			b.undeclared(x, max(0, from-i))
+		case *syntax.Decl:
+			typ := clr.ErrorT
+			switch {
+			case !x.Type.IsVar():
+				typ = b.typ(x.Type)
+			case i >= from && !b.reported(x, "CS8130"):
+				b.err(x, "CS8130", "Cannot infer the type of implicitly-typed deconstruction variable '"+x.Name+"'.")
+			}
+			if x.Name != "_" {
+				b.declare(x.Name, typ, x)
+			}
+		}
+	}
 }
 
 // settle gives the elements of a tuple literal that have no type of their own

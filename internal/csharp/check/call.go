@@ -27,7 +27,11 @@ func (b *binder) args(list []syntax.Argument) ([]arg, bool) {
 			out[i].decl = &syntax.Decl{Range: n.Range, Type: &syntax.Type{Parts: []syntax.NamePart{{Name: "var"}}}, Name: "_"}
 			continue
 		}
-		out[i].x = b.value(a.X)
+		if a.Mod == "" {
+			out[i].x = b.value(a.X)
+		} else {
+			out[i].x = b.reference(a.X)
+		}
 		if isBad(out[i].x) {
 			ok = false
 		}
@@ -146,11 +150,11 @@ func (b *binder) callGroup(g *group, args []arg, at syntax.Node) Expr {
 	}
 	if p, n := b.choose(methods, g.targs, args, false); p != nil {
 		if g.recv == nil && !p.m.Static {
-			b.err(at, "CS0120", "An object reference is required for the non-static field, method, or property '"+g.static.String()+"."+g.name+"'")
+			b.err(at, "CS0120", "An object reference is required for the non-static field, method, or property '"+title(p.m, p.class)+"'")
 			return bad()
 		}
 		if g.recv != nil && p.m.Static {
-			b.err(at, "CS0176", "Member '"+p.m.Owner.String()+"."+g.name+"' cannot be accessed with an instance reference; qualify it with a type name instead")
+			b.err(at, "CS0176", "Member '"+title(p.m, p.class)+"' cannot be accessed with an instance reference; qualify it with a type name instead")
 			return bad()
 		}
 		return b.finish(p, g.recv, args, at)
@@ -171,6 +175,7 @@ func (b *binder) callGroup(g *group, args []arg, at syntax.Node) Expr {
 		}
 	}
 	b.noOverload(g, near, args, at)
+	b.forget(args)
 	return bad()
 }
 
@@ -213,118 +218,13 @@ func mayExtend(param, t *clr.Type) bool {
 	return standard(t, param).ok
 }
 
-// noOverload explains why no overload applies.
-func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) {
-	for _, a := range args {
-		if l, ok := a.x.(*lambda); ok && b.reportLambda(l) {
-			return
-		}
-	}
-	if g.recv != nil && near != nil && near.m.Extension {
-		if len(g.members) == 0 && len(args)+1 <= len(near.types) && !b.receiverFits(near, g.recv) {
-			part, _ := g.at.(*syntax.NamePart)
-			b.noMember(g.recv.T(), part)
-			return
-		}
-		args = append([]arg{{x: g.recv, at: at}}, args...)
-	}
-	if near == nil {
-		if len(g.members) == 0 {
-			part, _ := g.at.(*syntax.NamePart)
-			if len(b.u.Extensions(g.name)) == 0 || !b.extensionOf(g) {
-				b.noMember(g.recv.T(), part)
-				return
-			}
-		}
-		b.arityError(g, args, at)
-		return
-	}
-	if len(near.m.TypeParams) > 0 && len(g.targs) == 0 && near.targs == nil {
-		for _, a := range args {
-			if l, ok := a.x.(*lambda); ok && b.reportLambda(l) {
-				return
-			}
-		}
-		b.err(at, "CS0411", "The type arguments for method '"+g.name+"' cannot be inferred from the usage. Try specifying the type arguments explicitly.")
-		return
-	}
-	b.argErrors(near, args, at)
-}
-
-func (b *binder) receiverFits(p *picked, recv Expr) bool {
-	return len(p.types) > 0 && standard(recv.T(), p.types[0]).ok
-}
-
-func (b *binder) extensionOf(g *group) bool {
-	for _, m := range b.u.Extensions(g.name) {
-		t := m.Params[0].Type
-		if t.Kind == clr.TypeParam || g.recv.T().AsInstance(t.Definition()) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *binder) arityError(g *group, args []arg, at syntax.Node) {
-	for _, a := range args {
-		if a.name != "" {
-			b.err(a.at, "CS1739", "The best overload for '"+g.name+"' does not have a parameter named '"+a.name+"'")
-			return
-		}
-	}
-	if len(g.targs) > 0 {
-		b.err(g.at, "CS0308", "The non-generic method '"+g.name+"' cannot be used with type arguments")
-		return
-	}
-	if len(g.members) == 1 && len(args) < len(g.members[0].m.Params) {
-		m := g.members[0].m
-		b.err(g.at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+m.Params[len(args)].Name+"' of '"+title(m, g.members[0].class)+"'")
-		return
-	}
-	b.err(g.at, "CS1501", "No overload for method '"+g.name+"' takes "+strconv.Itoa(len(args))+" arguments")
-}
-
-// argErrors reports the arguments that do not convert.
-func (b *binder) argErrors(p *picked, args []arg, at syntax.Node) {
-	found := false
-	for i, a := range args {
-		if a.x == nil || i >= len(p.types) {
-			continue
-		}
-		t := p.types[i]
-		if a.mod == "" && b.implicit(a.x, t).ok {
-			continue
-		}
-		found = true
-		no := strconv.Itoa(i + 1)
-		if p.m.Extension {
-			no = strconv.Itoa(i)
-		}
-		if _, ok := a.x.(*lambda); ok {
-			b.noConversion(a.x, t, a.at)
-			continue
-		}
-		node := a.at
-		if s, ok := a.at.(*syntax.Argument); ok {
-			node = s.X
-		}
-		b.err(node, "CS1503", "Argument "+no+": cannot convert from '"+a.mod+space1(a.mod)+displayQualified(a.x)+"' to '"+a.mod+space1(a.mod)+t.Qualified()+"'")
-	}
-	if !found {
-		b.err(at, "CS1501", "No overload for method '"+p.m.Name+"' takes "+strconv.Itoa(len(args))+" arguments")
-	}
-}
-
-func space1(mod string) string {
-	if mod == "" {
-		return ""
-	}
-	return " "
-}
-
 // finish makes the call of a chosen overload.
 func (b *binder) finish(p *picked, recv Expr, args []arg, at syntax.Node) Expr {
 	if p.m.Kind != clr.Operator && !b.allowed(p.m, p.class, at) {
+		return bad()
+	}
+	if p.rival != nil {
+		b.err(callName(at), "CS0121", "The call is ambiguous between the following methods or properties: '"+title(p.m, p.class)+"' and '"+title(p.rival.m, p.rival.class)+"'")
 		return bad()
 	}
 	full := b.fill(p, args, at)
@@ -428,29 +328,51 @@ func (b *binder) argument(a arg, t *clr.Type) Expr {
 		}
 		return &ByRef{typed{t}, &Local{typed{t}, v}, true}
 	}
-	switch x := a.x.(type) {
+	return &ByRef{typed{t}, a.x, a.mod == "out"}
+}
+
+// reference binds an argument that is passed by reference.
+func (b *binder) reference(n syntax.Expr) Expr {
+	x := b.rvalue(b.variable(n), n)
+	switch y := x.(type) {
+	case *Bad, *Element:
+		return x
 	case *Local:
-		if x.V.ReadOnly {
-			b.err(a.at, "CS1657", "Cannot use '"+x.V.Name+"' as a ref or out value because it is read-only")
+		if y.V.ReadOnly == "" {
+			return x
 		}
-	case *Element:
-	default:
-		b.err(a.at, "CS1510", "A ref or out value must be an assignable variable")
+		b.err(n, "CS1657", "Cannot use '"+y.V.Name+"' as a ref or out value because it is a '"+y.V.ReadOnly+"'")
 		return bad()
 	}
-	return &ByRef{typed{t}, a.x, a.mod == "out"}
+	if isProperty(x) {
+		b.err(n, "CS0206", "A property or indexer may not be passed as an out or ref parameter")
+	} else {
+		b.err(n, "CS1510", "A ref or out value must be an assignable variable")
+	}
+	return bad()
+}
+
+func isProperty(x Expr) bool {
+	c, ok := x.(*Call)
+	return ok && (c.Site.Member.Kind == clr.Property || c.Site.Member.Kind == clr.Indexer)
 }
 
 // invoke calls a delegate.
 func (b *binder) invoke(fn Expr, s *signature, args []arg, at syntax.Node) Expr {
 	m := &clr.Member{Name: fn.T().Name, Owner: fn.T().Definition(), Params: s.params, Ret: s.ret}
-	p, near := b.choose([]candidate{{m: m, class: clr.ObjectType}}, nil, args, false)
+	cands := []candidate{{m: m, class: fn.T()}}
+	p, near := b.choose(cands, nil, args, false)
 	if p == nil {
-		if near != nil {
-			b.argErrors(near, args, at)
-		} else {
+		switch {
+		case near != nil:
+			b.argErrors(near, args, at, m.Name)
+		case b.namedErrors(cands, args, "", m.Name):
+		case len(args) < len(s.params):
+			b.err(at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+s.params[len(args)].Name+"' of '"+fn.T().String()+"'")
+		default:
 			b.err(at, "CS1593", "Delegate '"+fn.T().String()+"' does not take "+strconv.Itoa(len(args))+" arguments")
 		}
+		b.forget(args)
 		return bad()
 	}
 	full := b.fill(p, args, at)
@@ -462,19 +384,21 @@ func (b *binder) invoke(fn Expr, s *signature, args []arg, at syntax.Node) Expr 
 
 // callLocal calls a local function.
 func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at syntax.Node) Expr {
-	m := &clr.Member{Name: f.Name, Owner: &clr.Type{Name: f.Name}, Params: f.Params, TypeParams: f.TypeParams, Ret: f.Ret}
-	p, near := b.choose([]candidate{{m: m, class: clr.ObjectType}}, targs, args, false)
+	m := f.member()
+	cands := []candidate{{m: m, class: m.Owner}}
+	if len(targs) > 0 && len(targs) != len(m.TypeParams) {
+		b.typeArity(cands, f.Name, at)
+		b.forget(args)
+		return bad()
+	}
+	p, near := b.choose(cands, targs, args, false)
 	if p == nil {
-		switch {
-		case near != nil && near.targs == nil && len(m.TypeParams) > 0:
-			b.err(at, "CS0411", "The type arguments for method '"+f.Name+"' cannot be inferred from the usage. Try specifying the type arguments explicitly.")
-		case near != nil:
-			b.argErrors(near, args, at)
-		case len(args) < len(f.Params):
-			b.err(at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+f.Params[len(args)].Name+"' of '"+f.Name+"'")
-		default:
-			b.err(at, "CS1501", "No overload for method '"+f.Name+"' takes "+strconv.Itoa(len(args))+" arguments")
+		if near != nil {
+			b.nearError(near, args, at, f.Name)
+		} else {
+			b.noPlace(cands, args, at, "method '"+f.Name+"'", f.Name)
 		}
+		b.forget(args)
 		return bad()
 	}
 	full := b.fill(p, args, at)
@@ -526,9 +450,9 @@ func (b *binder) indexOf(x Expr, args []arg, n syntax.Node) Expr {
 	p, near := b.choose(cands, nil, args, false)
 	if p == nil {
 		if near != nil {
-			b.argErrors(near, args, n)
+			b.argErrors(near, args, n, "this")
 		} else {
-			b.err(n, "CS1501", "No overload for method 'this' takes "+strconv.Itoa(len(args))+" arguments")
+			b.noPlace(cands, args, n, "method 'this'", "this")
 		}
 		return bad()
 	}

@@ -272,13 +272,25 @@ func (b *binder) noConversion(x Expr, to *clr.Type, at syntax.Node) {
 		b.lambdaError(x, to, at)
 		return
 	case *group:
-		if to.Kind == clr.Delegate {
-			b.err(at, "CS0123", "No overload for '"+x.name+"' matches delegate '"+to.String()+"'")
-		} else {
-			b.err(at, "CS0428", "Cannot convert method group '"+x.name+"' to non-delegate type '"+to.String()+"'. Did you intend to invoke the method?")
-		}
+		b.groupError(x, x.name, x.at, to, at)
 		return
+	case *funcGroup:
+		b.groupError(x, x.f.Name, at, to, at)
+		return
+	case *NewRecord:
+		if to.Def == clr.TupleDef && len(to.Args) == len(x.Vals) {
+			for i, v := range x.Vals {
+				if !isBad(v) && !b.implicit(v, to.Args[i]).ok {
+					b.noConversion(v, to.Args[i], elemNode(at, i))
+				}
+			}
+			return
+		}
 	case *Const:
+		if from.Kind == clr.NullKind && to.Kind == clr.TypeParam {
+			b.err(at, "CS0403", "Cannot convert null to type parameter '"+to.String()+"' because it could be a non-nullable value type. Consider using 'default("+to.String()+")' instead.")
+			return
+		}
 		if from.Kind == clr.NullKind {
 			b.err(at, "CS0037", "Cannot convert null to '"+to.String()+"' because it is a non-nullable value type")
 			return
@@ -298,6 +310,30 @@ func (b *binder) noConversion(x Expr, to *clr.Type, at syntax.Node) {
 		return
 	}
 	b.err(at, "CS0029", "Cannot implicitly convert type '"+displayQualified(x)+"' to '"+to.Qualified()+"'")
+}
+
+// groupError explains why a method group does not become a delegate.
+func (b *binder) groupError(x Expr, name string, nameAt syntax.Node, to *clr.Type, at syntax.Node) {
+	s := invokeOf(to)
+	if s == nil {
+		b.err(nameAt, "CS0428", "Cannot convert method group '"+name+"' to non-delegate type '"+to.String()+"'. Did you intend to invoke the method?")
+		return
+	}
+	if call := b.groupCall(x, s.types(), nil); call != nil {
+		b.err(at, "CS0407", "'"+call.T().String()+" "+calledTitle(call)+"' has the wrong return type")
+		return
+	}
+	b.err(nameAt, "CS0123", "No overload for '"+name+"' matches delegate '"+to.String()+"'")
+}
+
+func calledTitle(call Expr) string {
+	switch c := call.(type) {
+	case *Call:
+		return title(c.Site.Member, c.Site.Class)
+	case *LocalCall:
+		return c.F.title()
+	}
+	return ""
 }
 
 // apply makes the node of a conversion, folding constants.
@@ -497,14 +533,10 @@ func tryValue(fn func() clr.Value) (out *clr.Value) {
 func (b *binder) natural(x Expr, at syntax.Node) Expr {
 	switch x := x.(type) {
 	case *lambda, *group, *funcGroup:
-		b.err(at, "CS8917", "The delegate type could not be inferred.")
+		b.noConversion(x, clr.ObjectType, at)
 		return bad()
 	case *defaultLit:
-		b.err(at, "CS8716", "There is no target type for the default literal.")
-		return bad()
-	case *Throw:
-		b.err(at, "CS8115", "A throw expression is not allowed in this context.")
-		return bad()
+		return &Const{typed{clr.ObjectType}, clr.Null}
 	case *typeExpr:
 		return b.notValue(x, at)
 	case *NewRecord:

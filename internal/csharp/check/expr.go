@@ -29,7 +29,7 @@ func (b *binder) notValue(x Expr, n syntax.Node) Expr {
 	case *typeExpr:
 		b.err(n, "CS0119", "'"+x.of.String()+"' is a type, which is not valid in the given context")
 	case *space:
-		b.err(n, "CS0119", "'"+x.name+"' is a namespace, which is not valid in the given context")
+		b.err(n, "CS0118", "'"+x.name+"' is a namespace but is used like a variable")
 	}
 	return bad()
 }
@@ -39,13 +39,14 @@ func (b *binder) typedValue(n syntax.Expr) Expr {
 	x := b.value(n)
 	switch y := x.(type) {
 	case *lambda, *funcGroup:
-		b.err(n, "CS0815", "Cannot assign lambda expression to an implicitly-typed variable")
+		b.err(n, "CS8917", "The delegate type could not be inferred.")
 		return bad()
 	case *group:
-		b.err(n, "CS0119", "'"+y.name+"' is a method, which is not valid in the given context")
+		b.notCalled(y)
 		return bad()
 	case *defaultLit:
-		return b.natural(x, n)
+		b.err(n, "CS8716", "There is no target type for the default literal.")
+		return bad()
 	case *NewRecord:
 		if untyped(y.Type) {
 			b.err(n, "CS0815", "Cannot assign "+y.Type.String()+" to an implicitly-typed variable")
@@ -53,6 +54,11 @@ func (b *binder) typedValue(n syntax.Expr) Expr {
 		}
 	}
 	return x
+}
+
+// notCalled reports a method group where a value must stand.
+func (b *binder) notCalled(g *group) {
+	b.err(g.at, "CS0119", "'"+title(g.members[0].m, g.members[0].class)+"' is a method, which is not valid in the given context")
 }
 
 // expr binds an expression.
@@ -118,9 +124,11 @@ func (b *binder) node(n syntax.Expr) Expr {
 		return &lambda{typed: typed{clr.FuncT}, syn: n, scope: b.scope, fn: b.fn, chk: b.checked, wraps: b.wraps}
 	case *syntax.TypeOf:
 		b.unbound = true
-		t := b.typ(n.Type)
+		t := b.returnType(n.Type)
 		b.unbound = false
 		return &TypeOf{typed{clr.TypeType}, t}
+	case *syntax.SizeOf:
+		return b.sizeOf(n)
 	case *syntax.Default:
 		if n.Type == nil {
 			return &defaultLit{typed{clr.NullT}}
@@ -139,14 +147,48 @@ func (b *binder) node(n syntax.Expr) Expr {
 	case *syntax.Tuple:
 		return b.tuple(n)
 	case *syntax.Throw:
-		x := b.value(n.X)
-		return &Throw{typed{clr.NullT}, b.exception(x, n.X)}
+		b.value(n.X)
+		b.err(n, "CS8115", "A throw expression is not allowed in this context.")
 	case *syntax.Query:
 		return b.query(n)
+	case *syntax.RangeValue:
+		x := b.value(n.X)
+		if t := x.T(); untyped(t) || t.Kind == clr.Void {
+			b.err(n, "CS1932", "Cannot assign "+display(x)+" to a range variable")
+			return bad()
+		}
+		return x
 	case *syntax.Decl:
 		b.err(n, "CS8185", "A declaration is not allowed in this context.")
 	}
 	return bad()
+}
+
+// orThrow is value where a throw expression may stand as well.
+func (b *binder) orThrow(n syntax.Expr) Expr {
+	if t, ok := n.(*syntax.Throw); ok {
+		return &Throw{typed{clr.NullT}, b.exception(b.value(t.X), t.X)}
+	}
+	return b.value(n)
+}
+
+func (b *binder) sizeOf(n *syntax.SizeOf) Expr {
+	t := b.typ(n.Type)
+	if t.Kind == clr.ErrorKind {
+		return bad()
+	}
+	size := map[clr.Code]int{
+		clr.CodeBoolean: 1, clr.CodeSByte: 1, clr.CodeByte: 1, clr.CodeChar: 2, clr.CodeInt16: 2, clr.CodeUInt16: 2, clr.CodeInt32: 4,
+		clr.CodeUInt32: 4, clr.CodeSingle: 4, clr.CodeInt64: 8, clr.CodeUInt64: 8, clr.CodeDouble: 8, clr.CodeDecimal: 16,
+	}[t.Code]
+	if t.Kind == clr.Enum {
+		size = 4
+	}
+	if size == 0 {
+		b.err(n, "CS0233", "'"+t.String()+"' does not have a predefined size, therefore sizeof can only be used in an unsafe context (consider using System.Runtime.InteropServices.Marshal.SizeOf)")
+		return bad()
+	}
+	return &Const{typed{clr.Int32}, clr.Int(size)}
 }
 
 func (b *binder) exception(x Expr, at syntax.Node) Expr {
@@ -314,6 +356,36 @@ func isText(x Expr) bool {
 	return ok && (k.V.IsString() || k.V.IsNull())
 }
 
+// otherSide reports a name that only the other side of the equals of a join has.
+func (b *binder) otherSide(n *syntax.Name) bool {
+	for s := b.scope; s != nil; s = s.parent {
+		if s.side == nil {
+			continue
+		}
+		const swap = ".  Consider swapping the expressions on either side of 'equals'."
+		if slices.Contains(s.side.Left, n.Ident) {
+			b.err(n, "CS1937", "The name '"+n.Ident+"' is not in scope on the left side of 'equals'"+swap)
+			return true
+		}
+		if slices.Contains(s.side.Right, n.Ident) {
+			b.err(n, "CS1938", "The name '"+n.Ident+"' is not in scope on the right side of 'equals'"+swap)
+			return true
+		}
+	}
+	return false
+}
+
+// before reports whether n stands before the declaration of v, which a local
+// function further up can see.
+func (b *binder) before(n syntax.Node, v *Var) bool {
+	if v.at == nil || v.Param {
+		return false
+	}
+	use, _ := n.Span()
+	decl, _ := v.at.Span()
+	return use < decl
+}
+
 // name binds a simple name.
 func (b *binder) name(n *syntax.Name) Expr {
 	if n.Args == nil {
@@ -323,7 +395,7 @@ func (b *binder) name(n *syntax.Name) Expr {
 				if d.Const != nil {
 					return &Const{typed{d.Type}, *d.Const}
 				}
-				if d.Type == nil {
+				if b.before(n, d) {
 					b.err(n, "CS0841", "Cannot use local variable '"+n.Ident+"' before it is declared")
 					return bad()
 				}
@@ -349,6 +421,16 @@ func (b *binder) name(n *syntax.Name) Expr {
 	}
 	if n.Args == nil && b.u.IsSpace(n.Ident) {
 		return &space{typed{clr.VoidType}, n.Ident}
+	}
+	if b.otherArity(syntax.NamePart{Name: n.Ident, Args: n.Args}, n) {
+		return bad()
+	}
+	if b.findLater(b.scope, n.Ident) {
+		b.err(n, "CS0841", "Cannot use local variable '"+n.Ident+"' before it is declared")
+		return bad()
+	}
+	if b.otherSide(n) {
+		return bad()
 	}
 	b.err(n, "CS0103", "The name '"+n.Ident+"' does not exist in the current context")
 	return bad()
@@ -445,23 +527,15 @@ func (b *binder) memberOf(x Expr, part *syntax.NamePart, n syntax.Node) Expr {
 	t := x.T()
 	switch x := x.(type) {
 	case *group:
-		b.err(n, "CS0119", "'"+x.name+"' is a method, which is not valid in the given context")
+		b.notCalled(x)
 		return bad()
-	case *lambda, *funcGroup:
-		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type 'lambda expression'")
-		return bad()
-	case *NewRecord:
-		if untyped(t) {
-			b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type '"+t.String()+"'")
-			return bad()
+	}
+	if untyped(t) || t.Kind == clr.Void {
+		at := n
+		if t.Kind == clr.Void {
+			at = b.dotBefore(part)
 		}
-	}
-	if t.Kind == clr.NullKind {
-		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type '<null>'")
-		return bad()
-	}
-	if t.Kind == clr.Void {
-		b.err(n, "CS0023", "Operator '.' cannot be applied to operand of type 'void'")
+		b.err(at, "CS0023", "Operator '.' cannot be applied to operand of type '"+display(x)+"'")
 		return bad()
 	}
 	if f := b.recordField(x, part.Name); f != nil {
@@ -495,8 +569,12 @@ func (b *binder) noMember(t *clr.Type, part *syntax.NamePart) {
 	if len(b.lookupFold(t, part.Name)) > 0 {
 		hint = "; did you mean '" + b.lookupFold(t, part.Name) + "'?"
 	}
-	b.err(part, "CS1061", "'"+t.String()+"' does not contain a definition for '"+part.Name+"' and no accessible extension method '"+part.Name+
-		"' accepting a first argument of type '"+t.String()+"' could be found (are you missing a using directive or an assembly reference?)"+hint)
+	b.err(part, "CS1061", noMemberText(t, part.Name)+hint)
+}
+
+func noMemberText(t *clr.Type, name string) string {
+	return "'" + t.String() + "' does not contain a definition for '" + name + "' and no accessible extension method '" + name +
+		"' accepting a first argument of type '" + t.String() + "' could be found (are you missing a using directive or an assembly reference?)"
 }
 
 // lookupFold finds a member whose name differs in case only.
@@ -545,7 +623,7 @@ func (b *binder) property(recv Expr, c candidate, args []Expr) Expr {
 // fold evaluates a call of a pure member with constants.
 func (b *binder) fold(c *Call) Expr {
 	m := c.Site.Member
-	if !m.Pure || m.Call == nil {
+	if !m.Pure || m.Call == nil || b.keep {
 		return c
 	}
 	var args []clr.Value
@@ -595,8 +673,12 @@ func (b *binder) condAccess(n *syntax.CondAccess) Expr {
 	}
 	t := x.T()
 	if t.Kind == clr.FuncKind || t.Kind == clr.NullKind || t.IsValueType() && !t.IsNullable() || t.Kind == clr.Void {
-		name := t.String()
-		b.err(n, "CS0023", "Operator '?' cannot be applied to operand of type '"+name+"'")
+		if g, ok := x.(*group); ok {
+			b.notCalled(g)
+			return bad()
+		}
+		_, end := n.X.Span()
+		b.err(syntax.Range{From: end, To: end}, "CS0023", "Operator '?' cannot be applied to operand of type '"+display(x)+"'")
 		return bad()
 	}
 	v := b.temp(t.Underlying())
@@ -607,7 +689,7 @@ func (b *binder) condAccess(n *syntax.CondAccess) Expr {
 		return bad()
 	}
 	if g, ok := then.(*group); ok {
-		b.err(n, "CS0119", "'"+g.name+"' is a method, which is not valid in the given context")
+		b.notCalled(g)
 		return bad()
 	}
 	res := then.T()
@@ -619,7 +701,7 @@ func (b *binder) condAccess(n *syntax.CondAccess) Expr {
 
 func (b *binder) conditional(n *syntax.Cond) Expr {
 	cond := b.condition(n.If)
-	then, els := b.value(n.Then), b.value(n.Else)
+	then, els := b.orThrow(n.Then), b.orThrow(n.Else)
 	if isBad(cond, then, els) {
 		return bad()
 	}
@@ -713,6 +795,10 @@ func (b *binder) as(n *syntax.As) Expr {
 	if isBad(x) || to.Kind == clr.ErrorKind {
 		return bad()
 	}
+	if x.T().Kind == clr.FuncKind {
+		b.err(n, "CS0837", "The first operand of an 'is' or 'as' operator may not be a lambda expression, anonymous method, or method group.")
+		return bad()
+	}
 	if to.IsValueType() && !to.IsNullable() {
 		b.err(n, "CS0077", "The as operator must be used with a reference type or nullable type ('"+to.String()+"' is a non-nullable value type)")
 		return bad()
@@ -735,11 +821,20 @@ func (b *binder) is(n *syntax.Is) Expr {
 	}
 	if p := n.Pattern; p.Type != nil && p.Name == "" && !p.IsVar {
 		// A name may be a constant as well as a type.
-		if len(p.Type.Parts) > 0 && !p.Type.Keyword && b.typeName(p.Type.Parts) == nil {
+		if len(p.Type.Parts) > 0 && !p.Type.Keyword && b.typeName(p.Type.Parts) == nil && b.known(p.Type.Parts[0].Name) {
 			return b.patternTest(x, &syntax.Pattern{Range: p.Range, Const: partsExpr(p.Type)}, n)
 		}
 	}
+	if x.T().Kind == clr.FuncKind {
+		b.err(n.X, "CS0837", "The first operand of an 'is' or 'as' operator may not be a lambda expression, anonymous method, or method group.")
+		return bad()
+	}
 	return b.patternTest(x, n.Pattern, n)
+}
+
+// known reports whether a simple name means something beside a type.
+func (b *binder) known(name string) bool {
+	return b.find(name) != nil || b.findLater(b.scope, name) || b.u.IsSpace(name) || b.u.Simple(name, 0) != nil
 }
 
 // partsExpr reads a dotted type as an expression.
@@ -764,7 +859,8 @@ func (b *binder) patternTest(x Expr, p *syntax.Pattern, at syntax.Node) Expr {
 	if t.Kind == clr.ErrorKind {
 		return bad()
 	}
-	if x.T().Kind != clr.NullKind && !b.explicit(x, t).ok {
+	_, isCase := at.(*syntax.Label)
+	if x.T().Kind != clr.NullKind && !b.explicit(x, t).ok && (isCase || p.Name != "") {
 		b.err(p, "CS8121", "An expression of type '"+x.T().String()+"' cannot be handled by a pattern of type '"+t.String()+"'.")
 		return bad()
 	}
@@ -785,8 +881,15 @@ func (b *binder) constPattern(x Expr, p *syntax.Pattern, at syntax.Node) Expr {
 		return bad()
 	}
 	c, ok := k.(*Const)
-	if !ok {
+	switch {
+	case !ok && !b.implicit(k, x.T()).ok:
+		b.noConversion(k, x.T(), p.Const)
+		return bad()
+	case !ok:
 		b.err(p.Const, "CS0150", "A constant value is expected")
+		return bad()
+	case c.T().Kind == clr.NullKind && x.T().IsValueType() && !x.T().IsNullable():
+		b.noConversion(c, x.T(), p.Const)
 		return bad()
 	}
 	if c.T().Kind == clr.NullKind {
@@ -819,7 +922,9 @@ func (b *binder) tuple(n *syntax.Tuple) Expr {
 		args[i], names[i] = vals[i].T(), e.Name
 		if e.Name == "" {
 			names[i] = syntax.InferredName(e.X)
+			continue
 		}
+		b.tupleName(names[:i], e.Name, &n.Elems[i])
 	}
 	t := clr.TupleOf(args, names)
 	if slices.ContainsFunc(args, untyped) {
@@ -840,4 +945,13 @@ func (b *binder) condition(n syntax.Expr) Expr {
 		return bad()
 	}
 	return b.convert(x, clr.Boolean, n)
+}
+
+// dotBefore is the dot before the name of a member.
+func (b *binder) dotBefore(part *syntax.NamePart) syntax.Node {
+	from := part.From
+	if i := strings.LastIndexByte(b.text[:min(int(from), len(b.text))], '.'); i >= 0 {
+		from = syntax.Pos(i)
+	}
+	return syntax.Range{From: from, To: from + 1}
 }

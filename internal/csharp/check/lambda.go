@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
@@ -31,6 +32,9 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 	b.fn.At = l.syn
 	bl := &boundLambda{in: types, fn: b.fn}
 	b.push()
+	if l.syn.Left != nil || l.syn.Right != nil {
+		b.scope.side = l.syn
+	}
 	for i := range types {
 		name := ""
 		if !l.syn.NoSig {
@@ -43,8 +47,11 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 				b.scope.set("_", v)
 			}
 		} else {
-			v = b.param(name, types[i], &l.syn.Params[i])
+			v = b.lambdaParam(name, types[i], l.syn, i)
 			b.unpack(name, l.syn.Params[i].Range)
+		}
+		if l.syn.Query {
+			v.ReadOnly = "range variable"
 		}
 		v.Param = true
 		b.fn.Params = append(b.fn.Params, v)
@@ -53,7 +60,7 @@ func (b *binder) bindLambda(l *lambda, in []*clr.Type) *boundLambda {
 		b.fn.Body = b.block(block)
 		bl.ret = b.lambdaReturn(bl.fn)
 	} else {
-		bl.expr = b.value(l.syn.Body)
+		bl.expr = b.orThrow(l.syn.Body)
 		switch t := bl.expr.T(); t.Kind {
 		case clr.NullKind, clr.FuncKind, clr.ErrorKind:
 		default:
@@ -75,6 +82,15 @@ func (b *binder) identical(x, y *clr.Type) bool {
 	}
 	b.spend(min(x.Size(), y.Size()))
 	return clr.Same(x, y) && x.String() == y.String()
+}
+
+func (b *binder) lambdaParam(name string, t *clr.Type, l *syntax.Lambda, i int) *Var {
+	if !l.Query {
+		return b.param(name, t, &l.Params[i])
+	}
+	v := b.newVar(name, t, l) // checked where the clause declares it
+	b.scope.set(name, v)
+	return v
 }
 
 func (b *binder) lambdaReturn(f *Func) *clr.Type {
@@ -104,15 +120,15 @@ func (b *binder) lambdaFits(l *lambda, to *clr.Type) conversion {
 	if bl == nil || len(bl.errs) > 0 {
 		return none
 	}
-	if l.syn.Typed && !l.syn.NoSig {
-		for i, p := range l.syn.Params {
-			if p.Type != nil && !clr.Same(b.typ(p.Type), s.params[i].Type) {
+	if !l.syn.NoSig {
+		for i := range l.syn.Params {
+			if b.paramError(i, &l.syn.Params[i], &s.params[i]) != nil {
 				return none
 			}
 		}
 	}
 	if bl.expr != nil {
-		if s.ret.Kind == clr.Void || b.implicit(bl.expr, s.ret).ok && bl.expr.T().Kind != clr.Void {
+		if s.ret.Kind == clr.Void && isEffect(l.syn.Body) || s.ret.Kind != clr.Void && b.implicit(bl.expr, s.ret).ok && bl.expr.T().Kind != clr.Void {
 			return yes(Nothing)
 		}
 		return none
@@ -129,6 +145,27 @@ func (b *binder) lambdaFits(l *lambda, to *clr.Type) conversion {
 		return none
 	}
 	return yes(Nothing)
+}
+
+// paramError finds what is wrong with a declared parameter of a lambda for a
+// delegate with this one, or nil.
+func (b *binder) paramError(i int, p *syntax.LambdaParam, want *clr.Param) *syntax.Error {
+	no, mod := strconv.Itoa(i+1), strings.TrimSpace(modWord(want.Mod))
+	fail := func(code, msg string) *syntax.Error {
+		return &syntax.Error{Pos: p.NameAt, End: p.To, Code: code, Message: msg}
+	}
+	switch {
+	case p.Type == nil:
+		return nil
+	case mod != p.Mod && mod == "":
+		return fail("CS1677", "Parameter "+no+" should not be declared with the '"+p.Mod+"' keyword")
+	case mod != p.Mod:
+		return fail("CS1676", "Parameter "+no+" must be declared with the '"+mod+"' keyword")
+	}
+	if t := b.typ(p.Type); !clr.Same(t, want.Type) && t.Kind != clr.ErrorKind {
+		return fail("CS1678", "Parameter "+no+" is declared as type '"+t.String()+"' but should be '"+want.Type.String()+"'")
+	}
+	return nil
 }
 
 // finishLambda makes the delegate. The bound body is used as it is; only its
@@ -172,6 +209,15 @@ func (b *binder) reportLambda(l *lambda) bool {
 	return false
 }
 
+// badReturn reports a result of a lambda that does not convert.
+func (b *binder) badReturn(l *lambda, x Expr, to *clr.Type, at syntax.Node) {
+	n := len(b.errs)
+	b.noConversion(x, to, at)
+	if len(b.errs) > n && b.errs[n].Code != "CS1662" {
+		b.err(at, "CS1662", "Cannot convert "+lambdaWord(l)+" to intended delegate type because some of the return types in the block are not implicitly convertible to the delegate return type")
+	}
+}
+
 func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
 	s := invokeOf(to)
 	if s == nil {
@@ -189,11 +235,18 @@ func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
 		b.report(bl.errs...)
 		return
 	}
+	for i := range l.syn.Params {
+		if e := b.paramError(i, &l.syn.Params[i], &s.params[i]); e != nil {
+			b.err(at, "CS1661", "Cannot convert "+lambdaWord(l)+" to type '"+to.String()+"' because the parameter types do not match the delegate parameter types")
+			b.report(e)
+			return
+		}
+	}
 	if bl.expr != nil {
-		if bl.expr.T().Kind == clr.Void {
-			b.err(at, "CS0029", "Cannot implicitly convert type 'void' to '"+s.ret.String()+"'")
+		if s.ret.Kind == clr.Void {
+			b.effect(l.syn.Body)
 		} else {
-			b.noConversion(bl.expr, s.ret, l.syn.Body)
+			b.badReturn(l, bl.expr, s.ret, l.syn.Body)
 		}
 		return
 	}
@@ -204,7 +257,7 @@ func (b *binder) lambdaError(l *lambda, to *clr.Type, at syntax.Node) {
 		case r.X != nil && s.ret.Kind == clr.Void:
 			b.err(r.stmt, "CS8030", "Anonymous function converted to a void returning delegate cannot return a value")
 		case r.X != nil && !b.implicit(r.X, s.ret).ok:
-			b.noConversion(r.X, s.ret, r.At)
+			b.badReturn(l, r.X, s.ret, r.At)
 		}
 	}
 	if len(bl.fn.Returns) == 0 {

@@ -67,8 +67,12 @@ func title(m *clr.Member, class *clr.Type) string {
 }
 
 // title is a local function as messages show it: F(int).
-func (f *LocalFunc) title() string {
-	return title(&clr.Member{Name: f.Name, Owner: &clr.Type{}, Params: f.Params, TypeParams: f.TypeParams}, nil)
+func (f *LocalFunc) title() string { return title(f.member(), nil) }
+
+// member is a local function as overload resolution wants it: the method of a
+// type without a name.
+func (f *LocalFunc) member() *clr.Member {
+	return &clr.Member{Name: f.Name, Owner: &clr.Type{}, Params: f.Params, TypeParams: f.TypeParams, Ret: f.Ret}
 }
 
 // name is where a function's name stands, or the function.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -21,8 +22,11 @@ func (b *binder) newObject(n *syntax.New) Expr {
 	}
 	var x Expr
 	switch {
-	case t.Kind == clr.Delegate && len(args) == 1:
-		return b.convert(args[0].x, t, n)
+	case t.Kind == clr.Delegate:
+		return b.newDelegate(t, args, n)
+	case t.Static:
+		b.err(n, "CS0712", "Cannot create an instance of the static class '"+t.String()+"'")
+		return bad()
 	case t.IsNullable() && len(args) <= 1:
 		if len(args) == 0 {
 			return &Const{typed{t}, clr.Null}
@@ -48,10 +52,10 @@ func (b *binder) newObject(n *syntax.New) Expr {
 			if b.refusedType(t, n) {
 				return bad()
 			}
-			if near != nil {
-				b.argErrors(near, args, n)
-			} else {
-				b.err(n.Type, "CS1729", "'"+t.String()+"' does not contain a constructor that takes "+strconv.Itoa(len(args))+" arguments")
+			b.noConstructor(cands, near, args, n.Type, t)
+			b.forget(args)
+			if n.Init != nil {
+				b.initSteps(&Local{typed{t}, b.temp(t)}, n.Init)
 			}
 			return bad()
 		}
@@ -61,6 +65,36 @@ func (b *binder) newObject(n *syntax.New) Expr {
 		return x
 	}
 	return b.initObject(x, n.Init)
+}
+
+// newDelegate makes a delegate of a lambda, a method group or another delegate.
+func (b *binder) newDelegate(t *clr.Type, args []arg, n *syntax.New) Expr {
+	if len(args) == 0 {
+		b.err(n, "CS1729", "'"+t.String()+"' does not contain a constructor that takes 0 arguments")
+		return bad()
+	}
+	x, at := args[0].x, args[0].node()
+	if x.T().Kind == clr.ErrorKind {
+		return bad()
+	}
+	if len(args) > 1 || x.T().Kind != clr.FuncKind && invokeOf(x.T()) == nil {
+		b.err(at, "CS0149", "Method name expected")
+		return bad()
+	}
+	return b.convert(x, t, at)
+}
+
+// noConstructor explains why no constructor takes the arguments.
+func (b *binder) noConstructor(cands []candidate, near *picked, args []arg, at syntax.Node, t *clr.Type) {
+	switch {
+	case near != nil:
+		b.argErrors(near, args, at, t.Name)
+	case b.namedErrors(cands, args, "", t.Name):
+	case len(cands) == 1 && len(args) < len(cands[0].m.Params):
+		b.missing(cands[0], args, at)
+	default:
+		b.err(at, "CS1729", "'"+t.String()+"' does not contain a constructor that takes "+strconv.Itoa(len(args))+" arguments")
+	}
 }
 
 // lookup1 finds the members that t itself declares.
@@ -102,8 +136,18 @@ func (b *binder) initObject(x Expr, in *syntax.Init) Expr {
 func (b *binder) initSteps(self Expr, in *syntax.Init) ([]Expr, bool) {
 	var steps []Expr
 	ok := true
+	seen := map[string]bool{}
 	for i := range in.Elems {
 		e := &in.Elems[i]
+		if e.Name == "" && e.Keys == nil && !self.T().Inherits(clr.Enumerable) {
+			b.err(in, "CS1922", "Cannot initialize type '"+self.T().String()+"' with a collection initializer because it does not implement 'System.Collections.IEnumerable'")
+			return nil, false
+		}
+		if e.Name != "" && seen[e.Name] {
+			b.err(e, "CS1912", "Duplicate initialization of member '"+e.Name+"'")
+			ok = false
+		}
+		seen[e.Name] = true
 		step := b.initElem(self, e)
 		if step == nil || isBad(step) {
 			ok = false
@@ -156,8 +200,8 @@ func (b *binder) initElem(self Expr, e *syntax.InitElem) Expr {
 // addCall calls Add for an element of a collection initializer.
 func (b *binder) addCall(self Expr, xs []syntax.Expr, at syntax.Node) Expr {
 	ms := b.lookup(self.T(), "Add")
-	if !self.T().Inherits(clr.Enumerable) || len(ms) == 0 {
-		b.err(at, "CS1922", "Cannot initialize type '"+self.T().String()+"' with a collection initializer because it does not implement 'System.Collections.IEnumerable'")
+	if len(ms) == 0 {
+		b.err(at, "CS1061", noMemberText(self.T(), "Add"))
 		return nil
 	}
 	args := make([]arg, len(xs))
@@ -167,8 +211,18 @@ func (b *binder) addCall(self Expr, xs []syntax.Expr, at syntax.Node) Expr {
 			return nil
 		}
 	}
-	g := &group{typed{clr.FuncT}, self, nil, "Add", ms, nil, &syntax.NamePart{Name: "Add"}}
-	return b.callGroup(g, args, at)
+	f, t := at.Span()
+	g := &group{typed{clr.FuncT}, self, nil, "Add", ms, nil, &syntax.NamePart{Name: "Add", Range: syntax.Range{From: f, To: t}}}
+	n := len(b.errs)
+	out := b.callGroup(g, args, at)
+	if len(b.errs) > n && b.errs[n].Code == "CS1503" {
+		f, t := at.Span()
+		b.errs = slices.Insert(b.errs, n, &syntax.Error{
+			Pos: f, End: t, Code: "CS1950",
+			Message: "The best overloaded Add method '" + title(ms[0].m, ms[0].class) + "' for the collection initializer has some invalid arguments",
+		})
+	}
+	return out
 }
 
 func (b *binder) newArray(n *syntax.NewArray) Expr {
@@ -189,7 +243,7 @@ func (b *binder) newArray(n *syntax.NewArray) Expr {
 		if !b.implicit(x, to).ok && b.implicit(x, clr.Int64).ok {
 			to = clr.Int64
 		}
-		x = b.convert(x, to, s)
+		x = b.convert(x, to, n)
 		if k, ok := x.(*Const); ok && k.V.Int() < 0 {
 			b.err(s, "CS0248", "Cannot create an array with a negative size")
 			return bad()
@@ -206,13 +260,21 @@ func (b *binder) newArray(n *syntax.NewArray) Expr {
 	if a, ok := x.(*NewArray); ok {
 		for i, s := range sizes {
 			k, isConst := s.(*Const)
-			if !isConst || i < len(a.Lens) && int(k.V.Int()) != a.Lens[i] {
-				b.err(n, "CS0847", "An array initializer of length '"+strconv.Itoa(len(n.Init.Elems))+"' is expected")
+			switch {
+			case !isConst && !isBad(s):
+				b.err(n.Sizes[i], "CS0150", "A constant value is expected")
+				return bad()
+			case isConst && i < len(a.Lens) && int(k.V.Int()) != a.Lens[i]:
+				b.wrongLength(n.Init, int(k.V.Int()))
 				return bad()
 			}
 		}
 	}
 	return x
+}
+
+func (b *binder) wrongLength(in *syntax.Init, n int) {
+	b.err(in, "CS0847", "An array initializer of length '"+strconv.Itoa(n)+"' is expected")
 }
 
 func arrayOf(elem *clr.Type, rank int) *clr.Type {
@@ -228,8 +290,13 @@ func (b *binder) arrayInit(elem *clr.Type, rank int, in *syntax.Init, at syntax.
 	lens := make([]int, rank)
 	ok := true
 	var walk func(in *syntax.Init, d int)
+	first := make([]bool, rank)
 	walk = func(in *syntax.Init, d int) {
-		lens[d] = len(in.Elems)
+		if first[d] && lens[d] != len(in.Elems) {
+			b.wrongLength(in, lens[d])
+			ok = false
+		}
+		lens[d], first[d] = len(in.Elems), true
 		for i := range in.Elems {
 			e := &in.Elems[i]
 			if d < rank-1 {
@@ -295,11 +362,11 @@ func (b *binder) newAnon(n *syntax.NewAnon) Expr {
 		args[i] = vals[i].T()
 		switch args[i].Kind {
 		case clr.NullKind, clr.FuncKind, clr.Void:
-			b.err(v, "CS0828", "Cannot assign '"+args[i].String()+"' to anonymous type property")
+			b.err(n.At[i], "CS0828", "Cannot assign '"+display(vals[i])+"' to anonymous type property")
 			ok = false
 		}
 		if seen[n.Names[i]] {
-			b.err(v, "CS0833", "An anonymous type cannot have multiple properties with the same name")
+			b.err(n.At[i], "CS0833", "An anonymous type cannot have multiple properties with the same name")
 			ok = false
 		}
 		seen[n.Names[i]] = true

@@ -166,7 +166,7 @@ func (b *binder) logic(n *syntax.Binary, x Expr) Expr {
 		return bad()
 	}
 	if !b.implicit(x, clr.Boolean).ok || !b.implicit(y, clr.Boolean).ok {
-		b.err(n, "CS0019", "Operator '"+n.Op+"' cannot be applied to operands of type '"+x.T().String()+"' and '"+y.T().String()+"'")
+		b.opError(n.Op, x, y, n)
 		return bad()
 	}
 	x, y = b.convert(x, clr.Boolean, n.X), b.convert(y, clr.Boolean, n.Y)
@@ -183,7 +183,7 @@ func (b *binder) logic(n *syntax.Binary, x Expr) Expr {
 }
 
 func (b *binder) coalesce(n *syntax.Binary, x Expr) Expr {
-	y := b.value(n.Y)
+	y := b.orThrow(n.Y)
 	if isBad(x, y) {
 		return bad()
 	}
@@ -191,9 +191,9 @@ func (b *binder) coalesce(n *syntax.Binary, x Expr) Expr {
 	switch {
 	case xt.Kind == clr.NullKind && y.T().Kind != clr.NullKind:
 		return y
-	case xt.IsReference() || xt.IsNullable():
+	case xt.Kind != clr.NullKind && (xt.IsReference() || xt.IsNullable()):
 	default:
-		b.err(n, "CS0019", "Operator '??' cannot be applied to operands of type '"+xt.String()+"' and '"+y.T().String()+"'")
+		b.opError("??", x, y, n)
 		return bad()
 	}
 	var t *clr.Type
@@ -209,7 +209,7 @@ func (b *binder) coalesce(n *syntax.Binary, x Expr) Expr {
 		inner := b.apply(&Conv{typed{xt.Args[0]}, Nothing, &Local{typed{xt.Args[0]}, v}, false, false}, standard(xt.Args[0], y.T()), y.T(), n)
 		return &Coalesce{typed{y.T()}, &CondAccess{typed{y.T()}, x, v, inner}, y}
 	default:
-		b.err(n, "CS0019", "Operator '??' cannot be applied to operands of type '"+xt.String()+"' and '"+y.T().String()+"'")
+		b.opError("??", x, y, n)
 		return bad()
 	}
 	left := x
@@ -224,7 +224,7 @@ func (b *binder) binaryOp(op string, x, y Expr, n syntax.Node) Expr {
 	if isBad(x, y) {
 		return bad()
 	}
-	px, py := b.operand(x), b.operand(y)
+	px, py := operand(x), operand(y)
 	if isBad(px, py) {
 		b.opError(op, x, y, n)
 		return bad()
@@ -251,32 +251,33 @@ func (b *binder) binaryOp(op string, x, y Expr, n syntax.Node) Expr {
 	return bad()
 }
 
-// operand keeps lambdas and the like out of operators.
-func (b *binder) operand(x Expr) Expr {
+// operand gives the literal default the only type that it can have in an
+// operator, and keeps lambdas and the like out.
+func operand(x Expr) Expr {
 	switch x := x.(type) {
 	case *lambda, *group, *funcGroup, *Throw:
 		return bad()
-	case *NewRecord:
-		if untyped(x.Type) {
-			return bad()
-		}
 	case *defaultLit:
 		return &Const{typed{clr.NullT}, clr.Null}
+	default:
+		if t := x.T(); t.Kind == clr.FuncKind || t.Kind == clr.Void {
+			return bad()
+		}
 	}
 	return x
 }
 
+// opError reports an operator that its operands do not have, or that is
+// ambiguous: null has any type, and no type holds both signed numbers and ulong.
 func (b *binder) opError(op string, x, y Expr, n syntax.Node) {
-	name := func(x Expr) string {
-		switch x.(type) {
-		case *group, *funcGroup:
-			return "method group"
-		case *Throw:
-			return "throw expression"
-		}
-		return x.T().String()
+	null := func(x Expr) bool { return operand(x).T().Kind == clr.NullKind }
+	xu, yu := x.T().Underlying(), y.T().Underlying()
+	mixed := xu.IsInteger() && yu.IsInteger() && (xu == clr.UInt64) != (yu == clr.UInt64) && op != "<<" && op != ">>"
+	code, what := "CS0019", "cannot be applied to"
+	if mixed || null(x) && null(y) && op != "&&" && op != "||" && op != "??" {
+		code, what = "CS0034", "is ambiguous on"
 	}
-	b.err(n, "CS0019", "Operator '"+op+"' cannot be applied to operands of type '"+name(x)+"' and '"+name(y)+"'")
+	b.err(n, code, "Operator '"+op+"' "+what+" operands of type '"+display(x)+"' and '"+display(y)+"'")
 }
 
 // concat joins texts. The parts of a concatenation on the left go on growing in
@@ -460,6 +461,8 @@ func (b *binder) equality(op string, x, y Expr, n syntax.Node) Expr {
 		return &Const{typed{clr.Boolean}, clr.Bool(!not)}
 	case null(yt) && (xt.IsReference() || xt.IsNullable()), null(xt) && (yt.IsReference() || yt.IsNullable()):
 		return &RefEq{typed{clr.Boolean}, x, y, not}
+	case (null(xt) || null(yt)) && b.comparesNull(xu) && b.comparesNull(yu):
+		return &RefEq{typed{clr.Boolean}, x, y, not} // a value is never null
 	case null(xt) || null(yt):
 		b.opError(op, x, y, n)
 		return bad()
@@ -493,6 +496,12 @@ func (b *binder) equality(op string, x, y Expr, n syntax.Node) Expr {
 	}
 	b.opError(op, x, y, n)
 	return bad()
+}
+
+// comparesNull reports whether values of t can be compared with null because t
+// has an operator that is lifted.
+func (b *binder) comparesNull(t *clr.Type) bool {
+	return t.Kind == clr.NullKind || t.IsNumeric() || t == clr.Boolean || t.Kind == clr.Enum || len(b.lookup(t, "operator ==")) > 0
 }
 
 func (b *binder) tupleEq(op string, x, y Expr, n syntax.Node) Expr {

@@ -24,12 +24,22 @@ type arg struct {
 	decl *syntax.Decl // of out T x
 }
 
+// node is the argument without its name and modifier.
+func (a *arg) node() syntax.Node {
+	if s, ok := a.at.(*syntax.Argument); ok {
+		return s.X
+	}
+	return a.at
+}
+
 // picked is a candidate with its arguments in place.
 type picked struct {
 	candidate
 	targs    []*clr.Type
 	types    []*clr.Type // of the parameters, substituted, one for each argument
 	order    []int       // parameter of each argument
+	rival    *picked     // makes the choice ambiguous
+	badMods  bool        // out or ref is missing, or stands where it should not
 	expanded bool
 	defaults int
 
@@ -97,7 +107,7 @@ func (b *binder) choose(cands []candidate, targs []*clr.Type, args []arg, ext bo
 		}
 		for _, expanded := range []bool{false, true} {
 			p := b.place(c, args, expanded)
-			if p == nil {
+			if p == nil || p.badMods && expanded {
 				continue
 			}
 			if !b.inferInto(p, targs, args) {
@@ -106,7 +116,7 @@ func (b *binder) choose(cands []candidate, targs []*clr.Type, args []arg, ext bo
 				}
 				continue
 			}
-			if b.applicable(p, args) {
+			if !p.badMods && b.applicable(p, args) {
 				ok = append(ok, p)
 				level = c.level
 				break
@@ -129,18 +139,14 @@ func (b *binder) choose(cands []candidate, targs []*clr.Type, args []arg, ext bo
 			return p, nil
 		}
 	}
-	// Ambiguous by the letter: the table has no such pairs on purpose, so the
-	// first that nothing beats is taken.
-	for _, p := range ok {
-		beaten := false
-		for _, q := range ok {
-			beaten = beaten || p != q && b.better(q, p, args)
-		}
-		if !beaten {
-			return p, nil
-		}
+	first, second := ok[0], ok[1]
+	if b.better(second, first, args) {
+		first, second = second, first
 	}
-	return ok[0], nil
+	if !first.m.Extension {
+		first.rival = second
+	}
+	return first, nil // of extension methods of two interfaces the first is as good
 }
 
 func nearer(a, c *picked) *picked {
@@ -181,7 +187,7 @@ func (b *binder) place(c candidate, args []arg, expanded bool) *picked {
 			t, mod = t.Elem, clr.ByValue
 		}
 		if (mod == clr.Out) != (a.mod == "out") || (mod == clr.Ref) != (a.mod == "ref") {
-			return nil
+			p.badMods = true
 		}
 		p.types = append(p.types, t)
 		p.order = append(p.order, j)

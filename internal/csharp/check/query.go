@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,15 +17,17 @@ func (b *binder) query(n *syntax.Query) Expr {
 	b.spend(len(n.Clauses))
 	first := n.Clauses[0]
 	q.src = q.castTo(first.X, first.Type)
+	q.declare(&first)
 	q.vars = []string{first.Name}
 	for i := 1; i < len(n.Clauses); i++ {
 		c := n.Clauses[i]
-		q.at = c.Range
+		q.at, q.clause = c.Range, c.Kind
 		switch c.Kind {
 		case "where":
 			q.src = q.call(q.src, "Where", q.lambda(c.X))
 		case "let":
-			q.extend(c.Name, c.X)
+			q.declare(&c)
+			q.extend(&c)
 		case "from":
 			q.from(c)
 		case "join":
@@ -36,6 +39,8 @@ func (b *binder) query(n *syntax.Query) Expr {
 		case "group":
 			q.group(c)
 		case "into":
+			q.vars = nil
+			q.declare(&c)
 			q.vars = []string{c.Name}
 		}
 	}
@@ -50,10 +55,22 @@ type queryBuilder struct {
 	src  syntax.Expr
 	vars []string // range variables; more than one are items of a tuple
 	at   syntax.Range
+
+	clause string // at hand
+}
+
+// declare checks the name of a new range variable.
+func (q *queryBuilder) declare(c *syntax.Clause) {
+	switch s := q.b.find(c.Name); {
+	case slices.Contains(q.vars, c.Name):
+		q.b.err(c.NameAt, "CS1930", "The range variable '"+c.Name+"' has already been declared")
+	case s != nil || q.b.findLater(q.b.scope, c.Name):
+		q.b.err(c.NameAt, "CS1931", "The range variable '"+c.Name+"' conflicts with a previous declaration of '"+c.Name+"'")
+	}
 }
 
 func (q *queryBuilder) call(x syntax.Expr, method string, args ...syntax.Expr) syntax.Expr {
-	c := &syntax.Call{Range: q.at, Fn: &syntax.Member{Range: q.at, X: x, Name: syntax.NamePart{Name: method, Range: q.at}}}
+	c := &syntax.Call{Range: q.at, Clause: q.clause, Fn: &syntax.Member{Range: q.at, X: x, Name: syntax.NamePart{Name: method, Range: q.at}}}
 	for _, a := range args {
 		c.Args = append(c.Args, syntax.Argument{Range: q.at, X: a})
 	}
@@ -120,12 +137,13 @@ func (q *queryBuilder) pack(last syntax.Expr) syntax.Expr {
 	return t
 }
 
-func (q *queryBuilder) extend(name string, x syntax.Expr) {
-	q.src = q.call(q.src, "Select", q.lambda(q.pack(x)))
-	q.vars = append(q.vars, name)
+func (q *queryBuilder) extend(c *syntax.Clause) {
+	q.src = q.call(q.src, "Select", q.lambda(q.pack(&syntax.RangeValue{Range: c.NameAt, X: c.X})))
+	q.vars = append(q.vars, c.Name)
 }
 
 func (q *queryBuilder) from(c syntax.Clause) {
+	q.declare(&c)
 	inner := q.lambda(q.castTo(c.X, c.Type))
 	result := q.lambda(q.pack(&syntax.Name{Range: q.at, Ident: c.Name}), c.Name)
 	q.src = q.call(q.src, "SelectMany", inner, result)
@@ -137,9 +155,12 @@ func (q *queryBuilder) join(c syntax.Clause) {
 	if c.Into != "" {
 		method, name = "GroupJoin", c.Into
 	}
-	eq := &syntax.Lambda{Range: q.at, Params: []syntax.LambdaParam{{Range: q.at, Name: c.Name}}, Body: c.Eq}
+	q.declare(&c)
+	on := q.lambda(c.On)
+	on.(*syntax.Lambda).Left = []string{c.Name}
+	eq := &syntax.Lambda{Range: q.at, Arrow: q.at, Query: true, Params: []syntax.LambdaParam{{Range: q.at, Name: c.Name}}, Body: c.Eq, Right: q.vars}
 	result := q.lambda(q.pack(&syntax.Name{Range: q.at, Ident: name}), name)
-	q.src = q.call(q.src, method, q.castTo(c.X, c.Type), q.lambda(c.On), eq, result)
+	q.src = q.call(q.src, method, q.castTo(c.X, c.Type), on, eq, result)
 	q.vars = append(q.vars, name)
 }
 
@@ -162,4 +183,29 @@ func (q *queryBuilder) group(c syntax.Clause) {
 		return
 	}
 	q.src = q.call(q.src, "GroupBy", q.lambda(c.By), q.lambda(c.X))
+}
+
+// queryError explains a call that a clause of a query was made into.
+func (b *binder) queryError(c *syntax.Call, g *group, near *picked) {
+	at := syntax.Range{From: c.From, To: c.From + syntax.Pos(len(c.Clause))}
+	switch {
+	case near == nil || !b.extensionOf(g) && len(g.members) == 0:
+		b.err(sourceOf(c), "CS1936", "Could not find an implementation of the query pattern for source type '"+g.recv.T().String()+"'.  '"+g.name+"' not found.")
+	case c.Clause == "join":
+		b.err(at, "CS1941", "The type of one of the expressions in the join clause is incorrect.  Type inference failed in the call to '"+g.name+"'.")
+	default:
+		b.err(at, "CS1942", "The type of the expression in the "+c.Clause+" clause is incorrect.  Type inference failed in the call to '"+g.name+"'.")
+	}
+}
+
+// sourceOf is the first source of a query.
+func sourceOf(c *syntax.Call) syntax.Node {
+	for {
+		x := c.Fn.(*syntax.Member).X
+		inner, ok := x.(*syntax.Call)
+		if !ok || inner.Clause == "" {
+			return x
+		}
+		c = inner
+	}
 }

@@ -16,6 +16,7 @@ type scope struct {
 	labels map[string]*Label
 	list   []syntax.Stmt   // the statements of a block, for what they declare later
 	later  map[string]bool // names that list declares, once asked for
+	side   *syntax.Lambda  // a side of the equals of a join
 	sink   *scope          // of a section of a switch: the block, which declares its locals
 }
 
@@ -61,6 +62,7 @@ type binder struct {
 	scope   *scope
 	fn      *Func
 	checked bool
+	keep    bool // of a property that is assigned to
 	wraps   bool // inside of unchecked
 	unbound bool // typeof may name a generic type without arguments
 	around  []region
@@ -129,6 +131,17 @@ func (b *binder) report(errs ...*syntax.Error) {
 			b.errs = append(b.errs, e)
 		}
 	}
+}
+
+// reported reports whether an error with this code stands at n already.
+func (b *binder) reported(n syntax.Node, code string) bool {
+	from, _ := n.Span()
+	for _, e := range b.errs {
+		if e.Pos == from && e.Code == code {
+			return true
+		}
+	}
+	return false
 }
 
 // bad is the expression that was reported.

@@ -184,6 +184,15 @@ func (b *binder) stmt(n syntax.Stmt) Stmt {
 
 // effect refuses an expression that does nothing as a statement.
 func (b *binder) effect(n syntax.Expr) bool {
+	if isEffect(n) {
+		return true
+	}
+	b.err(n, "CS0201", "Only assignment, call, increment, decrement, await, and new object expressions can be used as a statement")
+	return false
+}
+
+// isEffect reports whether an expression may stand as a statement.
+func isEffect(n syntax.Node) bool {
 	inner := n
 	for c, ok := inner.(*syntax.CondAccess); ok; c, ok = inner.(*syntax.CondAccess) {
 		inner = c.Then
@@ -192,24 +201,23 @@ func (b *binder) effect(n syntax.Expr) bool {
 	case *syntax.Call, *syntax.Assign, *syntax.New:
 		return true
 	case *syntax.Unary:
-		if x.Op == "++" || x.Op == "--" {
-			return true
-		}
+		return x.Op == "++" || x.Op == "--"
 	}
-	b.err(n, "CS0201", "Only assignment, call, increment, decrement, await, and new object expressions can be used as a statement")
 	return false
 }
 
 func (b *binder) localDecl(n *syntax.LocalDecl) Stmt {
 	out := &Block{}
-	isVar := n.Type.IsVar() && b.u.Simple("var", 0) == nil
+	isVar := n.Type.IsVar()
 	var t *clr.Type
 	if !isVar {
 		t = b.typ(n.Type)
-		if t.Kind == clr.Void {
-			b.err(n.Type, "CS1547", "Keyword 'void' cannot be used in this context")
-			t = clr.ErrorT
-		}
+	}
+	if isVar && n.Const {
+		b.err(n.Type, "CS0822", "Implicitly-typed variables cannot be constant")
+	}
+	if !isVar && t.Static {
+		b.err(n, "CS0723", "Cannot declare a variable of static type '"+t.String()+"'")
 	}
 	if isVar && len(n.Vars) > 1 {
 		b.err(n, "CS0819", "Implicitly-typed variables cannot have multiple declarators")
@@ -223,7 +231,7 @@ func (b *binder) localDecl(n *syntax.LocalDecl) Stmt {
 			s = b.typedDecl(v, t, n)
 		}
 		if d, ok := s.(*Declare); ok && n.Const {
-			b.constDecl(d, v)
+			b.constDecl(d, v, n)
 			continue
 		}
 		if s != nil {
@@ -233,14 +241,18 @@ func (b *binder) localDecl(n *syntax.LocalDecl) Stmt {
 	return out
 }
 
-func (b *binder) constDecl(d *Declare, v *syntax.Variable) {
+func (b *binder) constDecl(d *Declare, v *syntax.Variable, n *syntax.LocalDecl) {
 	k, ok := d.X.(*Const)
 	switch {
 	case d.X == nil:
 		b.err(v, "CS0145", "A const field requires a value to be provided")
 	case isBad(d.X):
+	case d.V.Type.IsValueType() && d.V.Type.Code == clr.CodeNone && d.V.Type.Kind != clr.Enum:
+		b.err(n.Type, "CS0283", "The type '"+d.V.Type.String()+"' cannot be declared const")
 	case !ok:
 		b.err(v.X, "CS0133", "The expression being assigned to '"+v.Name+"' must be constant")
+	case d.V.Type.IsReference() && d.V.Type != clr.StringType && !k.V.IsNull():
+		b.err(v.X, "CS0134", "'"+v.Name+"' is of type '"+d.V.Type.String()+"'. A const field of a reference type other than string can only be initialized with null.")
 	default:
 		d.V.Const = &k.V
 	}
@@ -256,14 +268,13 @@ func (b *binder) varDecl(v *syntax.Variable) Stmt {
 		b.declare(v.Name, clr.ErrorT, v)
 		return nil
 	}
-	x := b.typedValue(v.X)
+	x := b.value(v.X)
 	t := x.T()
-	switch t.Kind {
-	case clr.NullKind:
-		b.err(v, "CS0815", "Cannot assign <null> to an implicitly-typed variable")
+	if _, ok := x.(*defaultLit); ok {
+		b.err(v.X, "CS8716", "There is no target type for the default literal.")
 		t = clr.ErrorT
-	case clr.Void:
-		b.err(v, "CS0815", "Cannot assign void to an implicitly-typed variable")
+	} else if untyped(t) || t.Kind == clr.Void {
+		b.err(v, "CS0815", "Cannot assign "+display(x)+" to an implicitly-typed variable")
 		t = clr.ErrorT
 	}
 	return &Declare{b.declare(v.Name, t, v), x}
@@ -277,7 +288,7 @@ func (b *binder) typedDecl(v *syntax.Variable, t *clr.Type, n *syntax.LocalDecl)
 	case v.Init != nil:
 		if t.Kind != clr.Array {
 			if t.Kind != clr.ErrorKind {
-				b.err(v, "CS0622", "Can only use array initializer expressions to assign to array types. Try using a new expression instead.")
+				b.err(v.Init, "CS0622", "Can only use array initializer expressions to assign to array types. Try using a new expression instead.")
 			}
 			return nil
 		}
@@ -319,7 +330,11 @@ func (b *binder) forLoop(n *syntax.For) Stmt {
 	}
 	l.Body = b.body(n.Body)
 	for _, p := range n.Post {
-		l.Post = append(l.Post, b.expr(p))
+		x := b.expr(p)
+		if !isBad(x) {
+			b.effect(p)
+		}
+		l.Post = append(l.Post, x)
 	}
 	return l
 }
@@ -347,21 +362,35 @@ func (b *binder) elemType(t *clr.Type) *clr.Type {
 	return nil
 }
 
-func (b *binder) foreach(n *syntax.Foreach) Stmt {
-	x := b.typedValue(n.X)
-	var elem *clr.Type
-	if !isBad(x) {
-		elem = b.elemType(x.T())
-		if elem == nil {
-			b.err(n.X, "CS1579", "foreach statement cannot operate on variables of type '"+x.T().String()+"' because '"+x.T().String()+"' does not contain a public definition for 'GetEnumerator'")
-		}
+// elements is elemType of an expression, reporting when it has none.
+func (b *binder) elements(x Expr, at syntax.Node) *clr.Type {
+	t := x.T()
+	switch t.Kind {
+	case clr.ErrorKind:
+		return nil
+	case clr.NullKind:
+		b.err(at, "CS0186", "Use of null is not valid in this context")
+		return nil
+	case clr.FuncKind:
+		b.err(at, "CS0446", "Foreach cannot operate on a '"+display(x)+"'. Did you intend to invoke the '"+display(x)+"'?")
+		return nil
 	}
+	elem := b.elemType(t)
+	if elem == nil {
+		b.err(at, "CS1579", "foreach statement cannot operate on variables of type '"+t.String()+"' because '"+t.String()+"' does not contain a public instance definition for 'GetEnumerator'")
+	}
+	return elem
+}
+
+func (b *binder) foreach(n *syntax.Foreach) Stmt {
+	x := b.value(n.X)
+	elem := b.elements(x, n.X)
 	if elem == nil {
 		elem = clr.ErrorT
 	}
 	b.push()
 	defer b.pop()
-	if !isBad(x) {
+	if elem.Kind != clr.ErrorKind {
 		x = b.children(x)
 	}
 	f := &Foreach{X: x}
@@ -369,7 +398,7 @@ func (b *binder) foreach(n *syntax.Foreach) Stmt {
 	item := Expr(&Local{typed{elem}, f.Elem})
 	if n.Target != nil {
 		if t, ok := n.Target.(*syntax.Tuple); ok && elem.Kind != clr.ErrorKind {
-			f.Setup = append(f.Setup, &Eval{b.deconstruct(t, item, n.Target)})
+			f.Setup = append(f.Setup, &Eval{b.deconstruct(t, item, n.Target, n.X)})
 		}
 		f.Body = b.body(n.Body)
 		return f
@@ -379,10 +408,10 @@ func (b *binder) foreach(n *syntax.Foreach) Stmt {
 		t = b.typ(n.Type)
 	}
 	f.V = b.declare(n.Name, t, n)
-	f.V.ReadOnly = true
+	f.V.ReadOnly = "foreach iteration variable"
 	f.Conv = item
 	if elem.Kind != clr.ErrorKind {
-		f.Conv = b.cast(item, t, n.Type)
+		f.Conv = b.cast(item, t, n)
 	}
 	f.Body = b.body(n.Body)
 	return f
@@ -482,12 +511,12 @@ func (b *binder) try(n *syntax.Try) Stmt {
 			}
 			for j, p := range t.Catches {
 				if p.Type != nil && p.When == nil && out.Type.Kind != clr.ErrorKind && out.Type.Inherits(p.Type) {
-					b.err(c.Type, "CS0160", "A previous catch clause already catches all exceptions of this or of a super type ('"+t.Catches[j].Type.FullName()+"')")
+					b.err(c.Type, "CS0160", "A previous catch clause already catches all exceptions of this or of a super type ('"+t.Catches[j].Type.String()+"')")
 					break
 				}
 			}
 			if c.Name != "" {
-				out.V = b.declare(c.Name, out.Type, c)
+				out.V = b.declare(c.Name, out.Type, c.NameAt)
 			}
 		}
 		if c.When != nil {
@@ -507,9 +536,9 @@ func (b *binder) using(n *syntax.Using) Stmt {
 	b.push()
 	defer b.pop()
 	u := &Using{}
-	check := func(t *clr.Type, at syntax.Node) {
-		if t.Kind != clr.ErrorKind && !t.Inherits(clr.Disposable) {
-			b.err(at, "CS1674", "'"+t.String()+"': type used in a using statement must be implicitly convertible to 'System.IDisposable'")
+	check := func(t *clr.Type, name string, at syntax.Node) {
+		if t.Kind != clr.ErrorKind && t.Kind != clr.NullKind && !t.Inherits(clr.Disposable) {
+			b.err(at, "CS1674", "'"+name+"': type used in a using statement must be implicitly convertible to 'System.IDisposable'")
 		}
 	}
 	if n.Decl != nil {
@@ -520,18 +549,21 @@ func (b *binder) using(n *syntax.Using) Stmt {
 			for _, s := range blk.Stmts {
 				if dec, ok := s.(*Declare); ok {
 					u.V = append(u.V, dec.V)
-					dec.V.ReadOnly = true
-					check(dec.V.Type, n.Decl)
+					dec.V.ReadOnly = "using variable"
+					check(dec.V.Type, dec.V.Type.String(), n.Decl)
+					if dec.X == nil {
+						b.err(dec.V.at, "CS0210", "You must provide an initializer in a fixed or using statement declaration")
+					}
 				}
 			}
 		}
 	} else {
-		x := b.typedValue(n.X)
+		x := b.value(n.X)
 		if !isBad(x) {
 			v := b.temp(x.T())
 			u.Decl = append(u.Decl, &Declare{v, x})
 			u.V = append(u.V, v)
-			check(x.T(), n.X)
+			check(x.T(), display(x), n.X)
 		}
 	}
 	u.Body = b.embedded(n.Body)
@@ -546,36 +578,81 @@ func (b *binder) declareFunc(n *syntax.LocalFunc) *LocalFunc {
 	b.enter(n.Name, f, n.NameAt)
 	f.scope = &scope{parent: b.scope, fn: f.F, types: map[string]*clr.Type{}}
 	for i, name := range n.TypeParams {
+		if f.scope.types[name] != nil {
+			b.err(n.NameAt, "CS0692", "Duplicate type parameter '"+name+"'")
+		}
 		t := &clr.Type{Name: name, Kind: clr.TypeParam, Index: i}
 		f.TypeParams = append(f.TypeParams, t)
 		f.scope.types[name] = t
 	}
 	old := b.scope
 	b.scope = f.scope
-	f.Ret = b.typ(n.Ret)
+	f.Ret = b.returnType(n.Ret)
 	f.F.Ret = f.Ret
-	for _, p := range n.Params {
-		par := clr.Param{Name: p.Name, Type: b.typ(p.Type)}
-		switch {
-		case p.Params:
-			par.Mod = clr.Params
-		case p.Mod == "out":
-			par.Mod = clr.Out
-		case p.Mod == "ref":
-			par.Mod = clr.Ref
-		}
-		if p.Default != nil {
-			par.Optional = true
-			if k, ok := b.convert(b.value(p.Default), par.Type, p.Default).(*Const); ok {
-				par.Default = k.V
-			} else {
-				b.err(p.Default, "CS1736", "Default parameter value for '"+p.Name+"' must be a compile-time constant")
-			}
-		}
-		f.Params = append(f.Params, par)
+	for i := range n.Params {
+		f.Params = append(f.Params, b.funcParam(n, i))
 	}
 	b.scope = old
 	return f
+}
+
+// funcParam is a parameter of a local function.
+func (b *binder) funcParam(n *syntax.LocalFunc, i int) clr.Param {
+	p := &n.Params[i]
+	par := clr.Param{Name: p.Name, Type: b.typ(p.Type)}
+	switch {
+	case p.Params:
+		par.Mod = clr.Params
+		if par.Type.Kind != clr.Array && par.Type.Kind != clr.ErrorKind {
+			b.err(p, "CS0225", "The params parameter must be a single dimensional array")
+			par.Type = clr.ErrorT
+		}
+		if i < len(n.Params)-1 {
+			b.err(p, "CS0231", "A params parameter must be the last parameter in a formal parameter list")
+		}
+		if p.Default != nil {
+			b.err(p, "CS1751", "Cannot specify a default value for a parameter array")
+		}
+		return par
+	case p.Mod == "out":
+		par.Mod = clr.Out
+	case p.Mod == "ref":
+		par.Mod = clr.Ref
+	}
+	switch {
+	case p.Default == nil:
+		if i > 0 && n.Params[i-1].Default != nil {
+			b.err(syntax.Range{From: p.To, To: p.To}, "CS1737", "Optional parameters must appear after all required parameters")
+		}
+	case p.Mod != "":
+		b.err(p, "CS1741", "A ref or out parameter cannot have a default value")
+	default:
+		par.Optional = true
+		par.Default = b.paramDefault(p, par.Type)
+	}
+	return par
+}
+
+func (b *binder) paramDefault(p *syntax.FuncParam, t *clr.Type) clr.Value {
+	x := b.value(p.Default)
+	at := syntax.Range{From: p.NameAt, To: p.To}
+	switch k, ok := x.(*Const); {
+	case isBad(x) || t.Kind == clr.ErrorKind:
+	case !ok && !isDefault(x):
+		b.err(p.Default, "CS1736", "Default parameter value for '"+p.Name+"' must be a compile-time constant")
+	case ok && !b.implicit(k, t).ok:
+		b.err(at, "CS1750", "A value of type '"+display(x)+"' cannot be used as a default parameter because there are no standard conversions to type '"+t.String()+"'")
+	default:
+		if k, ok := b.convert(x, t, p.Default).(*Const); ok {
+			return k.V
+		}
+	}
+	return clr.Null
+}
+
+func isDefault(x Expr) bool {
+	_, ok := x.(*defaultLit)
+	return ok
 }
 
 // param declares a parameter of a local function or lambda.
@@ -613,8 +690,10 @@ func (b *binder) bindFunc(f *LocalFunc) {
 	case *syntax.Block:
 		f.F.Body = b.block(body)
 	default:
-		x := b.value(body)
-		if f.Ret.Kind == clr.Void {
+		x := b.orThrow(body)
+		if _, throws := x.(*Throw); throws {
+			f.F.Body = &ThrowStmt{x.(*Throw).X}
+		} else if f.Ret.Kind == clr.Void {
 			if !isBad(x) {
 				b.effect(body)
 			}

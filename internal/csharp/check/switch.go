@@ -105,9 +105,9 @@ func (b *binder) noteCase(c *cases, subject *clr.Type, test Expr, l *syntax.Labe
 	for _, p := range c.types {
 		handled = handled || t != nil && t.Inherits(p) || k != nil && !k.V.IsNull() && k.Type.Inherits(p)
 	}
-	object := k != nil && !clr.Same(k.Type, subject.Underlying())
+	_, object := test.(*Logic)
 	if k != nil && !object && c.find(k.V) >= 0 {
-		b.err(l, "CS0152", "The switch statement contains multiple cases with the label value '"+caseText(k.V)+"'")
+		b.err(l, "CS0152", "The switch statement contains multiple cases with the label value '"+caseText(k.V, subject)+"'")
 	} else if handled || k != nil && c.find(k.V) >= 0 {
 		var at syntax.Node = l.Pattern
 		if k != nil {
@@ -142,8 +142,10 @@ func sameConst(a, c clr.Value) bool {
 }
 
 // caseText is a constant as the compiler shows it.
-func caseText(v clr.Value) string {
+func caseText(v clr.Value, t *clr.Type) string {
 	switch {
+	case t.Underlying() == clr.Char && !v.IsNull():
+		return string(rune(v.Int()))
 	case v.IsNull():
 		return "null"
 	case v.IsString():

@@ -23,8 +23,8 @@ type Var struct {
 	Hoisted  bool // its cell begins with the block, for local functions
 	Const    *clr.Value
 	Param    bool
-	Out      bool // parameter
-	ReadOnly bool
+	Out      bool   // parameter
+	ReadOnly string // what makes it so: foreach iteration variable, using variable
 	at       syntax.Node
 	bit      int // of definite assignment
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,7 @@ func (b *binder) typ(t *syntax.Type) *clr.Type {
 		names := make([]string, len(t.Tuple))
 		for i, e := range t.Tuple {
 			args[i], names[i] = b.typ(e.Type), e.Name
+			b.tupleName(names[:i], e.Name, e.NameAt)
 		}
 		return clr.TupleOf(args, names)
 	case t.Nullable:
@@ -44,6 +46,10 @@ func (b *binder) typ(t *syntax.Type) *clr.Type {
 	case len(t.Parts) == 0:
 		return clr.ErrorT
 	}
+	if t.Keyword && t.Parts[0].Name == "void" {
+		b.err(t, "CS1547", "Keyword 'void' cannot be used in this context")
+		return clr.ErrorT
+	}
 	if t.Keyword {
 		return clr.Keyword(t.Parts[0].Name)
 	}
@@ -52,8 +58,7 @@ func (b *binder) typ(t *syntax.Type) *clr.Type {
 	}
 	last := t.Parts[len(t.Parts)-1]
 	if len(t.Parts) == 1 {
-		if last.Name == "dynamic" {
-			b.err(t, "CS1980", "Dynamic member invocation is not supported")
+		if b.misusedName(t, last) {
 			return clr.ErrorT
 		}
 		b.err(t, "CS0246", "The type or namespace name '"+last.Name+arity(last)+"' could not be found (are you missing a using directive or an assembly reference?)")
@@ -73,6 +78,74 @@ func (b *binder) typ(t *syntax.Type) *clr.Type {
 		b.err(t, "CS0246", "The type or namespace name '"+names[0]+"' could not be found (are you missing a using directive or an assembly reference?)")
 	}
 	return clr.ErrorT
+}
+
+// misusedName reports a name that means something other than a type, or a type
+// with another number of arguments.
+func (b *binder) misusedName(t *syntax.Type, p syntax.NamePart) bool {
+	what := ""
+	switch s := b.find(p.Name); {
+	case p.Name == "dynamic":
+		b.err(t, sandbox, "Dynamic member invocation is not supported")
+		return true
+	case p.Name == "var":
+		b.err(t, "CS0825", "The contextual keyword 'var' may only appear within a local variable declaration or in script code")
+		return true
+	case b.otherArity(p, t):
+		return true
+	case s != nil:
+		what = "variable"
+		if _, ok := s.names[p.Name].(*LocalFunc); ok {
+			what = "method"
+		}
+	case b.u.IsSpace(p.Name):
+		what = "namespace"
+	default:
+		return false
+	}
+	b.err(t, "CS0118", "'"+p.Name+"' is a "+what+" but is used like a type")
+	return true
+}
+
+// otherArity reports a generic type with the wrong number of arguments.
+func (b *binder) otherArity(p syntax.NamePart, at syntax.Node) bool {
+	for n := range 9 {
+		t := b.u.Simple(p.Name, n)
+		switch {
+		case t == nil || n == len(p.Args):
+			continue
+		case n == 0:
+			b.err(at, "CS0308", "The non-generic type '"+t.String()+"' cannot be used with type arguments")
+		default:
+			b.err(at, "CS0305", "Using the generic type '"+t.String()+"' requires "+strconv.Itoa(n)+" type arguments")
+		}
+		return true
+	}
+	return false
+}
+
+// returnType is typ where void may stand.
+func (b *binder) returnType(t *syntax.Type) *clr.Type {
+	if t.Keyword && t.Parts[0].Name == "void" {
+		return clr.VoidType
+	}
+	return b.typ(t)
+}
+
+// tupleName refuses a name of an element that another has, or that tuples have
+// for themselves.
+func (b *binder) tupleName(before []string, name string, at syntax.Node) {
+	item, isItem := strings.CutPrefix(name, "Item")
+	n, err := strconv.Atoi(item)
+	switch {
+	case name == "":
+	case slices.Contains(before, name):
+		b.err(at, "CS8127", "Tuple element names must be unique.")
+	case isItem && err == nil && n > 0 && n != len(before)+1:
+		b.err(at, "CS8125", "Tuple element name '"+name+"' is only allowed at position "+item+".")
+	case slices.Contains([]string{"CompareTo", "Deconstruct", "Equals", "GetHashCode", "Rest", "ToString"}, name):
+		b.err(at, "CS8126", "Tuple element name '"+name+"' is disallowed at any position.")
+	}
 }
 
 func arity(p syntax.NamePart) string {

@@ -37,8 +37,9 @@ type NamePart struct {
 
 // TupleElem is an element of a tuple type.
 type TupleElem struct {
-	Type *Type
-	Name string
+	Type   *Type
+	Name   string
+	NameAt Range
 }
 
 // IsVar reports whether t is the word var.
@@ -86,8 +87,9 @@ type (
 	// Call is Fn(Args).
 	Call struct {
 		Range
-		Fn   Expr
-		Args []Argument
+		Fn     Expr
+		Args   []Argument
+		Clause string // of a query that this call is made of
 	}
 	// Index is X[Args]; X is nil for the element of a conditional access.
 	Index struct {
@@ -175,13 +177,14 @@ type (
 	// Lambda is (Params) => Body or an anonymous method; Body is an Expr or *Block.
 	Lambda struct {
 		Range
-		Params    []LambdaParam
-		Typed     bool
-		Anonymous bool  // delegate …
-		Query     bool  // made of a clause of a query
-		NoSig     bool  // delegate { }
-		Arrow     Range // or the word delegate
-		Body      Node
+		Params      []LambdaParam
+		Typed       bool
+		Anonymous   bool     // delegate …
+		Query       bool     // made of a clause of a query
+		Left, Right []string // names that only the other side of equals has
+		NoSig       bool     // delegate { }
+		Arrow       Range    // or the word delegate
+		Body        Node
 	}
 	// TypeOf is typeof(Type).
 	TypeOf struct {
@@ -224,6 +227,11 @@ type (
 	Query struct {
 		Range
 		Clauses []Clause
+	}
+	// RangeValue is the value of a range variable that let declares.
+	RangeValue struct {
+		Range // of the name
+		X     Expr
 	}
 	// Bad is what could not be parsed.
 	Bad struct{ Range }
@@ -275,15 +283,16 @@ type Pattern struct {
 // Clause is a clause of a query.
 type Clause struct {
 	Range
-	Kind string // from, where, let, join, orderby, select, group, into
-	Type *Type
-	Name string
-	X    Expr
-	On   Expr // join
-	Eq   Expr
-	Into string
-	By   Expr
-	Keys []OrderKey
+	Kind   string // from, where, let, join, orderby, select, group, into
+	Type   *Type
+	Name   string
+	NameAt Range
+	X      Expr
+	On     Expr // join
+	Eq     Expr
+	Into   string
+	By     Expr
+	Keys   []OrderKey
 }
 
 // OrderKey is a key of orderby.
@@ -435,10 +444,11 @@ type Label struct {
 // Catch is a catch clause.
 type Catch struct {
 	Range
-	Type *Type
-	Name string
-	When Expr
-	Body *Block
+	Type   *Type
+	Name   string
+	NameAt Range
+	When   Expr
+	Body   *Block
 }
 
 // FuncParam is a parameter of a local function.

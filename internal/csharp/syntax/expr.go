@@ -321,7 +321,7 @@ func (p *parser) postfix(from Pos, x Expr) Expr {
 			x = p.member(from, x)
 		case t.is("("):
 			args := p.args(")")
-			x = &Call{p.since(from), x, args}
+			x = &Call{Range: p.since(from), Fn: x, Args: args}
 		case t.is("["):
 			args := p.args("]")
 			x = &Index{p.since(from), x, args}
@@ -693,7 +693,7 @@ func (p *parser) sub(toks []Token) Expr {
 	x := q.expr()
 	if q.tok().Kind != EOF {
 		t := q.tok()
-		q.failAt(t, "CS1073", "Unexpected token '"+p.src[t.Pos:t.End]+"'")
+		q.report(toks[0].Pos, t.End, "CS1073", "Unexpected token '"+p.src[t.Pos:t.End]+"'")
 	}
 	p.bad = p.bad || q.bad
 	return x

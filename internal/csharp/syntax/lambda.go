@@ -48,6 +48,9 @@ func (p *parser) closes(n int) bool {
 // params reads parameters up to the closing parenthesis.
 func (p *parser) params(item func()) {
 	p.list(")", func() {
+		if p.is("{") || p.is(";") {
+			return
+		}
 		item()
 		if p.is(",") && p.ahead(1).is(")") {
 			p.next()
@@ -143,7 +146,7 @@ func (p *parser) queryExpr() Expr {
 			c.X = p.expr()
 		case p.word("let"):
 			c.Kind = p.next().Text
-			c.Name, _ = p.name()
+			p.clauseName(&c)
 			p.expect("=")
 			c.X = p.expr()
 		case p.word("join"):
@@ -160,7 +163,7 @@ func (p *parser) queryExpr() Expr {
 			c.By = p.expr()
 		case p.word("into"):
 			c.Kind = p.next().Text
-			c.Name, _ = p.name()
+			p.clauseName(&c)
 		default:
 			last := q.Clauses[len(q.Clauses)-1].Kind
 			if last != "select" && last != "group" {
@@ -193,11 +196,17 @@ func (p *parser) fromClause() Clause {
 	if !p.ahead(1).is("in") {
 		c.Type = p.typ()
 	}
-	c.Name, _ = p.name()
+	p.clauseName(&c)
 	p.expect("in")
 	c.X = p.expr()
 	c.Range = p.since(at)
 	return c
+}
+
+// clauseName reads the range variable that a clause declares.
+func (p *parser) clauseName(c *Clause) {
+	c.NameAt = Range{p.tok().Pos, p.tok().End}
+	c.Name, _ = p.name()
 }
 
 func (p *parser) joinClause(c *Clause) {
@@ -205,7 +214,7 @@ func (p *parser) joinClause(c *Clause) {
 	if !p.ahead(1).is("in") {
 		c.Type = p.typ()
 	}
-	c.Name, _ = p.name()
+	p.clauseName(c)
 	p.expect("in")
 	c.X = p.expr()
 	p.expectWord("on")

@@ -28,8 +28,6 @@ type parser struct {
 	left  *int
 	bad   bool
 	hole  bool // inside of a hole of an interpolated string
-
-	damaged []Range // statements with errors
 }
 
 // trialTokens bounds the tokens that are read on trial, for each token of the
@@ -65,8 +63,14 @@ func Parse(text string) (Node, []*Error) {
 			p.failAt(t, "CS1026", ") expected")
 		}
 	}
+	return n, Sorted(errs)
+}
+
+// Sorted puts errors into the order of the source and leaves out what is too
+// much.
+func Sorted(errs []*Error) []*Error {
 	slices.SortStableFunc(errs, func(a, b *Error) int { return int(a.Pos - b.Pos) })
-	return n, errs[:min(len(errs), MaxErrors)]
+	return errs[:min(len(errs), MaxErrors)]
 }
 
 func (p *parser) tok() *Token { return &p.toks[p.i] }
@@ -373,8 +377,8 @@ func (p *parser) tupleType(t *Type) {
 	p.expect("(")
 	for !p.is(")") && p.tok().Kind != EOF && (p.trial == 0 || !p.bad) {
 		e := TupleElem{Type: p.typ()}
-		if p.tok().Kind == Ident {
-			e.Name = p.next().Text
+		if n := p.tok(); n.Kind == Ident {
+			e.Name, e.NameAt = p.next().Text, Range{n.Pos, n.End}
 		}
 		t.Tuple = append(t.Tuple, e)
 		if !p.accept(",") {

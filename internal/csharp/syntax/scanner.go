@@ -235,8 +235,8 @@ func (s *scanner) operator(t *Token) bool {
 	switch r {
 	case '#':
 		s.fail(s.pos, s.pos+1, "SANDBOX", "Preprocessor directives are not supported within expressions")
-		if i := strings.IndexByte(s.src[s.pos:], '\n'); i >= 0 {
-			n = i
+		if n = strings.IndexByte(s.src[s.pos:], '\n'); n < 0 {
+			n = len(s.src) - s.pos
 		}
 	case '@':
 		s.fail(s.pos, s.pos+n, "CS1646", "Keyword, identifier, or string expected after verbatim specifier: @")
@@ -389,7 +389,7 @@ func (s *scanner) number(t *Token) {
 		}
 	}
 	digits()
-	real := base == 10 && s.fraction(digits)
+	real := base == 10 && s.fraction(start, digits)
 	if s.src[s.pos-1] == '_' {
 		s.fail(start, s.pos, "CS1013", "Invalid number")
 	}
@@ -416,7 +416,7 @@ func (s *scanner) number(t *Token) {
 
 // fraction passes the fraction and the exponent of a number and reports whether
 // there is one.
-func (s *scanner) fraction(digits func()) bool {
+func (s *scanner) fraction(first int, digits func()) bool {
 	real := false
 	if s.at(0) == '.' && s.at(1) >= '0' && s.at(1) <= '9' {
 		real = true
@@ -426,14 +426,13 @@ func (s *scanner) fraction(digits func()) bool {
 	if s.at(0)|0x20 != 'e' {
 		return real
 	}
-	start := s.pos
 	s.pos++
 	if c := s.at(0); c == '+' || c == '-' {
 		s.pos++
 	}
 	if c := s.at(0); c < '0' || c > '9' {
-		s.fail(start, s.pos, "CS0595", "Invalid real literal.")
-		return real
+		s.fail(first, s.pos, "CS0595", "Invalid real literal.")
+		return true
 	}
 	digits()
 	return true
@@ -462,7 +461,7 @@ func (s *scanner) real(start int, text, suffix string) float64 {
 		bits, name = 32, "float"
 	}
 	v, err := strconv.ParseFloat(text, bits)
-	if err != nil && suffix != "m" {
+	if err != nil && suffix != "m" && !strings.HasSuffix(strings.TrimRight(strings.ToLower(text), "+-"), "e") {
 		s.fail(start, s.pos, "CS0594", "Floating-point constant is outside the range of type '"+name+"'")
 	}
 	return v
@@ -510,7 +509,11 @@ func (s *scanner) interpolated() []InterpPart {
 		case c == '{':
 			flush()
 			s.pos++
-			parts = append(parts, s.hole(start, verbatim))
+			p, ok := s.hole(start, verbatim)
+			parts = append(parts, p)
+			if !ok {
+				return parts
+			}
 		case c == '}':
 			s.fail(s.pos, s.pos+1, "CS8086", "A '}' character must be escaped (by doubling) in an interpolated string.")
 			s.pos++
@@ -522,8 +525,7 @@ func (s *scanner) interpolated() []InterpPart {
 }
 
 // hole reads what stands between { and } of an interpolated string.
-func (s *scanner) hole(start int, verbatim bool) InterpPart {
-	var p InterpPart
+func (s *scanner) hole(start int, verbatim bool) (p InterpPart, ok bool) {
 	depth, end, before := 0, "", len(*s.errs)
 	stop := func(t *Token) bool {
 		if t.Kind != Op {
@@ -566,24 +568,28 @@ func (s *scanner) hole(start int, verbatim bool) InterpPart {
 		*s.errs = (*s.errs)[:before] // what follows is of one piece with it
 		s.fail(start+1, s.pos, "CS8076", "Missing close delimiter '}' for interpolated expression started with '{'.")
 	}
-	return p
+	return p, end == "}"
 }
 
 // format reads a format clause with its closing brace.
 func (s *scanner) format(p *InterpPart, verbatim bool) bool {
 	var b []byte
-	from := s.pos
+	from, nested := s.pos, false
 	for s.pos < len(s.src) {
 		switch c := s.at(0); {
-		case (c == '}' || c == '{') && s.at(1) == c:
+		case (c == '}' && !nested || c == '{') && s.at(1) == c:
 			b = append(b, c)
 			s.pos += 2
 		case c == '{':
 			s.fail(s.pos, s.pos+1, "CS8086", "A '{' character must be escaped (by doubling) in an interpolated string.")
 			s.pos++
+			nested = true
+		case c == '}' && nested && s.at(1) == '}':
+			s.pos++
+			nested = false
 		case c == '}':
 			if len(b) == 0 {
-				s.fail(from, s.pos, "CS8089", "Empty format specifier.")
+				s.fail(from-1, s.pos, "CS8089", "Empty format specifier.")
 			}
 			s.pos++
 			p.Format, p.HasFormat = string(b), true

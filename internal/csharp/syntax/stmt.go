@@ -29,12 +29,8 @@ func (p *parser) stmts(end func() bool) []Stmt {
 			}
 			continue
 		}
-		from := p.tok().Pos
 		p.bad = false
 		out = append(out, p.stmt())
-		if p.bad {
-			p.damaged = append(p.damaged, p.since(from))
-		}
 		if p.i == at {
 			p.next()
 		}
@@ -95,6 +91,10 @@ func (p *parser) stmt() Stmt {
 	if t.Kind == Ident && t.Text == "yield" && (p.ahead(1).is("return") || p.ahead(1).is("break")) {
 		p.unsupported(t, "Iterators are")
 		p.next()
+		return p.stmt()
+	}
+	if t.is("ref") {
+		p.unsupported(p.next(), "Reference variables are")
 		return p.stmt()
 	}
 	if s := p.declaration(); s != nil {
@@ -450,7 +450,13 @@ func (p *parser) funcParam() FuncParam {
 }
 
 func (p *parser) forStmt() Stmt {
-	from := p.next().Pos
+	t := p.next()
+	from := t.Pos
+	if i := p.i; p.try(func() bool { p.next(); p.typ(); p.next(); return p.is("in") }) {
+		p.i = i - 1
+		p.failAt(t, "CS1003", "Syntax error, 'foreach' expected")
+		return p.foreachStmt()
+	}
 	f := &For{}
 	p.expect("(")
 	if !p.is(";") {
@@ -489,7 +495,7 @@ func (p *parser) forDecl() Stmt {
 	var typ *Type
 	ok := p.try(func() bool {
 		typ = p.typ()
-		return !p.bad && p.tok().Kind == Ident && (p.ahead(1).is("=") || p.ahead(1).is(";") || p.ahead(1).is(","))
+		return !p.bad && p.tok().Kind == Ident && (p.ahead(1).is("=") || p.ahead(1).is(";") || p.ahead(1).is(",") || p.ahead(1).is(")"))
 	})
 	if !ok {
 		return nil
@@ -598,8 +604,8 @@ func (p *parser) tryStmt() Stmt {
 		var c Catch
 		if p.accept("(") {
 			c.Type = p.typ()
-			if p.tok().Kind == Ident {
-				c.Name = p.next().Text
+			if t := p.tok(); t.Kind == Ident {
+				c.Name, c.NameAt = p.next().Text, Range{t.Pos, t.End}
 			}
 			p.expect(")")
 		}
@@ -614,7 +620,7 @@ func (p *parser) tryStmt() Stmt {
 	if p.accept("finally") {
 		s.Finally = p.block()
 	}
-	if len(s.Catches) == 0 && s.Finally == nil {
+	if len(s.Catches) == 0 && s.Finally == nil && !p.bad {
 		end := p.toks[p.i-1]
 		p.failAt(&end, "CS1524", "Expected catch or finally")
 	}
