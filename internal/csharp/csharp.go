@@ -112,8 +112,10 @@ func Compile(src string, opt Options) (p *Program, found Errors) {
 	}()
 	node, errs := syntax.Parse(src)
 	var prog *check.Program
-	if len(errs) == 0 {
-		prog, errs = check.Check(node, check.Options{Types: opt.Types, Context: opt.Context, Result: opt.Result, Text: src})
+	if !syntax.GivenUp(errs) {
+		var more []*syntax.Error
+		prog, more = check.Check(node, check.Options{Types: opt.Types, Context: opt.Context, Result: opt.Result, Text: src, Damaged: len(errs) > 0})
+		errs = syntax.Merged(errs, more)
 	}
 	if len(errs) > 0 {
 		return nil, positions(src, opt, errs)

@@ -18,6 +18,7 @@ type Options struct {
 	Context *clr.Type // of the identifier context; nil leaves it undefined
 	Result  *clr.Type // wanted, or nil for whatever the source gives
 	Text    string    // of the source, for messages that quote it
+	Damaged bool      // the syntax has errors: there will be no program
 }
 
 // Program is a checked source.
@@ -50,6 +51,9 @@ func Check(n syntax.Node, opt Options) (prog *Program, errs []*syntax.Error) {
 		result = b.mainBlock(main, block, opt.Result)
 	} else {
 		x := b.value(n)
+		if opt.Damaged {
+			return nil, b.errs
+		}
 		if x.T().Kind == clr.Void {
 			b.err(n, "CS0127", "An expression that returns nothing cannot be used as a value")
 		}
@@ -61,10 +65,10 @@ func Check(n syntax.Node, opt Options) (prog *Program, errs []*syntax.Error) {
 		main.Body = &Return{X: x}
 	}
 	b.pop()
-	if len(b.errs) == 0 {
+	if len(b.errs) == 0 && !opt.Damaged {
 		b.flow(main)
 	}
-	if len(b.errs) > 0 {
+	if len(b.errs) > 0 || opt.Damaged {
 		return nil, b.errs
 	}
 	return &Program{Main: main, Type: result}, nil

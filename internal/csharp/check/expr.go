@@ -17,6 +17,12 @@ func (b *binder) value(n syntax.Expr) Expr {
 }
 
 func (b *binder) rvalue(x Expr, n syntax.Node) Expr {
+	if p, ok := n.(*syntax.Paren); ok {
+		return b.rvalue(x, p.X)
+	}
+	if _, ok := n.(*syntax.TypeName); ok {
+		return bad() // the parser has said so
+	}
 	switch x.(type) {
 	case *typeExpr, *space:
 		return b.notValue(x, n)

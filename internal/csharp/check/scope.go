@@ -172,6 +172,9 @@ func (b *binder) declare(name string, t *clr.Type, at syntax.Node) *Var {
 }
 
 func (b *binder) enter(name string, what any, at syntax.Node) {
+	if name == "" {
+		return // a name that is missing
+	}
 	s := b.scope
 	if s.sink != nil {
 		s = s.sink

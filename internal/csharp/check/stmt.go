@@ -270,10 +270,7 @@ func (b *binder) varDecl(v *syntax.Variable) Stmt {
 	}
 	x := b.value(v.X)
 	t := x.T()
-	if _, ok := x.(*defaultLit); ok {
-		b.err(v.X, "CS8716", "There is no target type for the default literal.")
-		t = clr.ErrorT
-	} else if untyped(t) || t.Kind == clr.Void {
+	if untyped(t) || t.Kind == clr.Void {
 		b.err(v, "CS0815", "Cannot assign "+display(x)+" to an implicitly-typed variable")
 		t = clr.ErrorT
 	}

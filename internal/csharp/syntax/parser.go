@@ -63,14 +63,31 @@ func Parse(text string) (Node, []*Error) {
 			p.failAt(t, "CS1026", ") expected")
 		}
 	}
-	return n, Sorted(errs)
+	return n, sorted(errs)
 }
 
-// Sorted puts errors into the order of the source and leaves out what is too
+// sorted puts errors into the order of the source and leaves out what is too
 // much.
-func Sorted(errs []*Error) []*Error {
+func sorted(errs []*Error) []*Error {
 	slices.SortStableFunc(errs, func(a, b *Error) int { return int(a.Pos - b.Pos) })
 	return errs[:min(len(errs), MaxErrors)]
+}
+
+// Merged puts the findings of a later phase with those about the syntax. Of two
+// at one place the one about the syntax stays: the other is likely due to it.
+func Merged(errs, more []*Error) []*Error {
+	out := slices.Clone(errs)
+	for _, e := range more {
+		if !slices.ContainsFunc(errs, func(o *Error) bool { return o.Pos == e.Pos }) {
+			out = append(out, e)
+		}
+	}
+	return sorted(out)
+}
+
+// GivenUp reports whether a source was too long or complex to be read.
+func GivenUp(errs []*Error) bool {
+	return slices.ContainsFunc(errs, func(e *Error) bool { return e.Message == TooComplex })
 }
 
 func (p *parser) tok() *Token { return &p.toks[p.i] }

@@ -318,7 +318,7 @@ func (s *scanner) regular() string {
 
 // verbatim reads the "…" of @"…".
 func (s *scanner) verbatim() string {
-	start := s.pos
+	start := s.pos - 1
 	s.pos++
 	var b strings.Builder
 	for {

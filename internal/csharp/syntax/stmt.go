@@ -89,9 +89,12 @@ func (p *parser) stmt() Stmt {
 		return &Labeled{p.since(from), t.Text, body}
 	}
 	if t.Kind == Ident && t.Text == "yield" && (p.ahead(1).is("return") || p.ahead(1).is("break")) {
-		p.unsupported(t, "Iterators are")
-		p.next()
-		return p.stmt()
+		p.unsupported(p.next(), "Iterators are")
+		if p.next().is("return") {
+			p.expr()
+		}
+		p.expect(";")
+		return &Empty{p.since(from)}
 	}
 	if t.is("ref") {
 		p.unsupported(p.next(), "Reference variables are")
