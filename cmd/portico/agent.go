@@ -66,7 +66,8 @@ func (k *agentKeeper) ensure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if k.fabric == nil {
+	first := k.fabric == nil
+	if first {
 		k.fabric = found // connects when it is called: good for every agent that comes after
 	} else {
 		found.Close()
@@ -75,7 +76,26 @@ func (k *agentKeeper) ensure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask the agent: %w", err)
 	}
-	return k.agree(info.Settings)
+	if err := k.agree(info.Settings); err != nil || info.Version == buildVersion() || !first {
+		return err
+	}
+	return k.renew(ctx, exe, info.Version)
+}
+
+// renew makes an agent of another build run this one's program. Gateways do not notice. Where that cannot be, the agent
+// goes on as it is. A control plane does so when it starts: one that comes later was put there by somebody.
+func (k *agentKeeper) renew(ctx context.Context, program, version string) error {
+	err := agent.Replace(ctx, k.layout, program)
+	var refused *local.Error
+	switch {
+	case errors.As(err, &refused):
+		k.log.WarnContext(ctx, "the agent stays another version's", slog.String("version", version), slog.Any("error", err))
+		return nil
+	case err != nil:
+		return err
+	}
+	k.log.InfoContext(ctx, "the agent was another version's; it runs this one now", slog.String("was", version))
+	return nil
 }
 
 // agree compares the settings of the running agent with those asked for.

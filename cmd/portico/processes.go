@@ -97,7 +97,7 @@ func edgeCommand() *cobra.Command {
 				return err
 			}
 			debug.SetGCPercent(50) // a small heap that is collected often keeps the process small
-			return edge.Run(cmd.Context(), edge.Options{Log: logger(cfg.LogLevel)})
+			return edge.Run(cmd.Context(), edge.Options{Version: buildVersion(), Log: logger(cfg.LogLevel)})
 		},
 	}
 	settingFlags(cmd)

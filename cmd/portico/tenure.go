@@ -123,14 +123,18 @@ func existing(dir string) (config.Layout, error) {
 func restartCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restart",
-		Short: "replace the control plane by a new process; gateways do not notice",
+		Short: "replace the control plane, or the agent, by a new process; gateways do not notice",
 		Args:  takes(),
 	}
 	dir := dataFlag(cmd)
+	ofAgent := cmd.Flags().Bool("agent", false, "replace the agent, which runs the gateways, by this program")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		layout, err := existing(*dir)
 		if err != nil {
 			return err
+		}
+		if *ofAgent {
+			return replaceAgent(cmd.Context(), layout)
 		}
 		before, ok, err := current(layout)
 		if err != nil {
@@ -153,6 +157,16 @@ func restartCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+func replaceAgent(ctx context.Context, layout config.Layout) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return agent.Replace(ctx, layout, exe)
 }
 
 func downCommand() *cobra.Command {

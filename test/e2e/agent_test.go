@@ -77,6 +77,56 @@ func TestAgent_KilledIsSucceeded(t *testing.T) {
 	}
 }
 
+// programOf is what a process of the host's folder runs.
+func (h *host) programOf(kind string) string {
+	h.t.Helper()
+	for _, line := range processes(h.t, h.dir) {
+		if f := strings.Fields(line); f[2] == kind {
+			if exe, err := os.Readlink("/proc/" + f[0] + "/exe"); err == nil {
+				return exe
+			}
+		}
+	}
+	return ""
+}
+
+// A control plane of another build makes the agent run its own program, and has an edge of its own started; so does a
+// command. No request fails, and machines stay what they are.
+func TestUp_AnotherBuildReplacesTheAgent(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	single := h.create("single", "Developer", 1, latest)
+	h.create("pooled", "Consumption", 0, latest)
+	edge := strings.TrimPrefix(h.client.Endpoints.Edge, "http://")
+	eventually(t, time.Minute, "both services", func() bool {
+		return ask(single.addr(), statusPath) == nil && askHost(edge, "pooled.apim.localhost", statusPath) == nil
+	})
+	onVIP, onEdge := poll(single.addr(), statusPath), pollHost(edge, "pooled.apim.localhost", statusPath)
+	pid, machine := h.agentPID(), h.machines("single")[0]
+	h.kill()
+	h.program = next(t)
+	h.up(nil)
+	runs := func(what string) {
+		t.Helper()
+		eventually(t, time.Minute, "agent and edge run "+what, func() bool { return h.programOf("host") == what && h.programOf("edge") == what })
+		if now := h.agentPID(); now != pid {
+			t.Errorf("the agent is process %d, was %d", now, pid)
+		}
+	}
+	runs(h.program)
+	h.portico("restart", "--agent") // the command is of the first build
+	runs(program)
+	if now := h.machines("single")[0]; now.PID != machine.PID {
+		t.Errorf("the machine is process %d, was %d", now.PID, machine.PID)
+	}
+	for name, p := range map[string]*poller{"VIP": onVIP, "edge": onEdge} {
+		p.stop()
+		if p.count == 0 || len(p.failures) > 0 {
+			t.Errorf("%s: %d of %d requests failed: %v", name, len(p.failures), p.count, p.failures)
+		}
+	}
+}
+
 func TestUp_OtherSettingsThanTheRunningAgentAreRefused(t *testing.T) {
 	t.Parallel()
 	h := start(t)

@@ -211,6 +211,28 @@ func TestAgent_SuccessorOfNothing(t *testing.T) {
 	}
 }
 
+// An agent of another version has an edge of its own: the new one opens when the old one has stopped.
+func TestAgent_SuccessorReplacesAnOldEdge(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	v := servingVIP(t, h)
+	name(t, h, "set", "shop.example")
+	pids := pidsOf(t, l)
+	load := startLoads(t, h, v)
+	killAll(t, pids, "agent")
+	startHostWith(t, l, "version=test-2")
+	agenttest.Eventually(t, "another edge runs", func() bool {
+		now := pidsOf(t, l)["edge"]
+		return now != 0 && now != pids["edge"]
+	})
+	load.more(t, 100)
+	load.finish(t, 0)
+	if running(pids["edge"]) {
+		t.Error("the old edge still runs")
+	}
+}
+
 // A process that runs and does not come back is stopped, and another takes its place.
 func TestAgent_SuccessorStopsWhatDoesNotReturn(t *testing.T) {
 	t.Parallel()

@@ -106,8 +106,10 @@ type agent struct {
 	drain chan struct{}  // closed when everything should stop
 	done  chan struct{}  // closed when everything has stopped
 	boot  string         // of this agent alone
-	// returns is the socket on which a later agent takes the processes back.
+	lock  *os.File       // of the folder
+	// returns is the path of the socket on which a later agent takes the processes back.
 	returns string
+	socket  *wire.Handle // on which calls come
 
 	launching sync.RWMutex // held while a process is started that is not noted yet
 	keeping   sync.Mutex   // one at a time writes down what the agent was told
@@ -133,12 +135,13 @@ func Run(ctx context.Context, opt Options) error {
 	if err := opt.Layout.Make(); err != nil {
 		return fmt.Errorf("start agent: %w", err)
 	}
-	unlock, err := lock(opt.Layout.AgentLock())
+	lock, err := lockFolder(opt.Layout.AgentLock())
 	if err != nil {
 		return fmt.Errorf("start agent: %w", err)
 	}
-	defer unlock()
+	defer lock.Close() //nolint:errcheck // the lock goes with the process
 	a := newAgent(opt)
+	a.lock = lock
 	if err := a.open(ctx); err != nil {
 		return fmt.Errorf("start agent: %w", err)
 	}
@@ -171,7 +174,15 @@ func (a *agent) open(ctx context.Context) error {
 	if a.returns, err = a.opt.Layout.Socket(returnSocket); err != nil {
 		return err
 	}
-	left, err := a.inherit(ctx)
+	h, err := takeHanded()
+	if err != nil {
+		return err
+	}
+	if h == nil {
+		h = &handed{}
+	}
+	a.socket = h.socket
+	left, err := a.inherit(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -212,7 +223,7 @@ func (a *agent) listProcesses(left *remains) error {
 // run serves calls until everything should stop, then stops it.
 func (a *agent) run(ctx context.Context) error {
 	defer a.edge.closeListeners()
-	a.keep()
+	a.tryKeep()
 	a.mu.Lock()
 	for _, s := range a.sets {
 		for _, m := range s.machines {
@@ -293,6 +304,7 @@ func (a *agent) until(ctx context.Context, done func() bool) error {
 func (a *agent) info() wire.Info {
 	i := wire.Info{
 		PID:      os.Getpid(),
+		Run:      a.boot,
 		Version:  a.opt.Version,
 		Edge:     wire.Ports{HTTP: a.ports.edgeHTTP, HTTPS: a.ports.edgeTLS},
 		Pool:     a.ports.poolText(),
@@ -316,15 +328,12 @@ func locked(path string) bool {
 // lockVariable tells an agent the descriptor of the lock that was taken for it.
 const lockVariable = "PORTICO_AGENT_LOCK"
 
-// lock takes the folder for this process. The lock goes with the process, however that ends.
-func lock(path string) (unlock func(), err error) {
-	f := handedLock(path)
-	if f == nil {
-		if f, err = takeLock(path); err != nil {
-			return nil, err
-		}
+// lockFolder takes the folder for this process. The lock goes with the process, however that ends.
+func lockFolder(path string) (*os.File, error) {
+	if f := handedLock(path); f != nil {
+		return f, nil
 	}
-	return func() { _ = f.Close() }, nil
+	return takeLock(path)
 }
 
 // takeLock locks the folder, or returns ErrRunning.

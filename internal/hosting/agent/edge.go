@@ -30,7 +30,8 @@ type edgeKeeper struct {
 	up    bool // there is a process
 	open  bool // it is to accept once it knows the table
 
-	adopted *process // that an earlier agent started; taken by start
+	adopted  *process // that an earlier agent started; taken by start
+	outdated bool     // it runs another version of the program
 }
 
 func newEdgeKeeper(a *agent) *edgeKeeper {
@@ -75,6 +76,12 @@ func (e *edgeKeeper) run() bool {
 	}
 	defer p.close()
 	defer e.ended()
+	if e.outdated {
+		e.outdated = false
+		e.a.log.Info("edge of another version is replaced", slog.Int("pid", p.pid))
+		e.stop(p) // what comes meanwhile waits for the next one
+		return false
+	}
 	acks := make(chan int64)
 	p.reader.Go(func() { readAcks(p, acks) })
 	t := &telling{keeper: e, p: p}

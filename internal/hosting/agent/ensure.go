@@ -133,3 +133,36 @@ func lastLine(path string) string {
 	}
 	return "see " + path
 }
+
+// Replace makes the folder's agent run another program in its place, and waits until that answers.
+func Replace(ctx context.Context, l config.Layout, program string) error {
+	socket, err := l.Socket(wire.AgentSocket)
+	if err != nil {
+		return err
+	}
+	f := local.New(socket)
+	defer f.Close()
+	before, err := f.Ping(ctx)
+	if err != nil {
+		return fmt.Errorf("replace agent: %w", err)
+	}
+	if err := f.Replace(ctx, program); err != nil {
+		return fmt.Errorf("replace agent: %w", err)
+	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		after, err := f.Ping(ctx)
+		switch {
+		case err == nil && after.Run != before.Run:
+			return nil
+		case err != nil && !locked(l.AgentLock()):
+			return fmt.Errorf("replace agent: it ended: %s", lastLine(l.Log(hostLog)))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("replace agent: %w", ctx.Err())
+		}
+	}
+}

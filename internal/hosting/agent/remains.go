@@ -62,10 +62,25 @@ func (t *treasury) close() {
 	wire.CloseAll(t.spare)
 }
 
-// inherit looks for what an earlier agent left. Where that can be carried on, it is returned; otherwise it is ended.
-func (a *agent) inherit(ctx context.Context) (*remains, error) {
+// handed is what this program was handed by the one that it replaced.
+type handed struct {
+	socket *wire.Handle // of the agent
+	keeps  []wire.Keep
+}
+
+// close gives up what is not carried on.
+func (h *handed) close() {
+	for _, k := range h.keeps {
+		wire.CloseAll(k.Files)
+	}
+}
+
+// inherit looks for what an earlier agent left, or this process before its program was replaced. Where that can be
+// carried on, it is returned; otherwise it is ended.
+func (a *agent) inherit(ctx context.Context, h *handed) (*remains, error) {
 	list, err := readProcesses(a.opt.Layout.AgentState())
 	if err != nil || list == nil {
+		h.close()
 		return nil, err
 	}
 	last, err := readTold(a.opt.Layout.AgentTold())
@@ -78,7 +93,7 @@ func (a *agent) inherit(ctx context.Context) (*remains, error) {
 			r, err := a.collect(ctx, list)
 			if err == nil {
 				r.told = last
-				r.gather()
+				r.gather(h)
 				return r, nil
 			}
 			if !errors.Is(err, errors.ErrUnsupported) {
@@ -86,16 +101,18 @@ func (a *agent) inherit(ctx context.Context) (*remains, error) {
 			}
 		}
 	}
+	h.close()
 	if err := stopLeftovers(ctx, a.opt.Layout, a.log); err != nil {
 		return nil, fmt.Errorf("stop what the last one left: %w", err)
 	}
 	return nil, nil
 }
 
-// gather collects the descriptors that came back. Those of an intake are taken from a machine before the edge: a machine
+// gather collects the descriptors that were handed over and those that came back. Those of an intake are taken from a machine before the edge: a machine
 // waits for what comes out of it, and the edge can be told of another.
-func (r *remains) gather() {
+func (r *remains) gather(h *handed) {
 	r.files = treasury{have: map[wire.Held][]*wire.Handle{}}
+	r.files.add(h.keeps)
 	for _, kind := range []string{KindMachine, KindEdge} {
 		for _, b := range r.back {
 			if b.entry.Kind == kind {
@@ -230,7 +247,7 @@ func (a *agent) restoreVIP(v platform.VIP, r *remains) {
 
 // adopt takes over an edge that came back, and notes what it should look at again. a.mu is held.
 func (e *edgeKeeper) adopt(b *returned) {
-	e.adopted, e.up = b.process, true
+	e.adopted, e.up, e.outdated = b.process, true, b.offer.Version != e.a.opt.Version
 	clear(e.sets) // of those, it may know some
 	have := treasury{have: map[wire.Held][]*wire.Handle{}}
 	have.add(b.offer.Keeps) // still the remains' to close

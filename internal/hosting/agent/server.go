@@ -22,7 +22,7 @@ func (a *agent) kept(m method) method {
 	return func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 		r, err := m(ctx, c)
 		if err == nil {
-			a.keep()
+			a.tryKeep()
 		}
 		return r, err
 	}
@@ -68,6 +68,9 @@ func (a *agent) methods() map[string]method {
 			i := a.info()
 			return wire.Reply{Info: &i}, nil
 		},
+		wire.PathReplace: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.replace(c.Program)
+		},
 		wire.PathStop: func(ctx context.Context, _ wire.Call) (wire.Reply, error) {
 			a.stop()
 			select {
@@ -81,26 +84,44 @@ func (a *agent) methods() map[string]method {
 
 // server answers calls on the agent's socket.
 type server struct {
-	http *http.Server
-	done chan struct{}
-	path string
+	http   *http.Server
+	done   chan struct{}
+	socket *wire.Handle
+	path   string
 }
 
-// serve opens the socket. This process holds the folder's lock, so that a socket that is there is a dead one's.
-func (a *agent) serve() (*server, error) {
+// listenCalls opens the socket, or takes over the one of the program that this one replaced. This process holds the
+// folder's lock, so that another socket that is there is a dead one's.
+func (a *agent) listenCalls() (net.Listener, error) {
+	if a.socket != nil {
+		return a.socket.Listener()
+	}
 	path, err := a.opt.Layout.Socket(wire.AgentSocket)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("open agent socket: %w", err)
+		return nil, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("open agent socket: %w", err)
+		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	a.socket, err = wire.Take(l.(*net.UnixListener))
+	if err == nil {
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
 		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// serve answers calls.
+func (a *agent) serve() (*server, error) {
+	l, err := a.listenCalls()
+	if err != nil {
 		return nil, fmt.Errorf("open agent socket: %w", err)
 	}
 	mux := http.NewServeMux()
@@ -109,7 +130,7 @@ func (a *agent) serve() (*server, error) {
 	}
 	s := &server{
 		http: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)},
-		done: make(chan struct{}), path: path,
+		done: make(chan struct{}), socket: a.socket, path: l.Addr().String(),
 	}
 	go func() {
 		defer close(s.done)
@@ -126,6 +147,7 @@ func (s *server) close() {
 		_ = s.http.Close()
 	}
 	<-s.done
+	_ = s.socket.Close()
 	_ = os.Remove(s.path)
 }
 

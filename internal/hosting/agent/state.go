@@ -84,10 +84,12 @@ func (a *agent) dropIfIdle(s *set) {
 	a.edge.markSet(s.id)
 }
 
+var errStopping = &wire.Error{Code: wire.CodeStopping, Message: "the agent is stopping"}
+
 // admit refuses calls under an old lease and calls to an agent that stops. a.mu is held.
 func (a *agent) admit(l fabric.Lease) error {
 	if a.stopping {
-		return &wire.Error{Code: wire.CodeStopping, Message: "the agent is stopping"}
+		return errStopping
 	}
 	key := strings.ToLower(l.Service)
 	if newest := a.epochs[key]; l.Epoch < newest {

@@ -26,9 +26,8 @@ type told struct {
 // kept what it was told, also when the clock was set back meanwhile.
 const changesApart = 1 << 32
 
-// keep writes down what the agent was told. A failure costs nothing while this agent lives, and after that no more than
-// the time until the control plane has told the next one everything again.
-func (a *agent) keep() {
+// keep writes down what the agent was told.
+func (a *agent) keep() error {
 	a.keeping.Lock()
 	defer a.keeping.Unlock()
 	a.mu.Lock()
@@ -36,7 +35,13 @@ func (a *agent) keep() {
 		Boot: bootID(), Settings: a.opt.Settings, Inventory: a.listAll(), Epochs: maps.Clone(a.epochs), Changes: a.changes,
 	}
 	a.mu.Unlock()
-	if err := writeJSON(a.opt.Layout.AgentTold(), t); err != nil {
+	return writeJSON(a.opt.Layout.AgentTold(), t)
+}
+
+// tryKeep is keep where a failure costs nothing while this agent lives, and after that no more than the time until the
+// control plane has told the next one everything again.
+func (a *agent) tryKeep() {
+	if err := a.keep(); err != nil {
 		a.log.Warn("what the agent was told is not kept", slog.Any("error", err))
 	}
 }

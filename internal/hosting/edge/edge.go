@@ -29,7 +29,9 @@ type Options struct {
 	HeadTime time.Duration
 	// IntakeTime is how long a connection waits for room in a full intake. 5 s by default.
 	IntakeTime time.Duration
-	Log        *slog.Logger
+	// Version is that of this program; an agent of another one starts a new edge in its place.
+	Version string
+	Log     *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -140,7 +142,7 @@ func (s *server) follow(ctx context.Context, conn *wire.Conn) (stop bool) {
 
 // offer is everything that a later agent needs.
 func (s *server) offer() wire.Offer {
-	o := wire.Offer{Return: wire.Return{Kind: wire.KindEdge, Name: wire.KindEdge, Secret: s.tie.Secret}}
+	o := wire.Offer{Return: wire.Return{Kind: wire.KindEdge, Name: wire.KindEdge, Secret: s.tie.Secret, Version: s.opt.Version}}
 	o.Names, o.Keeps = s.table.offer()
 	o.Keeps = append(o.Keeps, wire.Keep{Held: wire.Held{Kind: wire.HeldEdge}, Files: s.files})
 	return o

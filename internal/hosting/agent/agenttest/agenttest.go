@@ -50,7 +50,9 @@ func MainWith(m *testing.M, handler NewHandler) {
 	case argMachine:
 		run = func(ctx context.Context, log *slog.Logger) error { return runMachine(ctx, log, handler) }
 	case argEdge:
-		run = func(ctx context.Context, log *slog.Logger) error { return edge.Run(ctx, edge.Options{Log: log}) }
+		run = func(ctx context.Context, log *slog.Logger) error {
+			return edge.Run(ctx, edge.Options{Version: Version, Log: log})
+		}
 	case argHost:
 		run = runHost
 	default:
@@ -109,6 +111,10 @@ func runHost(ctx context.Context, log *slog.Logger) error {
 	opt := options(l, log)
 	for _, s := range os.Args[3:] {
 		name, value, _ := strings.Cut(s, "=")
+		if name == "version" {
+			opt.Version = value
+			continue
+		}
 		opt.Settings = map[string]string{name: value}
 	}
 	return agent.Run(ctx, opt)
@@ -132,7 +138,8 @@ func Command(kind, version string) ([]string, error) {
 	return []string{os.Args[0], argMachine}, nil
 }
 
-// HostCommand is the command line of an agent process for a folder, with settings: "name=value".
+// HostCommand is the command line of an agent process for a folder, with settings: "name=value". The
+// one named version is of its program.
 func HostCommand(l config.Layout, settings ...string) []string {
 	return append([]string{os.Args[0], argHost, l.Dir}, settings...)
 }

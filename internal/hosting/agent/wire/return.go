@@ -18,6 +18,8 @@ type Return struct {
 	Kind   string `json:"kind,omitempty"`
 	Name   string `json:"name,omitempty"` // ID of a machine
 	Secret string `json:"secret,omitempty"`
+	// Version is that of an edge's program.
+	Version string `json:"version,omitempty"`
 	// Machine and Order are a machine's state and the newest order that holds.
 	Machine *FromMachine `json:"machine,omitempty"`
 	Order   *Order       `json:"order,omitempty"`

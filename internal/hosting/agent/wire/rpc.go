@@ -22,6 +22,7 @@ const (
 	PathInventory = "/v1/inventory"
 	PathWait      = "/v1/wait"
 	PathPing      = "/v1/ping"
+	PathReplace   = "/v1/replace"
 	PathStop      = "/v1/stop"
 )
 
@@ -41,6 +42,8 @@ type Call struct {
 	Names fabric.Names  `json:"names,omitzero"`
 	Sets  []string      `json:"sets,omitempty"`
 	After int64         `json:"after,omitempty"`
+	// Program replaces the agent's own, by exec.
+	Program string `json:"program,omitempty"`
 }
 
 // A Reply is the answer of every method that succeeds.
@@ -55,6 +58,7 @@ type Reply struct {
 // Info says who answers and where it serves.
 type Info struct {
 	PID     int    `json:"pid"`
+	Run     string `json:"run"`     // differs with every agent
 	Version string `json:"version"` // of its program
 	Edge    Ports  `json:"edge"`    // addresses of the edge, host:port
 	VIPs    Ports  `json:"vips"`    // ports of every VIP; on systems without a loopback range, of none: empty

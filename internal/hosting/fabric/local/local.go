@@ -135,6 +135,16 @@ func (f *Fabric) Ping(ctx context.Context) (Info, error) {
 	return *r.Info, nil
 }
 
+// Replace makes the agent run another program in its place, by exec. It returns nil when the agent went away over it:
+// whether the program carries on, Ping tells by another Run.
+func (f *Fabric) Replace(ctx context.Context, program string) error {
+	_, err := f.call(ctx, wire.PathReplace, wire.Call{Program: program})
+	if errors.Is(err, ErrUnavailable) {
+		return nil
+	}
+	return err
+}
+
 // Stop drains everything and ends the agent. It returns when all its processes have ended.
 func (f *Fabric) Stop(ctx context.Context) error {
 	_, err := f.call(ctx, wire.PathStop, wire.Call{})
