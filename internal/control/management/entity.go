@@ -57,6 +57,9 @@ func (q *request) show(t store.Reader, p *place, d store.Document, query func(st
 }
 
 func (q *request) get() (*reply, *arm.Error) {
+	if q.row.Path == "service/apis" && strings.EqualFold(q.query("export"), "true") {
+		return q.export()
+	}
 	rep := &reply{status: http.StatusOK}
 	err := q.view(func(t store.Reader) error {
 		p, err := q.locate(t)

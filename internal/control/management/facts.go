@@ -137,7 +137,10 @@ func apiRevisions(q *request, t store.Reader, p *place) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	schemes := map[string]string{}
+	schemes, err := q.versionSchemes(t, p.service.ID)
+	if err != nil {
+		return nil, err
+	}
 	var out []any
 	for _, d := range docs {
 		o, err := q.engine.Open(d)
@@ -146,13 +149,6 @@ func apiRevisions(q *request, t store.Reader, p *place) ([]any, error) {
 		}
 		api, revision := resource.SplitRevision(d.ID)
 		number := o.Text("properties.apiRevision")
-		if set := o.Text("properties.apiVersionSetId"); set != "" {
-			if s, err := get(t, set); err == nil && s != nil {
-				if so, err := q.engine.Open(*s); err == nil {
-					schemes[store.Key(set)] = so.Text("properties.versioningScheme")
-				}
-			}
-		}
 		item := map[string]any{
 			"apiId": api + ";rev=" + number, "apiRevision": number, "isOnline": true, "isCurrent": revision == "",
 			"privateUrl": "/" + resource.RequestPath(o, schemes) + ";rev=" + number,

@@ -9,12 +9,11 @@ import (
 )
 
 // unbuilt are the query parameters of reads that would change the answer and whose effect is not built. They are
-// refused, because a client that asks for an export and is given the API itself reads an empty export.
+// refused, because a client that asks for something else and is given the usual answer takes it for what it asked for.
 var unbuilt = []struct {
 	path, name, what string
 	collection       bool
 }{
-	{"service/apis", "export", "The export of an API", false},
 	{"service/namedValues", "isKeyVaultRefreshFailed", "Named values from a key vault", true},
 	{"service/certificates", "isKeyVaultRefreshFailed", "Certificates from a key vault", true},
 }

@@ -76,6 +76,9 @@ func (q *request) answer() (rep *reply, err *arm.Error) {
 			rep, err = nil, internal()
 		}
 	}()
+	if strings.HasPrefix(q.r.URL.Path, exportPath) {
+		return q.exported()
+	}
 	if q.who, err = q.opt.Authenticate(q.r); err != nil {
 		return nil, err
 	}
