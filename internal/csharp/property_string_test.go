@@ -384,7 +384,7 @@ func TestProperty_StringBuilder(t *testing.T) {
 			fmt.Fprintf(&src, `v = (string)context.Variables["v%d"]; c = (char)context.Variables["c%d"]; i = %d; n = %d; %s `, k, k, i, n, op.src)
 		}
 		src.WriteString("return b.Length + \":\" + b.ToString() + \":\" + string.Concat(Enumerable.Range(0, b.Length).Select(k => b[k])); }")
-		p := programOf(t, src.String())
+		p := compile(t, src.String())
 		if got, want := outcome(p, values), fmt.Sprintf("%d:%s:%s", len(u), u, u); got != want {
 			t.Fatalf("%s with %s\n got %q\nwant %q", src.String(), values, got, want)
 		}

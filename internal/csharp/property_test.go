@@ -31,17 +31,22 @@ func programOf(t rapid.TB, src string) *csharp.Program {
 	t.Helper()
 	compiled.Lock()
 	defer compiled.Unlock()
-	if p := compiled.m[src]; p != nil {
-		return p
+	p := compiled.m[src]
+	if p == nil {
+		if p = compile(t, src); compiled.m == nil {
+			compiled.m = map[string]*csharp.Program{}
+		}
+		compiled.m[src] = p
 	}
+	return p
+}
+
+func compile(t rapid.TB, src string) *csharp.Program {
+	t.Helper()
 	p, errs := csharp.Compile(src, options())
 	if errs != nil {
 		t.Fatalf("%s: %v", src, errs)
 	}
-	if compiled.m == nil {
-		compiled.m = map[string]*csharp.Program{}
-	}
-	compiled.m[src] = p
 	return p
 }
 

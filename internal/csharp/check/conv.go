@@ -494,8 +494,9 @@ func (b *binder) cast(x Expr, to *clr.Type, at syntax.Node) Expr {
 // foldNumber converts a constant number.
 func (b *binder) foldNumber(k *Const, to *clr.Type, cast bool, at syntax.Node) Expr {
 	t := to.Underlying()
-	integral := t.IsInteger() && (k.Type.IsInteger() || k.Type.Kind == clr.Enum)
-	if cast && t.IsInteger() && !b.isUnchecked() {
+	whole := t.IsInteger() || t.Kind == clr.Enum
+	integral := whole && (k.Type.IsInteger() || k.Type.Kind == clr.Enum)
+	if cast && whole && !b.isUnchecked() {
 		lost := integral && !clr.Fits(k.V, t)
 		if k.Type.Code == clr.CodeDouble || k.Type.Code == clr.CodeSingle {
 			lost = tryValue(func() clr.Value { return clr.ConvertNumber(k.V, k.Type, t, true) }) == nil

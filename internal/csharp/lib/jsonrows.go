@@ -450,18 +450,8 @@ func objectRows() []clr.Row {
 		}
 		return clr.Object(p.kids[0])
 	}
-	make := func(f F, a []V) V {
-		t := &Token{kind: jObject}
-		if len(a) > 0 && !a[0].IsNull() {
-			if o := tok(a[0]); o != nil && o.kind == jObject {
-				return clr.Object(clone(f, o))
-			}
-			addContent(f, t, a[0])
-		}
-		return clr.Object(t)
-	}
 	return []clr.Row{
-		R("new()", make), R("new(object content)", make), R("new(params object[] content)", make), R("new(JObject other)", make),
+		R("new()", newContainer(jObject)), R("new(object content)", newContainer(jObject)), R("new(params object[] content)", newContainer(jObject)), R("new(JObject other)", copyContainer),
 		R("static JObject Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), "JObject", jObject)) }),
 		R("static JObject FromObject(object o)", func(f F, a []V) V {
 			t := fromObject(f, notNull(a[0], "o"), 0)
@@ -505,22 +495,26 @@ func kindName(kind int) string {
 	return []string{"None", "Object", "Array", "Constructor", "Property", "Comment", "Integer", "Float", "String", "Boolean", "Null", "Undefined", "Date", "Raw", "Bytes", "Guid", "Uri", "TimeSpan"}[kind]
 }
 
-func arrayTokenRows() []clr.Row {
-	make := func(f F, a []V) V {
-		t := &Token{kind: jArray}
-		if len(a) > 0 && !a[0].IsNull() {
-			if o := tok(a[0]); o != nil && o.kind == jArray {
-				return clr.Object(clone(f, o))
-			}
+// newContainer makes a container of content, which may be a container itself:
+// only the overloads for their own type copy.
+func newContainer(kind int) func(F, []V) V {
+	return func(f F, a []V) V {
+		t := &Token{kind: kind}
+		if len(a) > 0 {
 			addContent(f, t, a[0])
 		}
 		return clr.Object(t)
 	}
+}
+
+func copyContainer(f F, a []V) V { return clr.Object(clone(f, tok(notNull(a[0], "other")))) }
+
+func arrayTokenRows() []clr.Row {
 	index := func(_ F, a []V) int {
 		return slices.Index(tok(a[0]).kids, tok(a[1]))
 	}
 	return []clr.Row{
-		R("new()", make), R("new(object content)", make), R("new(params object[] content)", make), R("new(JArray other)", make),
+		R("new()", newContainer(jArray)), R("new(object content)", newContainer(jArray)), R("new(params object[] content)", newContainer(jArray)), R("new(JArray other)", copyContainer),
 		R("static JArray Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), "JArray", jArray)) }),
 		R("static JArray FromObject(object o)", func(f F, a []V) V {
 			t := fromObject(f, notNull(a[0], "o"), 0)

@@ -289,7 +289,7 @@ func (p *parser) castFollows(t *Token) bool {
 	case Op:
 		return t.Text == "(" || t.Text == "!" || t.Text == "~"
 	case Ident:
-		return !slices.Contains(queryWords, t.Text) || p.query == 0
+		return (!slices.Contains(queryWords, t.Text) || p.query == 0) && !(p.label && t.Text == "when")
 	}
 	return true
 }
@@ -596,7 +596,7 @@ func (p *parser) paren() Expr {
 // deconstruction reads (var a, (int b, c)) when = or in follows and something in
 // it declares.
 func (p *parser) deconstruction() Expr {
-	if t := p.behindParen(); !t.is("=") && !t.is("in") {
+	if t := p.behindParen(0); !t.is("=") && !t.is("in") {
 		return nil
 	}
 	var tup *Tuple
@@ -607,10 +607,11 @@ func (p *parser) deconstruction() Expr {
 	return tup
 }
 
-// behindParen is the token behind the parenthesis that closes the one here.
-func (p *parser) behindParen() *Token {
+// behindParen is the token behind the parenthesis that closes the one n tokens
+// ahead.
+func (p *parser) behindParen(n int) *Token {
 	depth := 0
-	for i := p.i; i < len(p.toks)-1; i++ {
+	for i := p.i + n; i < len(p.toks)-1; i++ {
 		switch t := &p.toks[i]; {
 		case t.is("("):
 			depth++
@@ -674,29 +675,31 @@ func (p *parser) interp(t *Token) Expr {
 			out.Parts = append(out.Parts, InterpExpr{Text: part.Text})
 			continue
 		}
-		e := InterpExpr{Format: part.Format, HasFormat: part.HasFormat, X: p.sub(part.Hole)}
-		if part.Alignment != nil {
-			e.Align = p.sub(part.Alignment)
-		}
+		e := InterpExpr{Format: part.Format, HasFormat: part.HasFormat}
+		e.X, e.Align = p.sub(part.Hole)
 		out.Parts = append(out.Parts, e)
 	}
 	return out
 }
 
-// sub parses the tokens of a hole as one expression.
-func (p *parser) sub(toks []Token) Expr {
+// sub parses the tokens of a hole: an expression, and perhaps its width behind a
+// comma. Only here it shows that a comma belongs to f<A, B>().
+func (p *parser) sub(toks []Token) (x, align Expr) {
 	q := &parser{src: p.src, hole: true, toks: toks, errs: p.errs, depth: p.depth + 1, trial: p.trial, left: p.left}
 	if q.depth > maxDepth {
 		p.fail("CS8078", TooComplex)
-		return &Bad{}
+		return &Bad{}, nil
 	}
-	x := q.expr()
+	x = q.expr()
+	if q.accept(",") {
+		align = q.expr()
+	}
 	if q.tok().Kind != EOF {
 		t := q.tok()
 		q.report(toks[0].Pos, t.End, "CS1073", "Unexpected token '"+p.src[t.Pos:t.End]+"'")
 	}
 	p.bad = p.bad || q.bad
-	return x
+	return x, align
 }
 
 func (p *parser) newExpr() Expr {
@@ -713,7 +716,7 @@ func (p *parser) newExpr() Expr {
 		p.expect("]")
 		init := p.initializer()
 		return &NewArray{p.since(from), nil, nil, rank, init}
-	case p.is("("):
+	case p.is("(") && !p.tupleArray():
 		if t := p.newTuple(); t != nil {
 			return t
 		}
@@ -740,6 +743,17 @@ func (p *parser) newExpr() Expr {
 	}
 	n.Range = p.since(from)
 	return n
+}
+
+// tupleArray reports whether (int, string)[ follows new.
+func (p *parser) tupleArray() bool {
+	found := false
+	p.try(func() bool {
+		p.typeNoArray()
+		found = !p.bad && (p.is("[") || p.is("?") && p.ahead(1).is("["))
+		return false
+	})
+	return found
 }
 
 // newTuple refuses new (int, int)(1, 2).

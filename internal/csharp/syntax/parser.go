@@ -28,6 +28,7 @@ type parser struct {
 	left  *int
 	bad   bool
 	hole  bool // inside of a hole of an interpolated string
+	label bool // in front of the when of a case
 }
 
 // trialTokens bounds the tokens that are read on trial, for each token of the
@@ -379,11 +380,18 @@ func (p *parser) nullableMark() bool {
 	case Ident:
 		// T? name — or cond ? name : x, which has a colon later at this depth.
 		n := p.ahead(2)
-		return n.is("=") || n.is(";") || n.is(",") || n.is(")") || n.is("in")
+		return n.is("=") || n.is(";") || n.is(",") || n.is(")") || n.is("in") || n.is("(") && p.bodyFollows(2)
 	case Keyword:
 		return t.is("in")
 	}
 	return t.Kind == EOF
+}
+
+// bodyFollows reports whether the parenthesis n tokens ahead belongs to a local
+// function.
+func (p *parser) bodyFollows(n int) bool {
+	t := p.behindParen(n)
+	return t.is("{") || t.is("=>")
 }
 
 func (p *parser) tupleType(t *Type) {

@@ -115,7 +115,7 @@ func unparen(x Expr) Expr {
 func (p *printer) operand(x Expr) {
 	x = unparen(x)
 	switch x := x.(type) {
-	case *Literal, *Interp, *Name, *TypeName, *Member, *Call, *Index, *New, *NewArray, *NewAnon, *TypeOf, *SizeOf, *Default, *Checked, *Tuple, *Bound:
+	case *Literal, *Interp, *Name, *TypeName, *Member, *Call, *Index, *New, *NewAnon, *TypeOf, *SizeOf, *Default, *Checked, *Tuple, *Bound:
 		p.expr(x)
 	default:
 		p.put("(")
@@ -811,7 +811,11 @@ func dumpValue(b *strings.Builder, v reflect.Value) {
 			if t.Kind == IntLit {
 				text = "" // 0x10 and 16 are the same
 			}
-			fmt.Fprintf(b, "(%d %q %+v)", t.Kind, text, t.Lit)
+			fmt.Fprintf(b, "(%d %q", t.Kind, text)
+			if t.Lit != nil {
+				fmt.Fprintf(b, " %d %s", t.Lit.Int, t.Lit.Suffix)
+			}
+			b.WriteByte(')')
 			return
 		}
 		b.WriteByte('{')

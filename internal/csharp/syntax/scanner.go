@@ -542,7 +542,7 @@ func (s *scanner) hole(start int, verbatim bool) (p InterpPart, ok bool) {
 				return true
 			}
 			depth--
-		case ",", ":", "::":
+		case ":", "::":
 			if depth == 0 {
 				end = t.Text
 				if t.Text == "::" {
@@ -557,9 +557,6 @@ func (s *scanner) hole(start int, verbatim bool) (p InterpPart, ok bool) {
 	p.Hole = s.scanUntil(nil, stop)
 	if len(p.Hole) == 1 && end != "" {
 		s.fail(s.pos-1, s.pos-1, "CS1733", "Expected expression")
-	}
-	if end == "," {
-		p.Alignment = s.scanUntil(nil, stop)
 	}
 	if end == ":" && s.format(&p, verbatim) {
 		end = "}"

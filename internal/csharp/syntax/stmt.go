@@ -560,7 +560,9 @@ func (p *parser) switchStmt() Stmt {
 			if p.next().Text == "default" {
 				l.Default = true
 			} else {
+				p.label = true
 				l.Pattern = p.pattern()
+				p.label = false
 				if p.word("when") {
 					p.next()
 					l.When = p.expr()

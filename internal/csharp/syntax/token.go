@@ -36,8 +36,7 @@ type Lit struct {
 // InterpPart is text or a hole of an interpolated string.
 type InterpPart struct {
 	Text      string
-	Hole      []Token // nil for text
-	Alignment []Token
+	Hole      []Token // of the expression and its width; nil for text
 	Format    string
 	HasFormat bool
 }
