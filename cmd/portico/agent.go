@@ -36,7 +36,7 @@ func newAgentKeeper(cfg config.Up, layout config.Layout, log *slog.Logger) *agen
 func agentSettings(cfg config.Up) map[string]string {
 	s := map[string]string{
 		"edge": cfg.Edge, "edge-tls": cfg.EdgeTLS, "idle": cfg.Idle.String(), "vip-pool": "",
-		"counters": strconv.Itoa(cfg.Counters),
+		"counters": strconv.Itoa(cfg.Counters), "cache": strconv.FormatInt(cfg.Cache>>10, 10) + "KiB",
 		"vip-http": strconv.Itoa(cfg.VIPHTTP), "vip-https": strconv.Itoa(cfg.VIPHTTPS),
 	}
 	if cfg.VIPPool.IsValid() {

@@ -13,6 +13,7 @@ import (
 	"github.com/portico-dev/portico/internal/config"
 	"github.com/portico-dev/portico/internal/counters"
 	"github.com/portico-dev/portico/internal/gateway/backend"
+	"github.com/portico-dev/portico/internal/gateway/cache"
 	"github.com/portico-dev/portico/internal/gateway/engine"
 	"github.com/portico-dev/portico/internal/gateway/feed"
 	"github.com/portico-dev/portico/internal/gateway/service"
@@ -84,7 +85,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 			// Every version of the gateway takes these flags.
 			return []string{program, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
 		},
-		Publish: publish, Key: key, CounterKeys: cfg.Counters, Version: buildVersion(), Log: logger(cfg.LogLevel),
+		Publish: publish, Key: key, CounterKeys: cfg.Counters, CacheSize: cfg.Cache, Version: buildVersion(), Log: logger(cfg.LogLevel),
 	})
 }
 
@@ -158,7 +159,7 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	opt := engine.Options{
 		Machine: m.Machine.ID, Gateway: buildVersion(), Platform: string(m.Platform), Seq: f.Seq, Log: log,
 		Compiler: &service.Compiler{
-			Builders: statement.All(statement.Env{Pool: backend.NewPool(backend.PoolOptions{})}),
+			Builders: statement.All(statement.Env{Pool: backend.NewPool(backend.PoolOptions{}), Cache: cache.New(m.CacheSize)}),
 			Counters: openCounters(m, log),
 		},
 		Activation: engine.ActivationOptions{Idle: cfg.Idle},

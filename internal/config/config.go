@@ -49,6 +49,7 @@ type Up struct {
 	SoftDelete     time.Duration // how long a deleted service can be restored
 	Idle           time.Duration // after which an mtv1 worker unloads a service
 	Counters       int           // for rate limits, and as many for quotas, of a service at a location
+	Cache          int64         // bytes of one machine for responses and values that policies keep
 	LogLevel       string
 }
 
@@ -69,6 +70,7 @@ func Settings() []Setting {
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
+		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
 		{"pace", "instant", "instant: work takes as long as it takes (azure, xN and manual are not built yet)", "TestUp_PaceOtherThanInstantIsRefused", pace},
 		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
 	}
@@ -117,6 +119,20 @@ func count(field func(*Up) *int) func(*Up, string) error {
 		}
 		*field(u) = int(n)
 		return nil
+	}
+}
+
+func size(field func(*Up) *int64) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		for unit, shift := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+			digits, found := strings.CutSuffix(v, unit)
+			n, err := strconv.ParseUint(digits, 10, 20)
+			if found && err == nil && n > 0 {
+				*field(u) = int64(n) << shift //nolint:gosec // 20 bits
+				return nil
+			}
+		}
+		return fmt.Errorf("%q is not a size such as 512KiB, 64MiB or 2GiB", v)
 	}
 }
 

@@ -57,6 +57,9 @@ func TestLoad_Refusals(t *testing.T) {
 		{"pace", "azure", "only the pace instant is built"},
 		{"log-level", "loud", "is none of debug"},
 		{"data", "", "may not be empty"},
+		{"counters", "0", "is not a number between 1 and 16777215"},
+		{"cache", "64MB", "is not a size such as 512KiB, 64MiB or 2GiB"},
+		{"cache", "0MiB", "is not a size"},
 	} {
 		_, _, err := Load(map[string]string{c.flag: c.value}, env(), "")
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -20,7 +20,7 @@ func cachingRows() []Row {
 				},
 				Children: []Child{many(0, leaf("vary-by-header", text)), many(0, leaf("vary-by-query-parameter", text))},
 			},
-			Sections: []Section{Inbound}, Scopes: anyScope, Once: true,
+			Sections: []Section{Inbound}, Scopes: anyScope, Once: true, Built: true, Proof: "TestStatements/cache-lookup",
 		},
 		{
 			Element: Element{
@@ -28,10 +28,10 @@ func cachingRows() []Row {
 				Attrs: []Attr{
 					seconds("duration", true),
 					{Name: "cache-response", Type: Bool, Expression: true},
-					{Name: "caching-mode", Type: String},
+					{Name: "caching-mode", Type: String, NotBuilt: []string{"*"}},
 				},
 			},
-			Sections: []Section{Outbound}, Scopes: anyScope, Once: true,
+			Sections: []Section{Outbound}, Scopes: anyScope, Once: true, Built: true, Proof: "TestStatements/cache-store",
 		},
 		{
 			Element: Element{
@@ -43,7 +43,7 @@ func cachingRows() []Row {
 					cachingType(),
 				},
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/cache-value",
 		},
 		{
 			Element: Element{
@@ -55,11 +55,11 @@ func cachingRows() []Row {
 					cachingType(),
 				},
 			},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/cache-value",
 		},
 		{
 			Element:  Element{Name: "cache-remove-value", Attrs: []Attr{key, cachingType()}},
-			Sections: everywhere, Scopes: anyScope,
+			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/cache-value",
 		},
 		{
 			// Known from the public toolkit only.
@@ -83,7 +83,7 @@ func cachingRows() []Row {
 }
 
 func cachingType() Attr {
-	return Attr{Name: "caching-type", Type: String, Default: "prefer-external", Enum: []string{"prefer-external", "external", "internal"}}
+	return Attr{Name: "caching-type", Type: String, Default: "prefer-external", Enum: []string{"prefer-external", "external", "internal"}, NotBuilt: []string{"external"}}
 }
 
 func semanticLookup(name string) Row {

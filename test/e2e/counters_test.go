@@ -144,3 +144,21 @@ func TestQuota_SurvivesRestarts(t *testing.T) {
 	m.ready()
 	spend(map[int]int{200: 20, 403: 80}, 100)
 }
+
+// TestCache_HoldsWhatItMay: a value that takes more than an eighth of the cache is not kept.
+func TestCache_HoldsWhatItMay(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--cache", "16KiB")
+	m := h.metered("solo", "Developer", 1)
+	h.do(http.MethodPut, h.service("solo")+"/apis/echo/policies/policy", recent, object{"properties": object{
+		"format": "rawxml", "value": `<policies><inbound><base />
+<cache-store-value key="small" value="@(new string('x', 1500))" duration="60" /><cache-store-value key="large" value="@(new string('x', 2500))" duration="60" />
+<cache-lookup-value key="small" variable-name="small" /><cache-lookup-value key="large" variable-name="large" />
+<return-response><set-header name="X-Machine"><value>@(context.Variables.ContainsKey("small") + " " + context.Variables.ContainsKey("large"))</value></set-header></return-response>
+</inbound></policies>`,
+	}})
+	eventually(t, 20*time.Second, "one value kept and one not", func() bool {
+		_, got := m.call(m.free)
+		return got == "True False"
+	})
+}

@@ -9,10 +9,11 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// starterPolicy is that of the sample product. Azure's also has a quota, which is not built.
+// starterPolicy is that of the sample product.
 const starterPolicy = `<policies>
     <inbound>
         <rate-limit calls="5" renewal-period="60" />
+        <quota calls="100" renewal-period="604800" />
         <base />
     </inbound>
     <backend>

@@ -22,7 +22,13 @@ type Build struct {
 	Fragments map[string]*policy.Statement
 
 	Section policy.Section // the section being compiled
+
+	keepers int // statements that keep responses
 }
+
+// Keeps says that the statement being compiled keeps responses for later requests. One that is answered with such a
+// response goes on after it.
+func (b *Build) Keeps() { b.keepers++ }
 
 // A BuildError says which element cannot be compiled and where it stands.
 type BuildError struct {
@@ -67,11 +73,12 @@ func (b *Build) item(s *policy.Statement) (item, error) {
 	if s.Name == "base" {
 		return item{}, nil
 	}
+	before := b.keepers
 	run, err := b.Statement(s)
 	if err != nil {
 		return item{}, err
 	}
-	return item{run: run, scope: b.Scope, statement: s.Name, id: s.Attr("id"), path: s.Path}, nil
+	return item{run: run, scope: b.Scope, statement: s.Name, id: s.Attr("id"), path: s.Path, keeps: b.keepers > before}, nil
 }
 
 // Block compiles the statements inside of an element.

@@ -50,6 +50,14 @@ type Certificate struct {
 	*lib.Certificate
 }
 
+// A Lookup says where a response belongs that was not found, for the statement that keeps it.
+type Lookup struct {
+	Policy string // resource ID
+	Key    string
+	// Tell sets the headers of a response that tell clients how long they may keep it themselves.
+	Tell func(m *Message, left time.Duration)
+}
+
 // An Exchange is one request on its way to a response. It is the request's context and belongs to one goroutine.
 type Exchange struct {
 	context.Context
@@ -77,6 +85,9 @@ type Exchange struct {
 
 	Section   policy.Section
 	LastError *Failure
+	// Lookups are what cache-lookup has looked for in vain; KeptBy is the policy whose cache-lookup found a response.
+	Lookups   []Lookup
+	KeptBy    string
 	Preflight bool // asks cors alone
 	CORS      bool // a cors statement has decided
 

@@ -17,10 +17,12 @@ import (
 type Flow uint8
 
 // Next goes on with the next statement; End makes the current response final: nothing runs after it, outbound
-// neither.
+// neither. Kept, of inbound, says that the response is one that was kept: outbound goes on after the statement that
+// keeps it (Build.Keeps), since what stands before has been done to it.
 const (
 	Next Flow = iota
 	End
+	Kept
 )
 
 // A Step is a compiled statement. ctx is the exchange itself, or a context derived from it.
@@ -39,6 +41,7 @@ type item struct {
 	run                 Step
 	scope               policy.Scope
 	statement, id, path string
+	keeps               bool // it, or what it holds, keeps the response
 }
 
 // A Block is the statements that another statement holds: the branch of a choose, what a retry repeats.
@@ -47,7 +50,7 @@ type Block []item
 // Run runs the statements one after the other.
 func (k Block) Run(ctx context.Context, x *Exchange) (Flow, error) {
 	for i := range k {
-		if flow, err := k[i].do(ctx, x); err != nil || flow == End {
+		if flow, err := k[i].do(ctx, x); err != nil || flow != Next {
 			return flow, err
 		}
 	}
@@ -71,6 +74,9 @@ var sectionIndex = map[policy.Section]int{policy.Inbound: 0, policy.Backend: 1, 
 func Run(x *Exchange, chain Chain) {
 	for _, s := range [...]policy.Section{policy.Inbound, policy.Backend, policy.Outbound} {
 		flow, err := chain.section(x, s)
+		if err == nil && flow == Kept {
+			flow, err = End, chain.goOn(x)
+		}
 		if err != nil {
 			Fail(x, chain, err)
 			return
@@ -116,11 +122,58 @@ func (c Chain) layer(x *Exchange, depth, section int) (Flow, error) {
 		} else {
 			flow, err = it.do(x, x)
 		}
-		if err != nil || flow == End {
+		if err != nil || flow != Next {
 			return flow, err
 		}
 	}
 	return Next, nil
+}
+
+// goOn runs what is left of outbound for a response that was kept: what stands after the statement of the same policy
+// that keeps responses, or after that of any. Without one nothing has been done to it.
+func (c Chain) goOn(x *Exchange) error {
+	x.Section = policy.Outbound
+	all := c.flat(nil, 0, sectionIndex[policy.Outbound])
+	from := 0
+	for i, f := range all {
+		if f.keeps && f.doc.ID == x.KeptBy {
+			from = i + 1
+			break
+		}
+		if f.keeps && from == 0 {
+			from = i + 1
+		}
+	}
+	for _, f := range all[from:] {
+		if flow, err := f.do(x, x); err != nil || flow != Next {
+			return err
+		}
+	}
+	return nil
+}
+
+// placed is a statement with the document that it is of.
+type placed struct {
+	*item
+	doc *Compiled
+}
+
+// flat lists the statements of a section in the order in which they run.
+func (c Chain) flat(list []placed, depth, section int) []placed {
+	for depth < len(c) && c[depth].sections[section] == nil {
+		depth++
+	}
+	if depth == len(c) {
+		return list
+	}
+	for i := range c[depth].sections[section] {
+		if it := &c[depth].sections[section][i]; it.run == nil {
+			list = c.flat(list, depth+1, section)
+		} else {
+			list = append(list, placed{it, c[depth]})
+		}
+	}
+	return list
 }
 
 // place turns any error of a statement into a Failure that says where it happened; the innermost statement counts.

@@ -42,7 +42,7 @@ func (r *retry) run(ctx context.Context, x *pipeline.Exchange) (pipeline.Flow, e
 	}
 	for try := 1; ; try++ {
 		flow, failed := r.block.Run(ctx, x)
-		if failed == nil && flow == pipeline.End || try > pace.count || ctx.Err() != nil {
+		if failed == nil && flow != pipeline.Next || try > pace.count || ctx.Err() != nil {
 			return flow, failed
 		}
 		again, err := r.condition.Bool(x)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/portico-dev/portico/internal/gateway/backend"
+	"github.com/portico-dev/portico/internal/gateway/cache"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
 
@@ -14,6 +15,7 @@ import (
 type Env struct {
 	Pool        *backend.Pool
 	Concurrency *Concurrency // nil makes one
+	Cache       *cache.Cache // nil makes one
 }
 
 // All lists the builders by element name.
@@ -21,7 +23,15 @@ func All(env Env) map[string]pipeline.Builder {
 	if env.Concurrency == nil {
 		env.Concurrency = new(Concurrency)
 	}
+	if env.Cache == nil {
+		env.Cache = cache.New(0)
+	}
 	return map[string]pipeline.Builder{
+		"cache-lookup":        env.cacheLookup,
+		"cache-lookup-value":  env.cacheLookupValue,
+		"cache-remove-value":  env.cacheRemoveValue,
+		"cache-store":         env.cacheStore,
+		"cache-store-value":   env.cacheStoreValue,
 		"check-header":        checkHeader,
 		"choose":              choose,
 		"cors":                newCORS,

@@ -312,10 +312,10 @@ func (s *scene) send(data []byte) (response, saw string) {
 	return s.plain(guid.ReplaceAllString(b.String(), "<guid>")), s.plain(saw)
 }
 
-var wait = regexp.MustCompile(`(?m)^(Retry-After: |X-Retry: )\d+$|(Try again in |replenished in )[\d:]+\d`)
+var wait = regexp.MustCompile(`(?m)^(Retry-After: |X-Retry: )\d+$|(Try again in |replenished in )[\d:]+\d|(Expires: ).* GMT$|(max-age=)\d+`)
 
 // plain hides what differs between runs.
 func (s *scene) plain(text string) string {
-	text = wait.ReplaceAllString(text, "$1${2}N")
+	text = wait.ReplaceAllString(text, "$1$2$3${4}N")
 	return strings.ReplaceAll(text, s.rec.Listener.Addr().String(), "backend")
 }

@@ -63,6 +63,8 @@ type Options struct {
 	Version string
 	// CounterKeys is how many rate-limit counters, and as many for quotas, machines make room for in a service.
 	CounterKeys int
+	// CacheSize is the memory that a machine takes for what policies keep, in bytes.
+	CacheSize int64
 	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
 	DrainTimeout time.Duration
 	// LogSize bounds the log of one process in bytes; as much again is kept of what was before. 4 MiB by default.

@@ -81,4 +81,5 @@ type MachineConfig struct {
 	// Counters is the folder of the counters that machines of a service share. The agent writes them to disk.
 	Counters    string `json:"counters"`
 	CounterKeys int    `json:"counterKeys"` // of one service
+	CacheSize   int64  `json:"cacheSize"`   // bytes of what policies keep in memory; 0: the gateway's default
 }
