@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -14,8 +15,10 @@ type Env struct {
 	CheckPolicy func(PolicyInput) (raw string, details []arm.ErrorDetail)
 	// PolicyXML turns a raw document into one with its expressions escaped.
 	PolicyXML func(raw string) string
-	// Import reads an API description. Required query parameters become template parameters unless they stay.
-	Import func(format, value string, requiredQueryStays bool) (*Imported, *arm.Error)
+	// Import reads an API description.
+	Import func(Description) (*Imported, *arm.Error)
+	// Fetch reads a document that a link leads to, of at most so many bytes.
+	Fetch func(ctx context.Context, link string, limit int64) (string, *arm.Error)
 	// OpenPFX takes a PFX file, in base64, apart.
 	OpenPFX func(data, password string) (*KeyPair, []arm.ErrorDetail)
 	// URLs are the addresses of a service.
@@ -39,6 +42,14 @@ type PolicyInput struct {
 	FragmentExists func(id string) bool
 	// Parameter says whether the URL template of the API operation has a parameter; nil in other scopes.
 	Parameter func(name string) bool
+}
+
+// A Description is a document that describes an API.
+type Description struct {
+	Format, Value string
+	Link          string // where it was read from; empty for a value that came with the request
+	// RequiredQueryStays: required query parameters do not become template parameters.
+	RequiredQueryStays bool
 }
 
 // Imported is what an API description says.

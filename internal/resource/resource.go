@@ -7,6 +7,7 @@
 package resource
 
 import (
+	"context"
 	"regexp"
 	"slices"
 
@@ -127,7 +128,7 @@ type Row struct {
 	Rules   []Rule
 	// Prepare does what needs no other document, before the transaction; Complete fills what the client left out;
 	// Compute adds what is not stored to an answer.
-	Prepare  func(*Change) *arm.Error
+	Prepare  func(context.Context, *Change) *arm.Error
 	Complete func(*Change)
 	Compute  func(*Shown)
 	// Stored writes, in the same transaction, what comes with a document that was written.

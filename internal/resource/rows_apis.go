@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -88,16 +89,32 @@ func apis() *Row {
 	}
 }
 
-// importAPI reads the description that a body carries.
-func importAPI(c *Change) *arm.Error {
-	format, value := c.New.Text("properties.format"), c.New.Text("properties.value")
-	if value == "" && format == "" {
+// linkFormats are the formats that are read from a link, and what is found there.
+var linkFormats = map[string]string{"openapi-link": "openapi", "openapi+json-link": "openapi+json", "swagger-link-json": "swagger-json"}
+
+// MaxDescription bounds the description of an API, in bytes, as the hosted service does.
+const MaxDescription = 4 << 20
+
+// importAPI reads the description that a body carries or leads to.
+func importAPI(ctx context.Context, c *Change) *arm.Error {
+	d := Description{
+		Format: c.New.Text("properties.format"), Value: c.New.Text("properties.value"),
+		RequiredQueryStays: c.New.Text("properties.translateRequiredQueryParameters") == "query",
+	}
+	if d.Value == "" && d.Format == "" {
 		return nil
 	}
-	if format == "" || value == "" {
+	if d.Format == "" || d.Value == "" {
 		return arm.Invalid(Finding("value", "'format' and 'value' must be given together."))
 	}
-	result, err := c.Env.Import(format, value, c.New.Text("properties.translateRequiredQueryParameters") == "query")
+	if plain := linkFormats[d.Format]; plain != "" {
+		text, err := c.Env.Fetch(ctx, d.Value, MaxDescription)
+		if err != nil {
+			return err
+		}
+		d.Format, d.Link, d.Value = plain, d.Value, text
+	}
+	result, err := c.Env.Import(d)
 	if err != nil {
 		return err
 	}

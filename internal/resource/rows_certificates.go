@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"slices"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -38,7 +39,7 @@ func certificates() *Row {
 }
 
 // openCertificate takes the PFX file of a body apart.
-func openCertificate(c *Change) *arm.Error {
+func openCertificate(_ context.Context, c *Change) *arm.Error {
 	if c.New.Get("properties.keyVault") != nil {
 		return arm.Invalid(notBuilt("keyVault", "Certificates from a key vault"))
 	}

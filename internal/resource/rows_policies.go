@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -18,6 +19,7 @@ func policies(parent, scope string) *Row {
 			{Path: "properties.value", Kind: String, From: v2019, Flags: Required, MinLen: 1},
 			{Path: "properties.format", Kind: String, From: v2019, Enum: formats, Default: "xml"},
 		},
+		Prepare: fetchPolicy,
 		Rules:   []Rule{policyCompiles},
 		Compute: showPolicy,
 	}
@@ -32,15 +34,27 @@ func showPolicy(s *Shown) {
 	s.Object.Set("properties.format", "xml")
 }
 
+// fetchPolicy puts the document that a link leads to in the place of the link.
+func fetchPolicy(ctx context.Context, c *Change) *arm.Error {
+	plain, link := strings.CutSuffix(c.New.Text("properties.format"), "-link")
+	if !link {
+		return nil
+	}
+	text, err := c.Env.Fetch(ctx, c.New.Text("properties.value"), MaxPolicy)
+	if err != nil {
+		return err
+	}
+	c.New.Set("properties.format", plain)
+	c.New.Set("properties.value", text)
+	return nil
+}
+
 // MaxPolicy bounds a policy document, in bytes.
 const MaxPolicy = 512 << 10
 
 // policyCompiles checks a document and puts its raw form in its place.
 func policyCompiles(c *Change) []arm.ErrorDetail {
-	format, value := c.New.Text("properties.format"), c.New.Text("properties.value")
-	if strings.HasSuffix(format, "-link") {
-		return []arm.ErrorDetail{notBuilt("format", "Policies by link (format '"+format+"')")}
-	}
+	value := c.New.Text("properties.value")
 	if len(value) > MaxPolicy {
 		return []arm.ErrorDetail{Finding("value", "A policy document may have at most %d bytes.", MaxPolicy)}
 	}

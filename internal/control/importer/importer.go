@@ -36,6 +36,9 @@ type Options struct {
 	// RequiredQueryStaysQuery leaves required query parameters in request.queryParameters; otherwise they become
 	// template parameters in the URL template (translateRequiredQueryParameters: query or template).
 	RequiredQueryStaysQuery bool
+	// Base is the link that the description was read from; empty for none. Servers that it names relatively, or not at
+	// all, are meant relative to that.
+	Base string
 }
 
 // Import translates with the default Options.
@@ -67,9 +70,8 @@ func checkFormat(format string) *arm.Error {
 	switch strings.ToLower(format) {
 	case "openapi", "openapi+json", "swagger-json":
 		return nil
-	case "openapi-link", "openapi+json-link", "swagger-link-json", "swagger-link", "wsdl", "wsdl-link", "wadl-xml",
-		"wadl-link-json", "graphql-link", "odata", "odata-link", "grpc", "grpc-link":
-		return invalid("format", fmt.Sprintf("Import of the format '%s' is not built yet. Built are 'openapi', 'openapi+json' and 'swagger-json'.", format))
+	case "wsdl", "wsdl-link", "wadl-xml", "wadl-link-json", "graphql-link", "odata", "odata-link", "grpc", "grpc-link":
+		return invalid("format", fmt.Sprintf("Import of the format '%s' is not built yet. Built are OpenAPI and Swagger.", format))
 	case "":
 		return invalid("format", "The format of the imported document is required.")
 	}

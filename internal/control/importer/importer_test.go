@@ -134,8 +134,8 @@ func TestImport_ReportsEveryFinding(t *testing.T) {
 func TestImport_Formats(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]string{
-		"wsdl":         "Import of the format 'wsdl' is not built yet. Built are 'openapi', 'openapi+json' and 'swagger-json'.",
-		"openapi-link": "Import of the format 'openapi-link' is not built yet. Built are 'openapi', 'openapi+json' and 'swagger-json'.",
+		"wsdl":         "Import of the format 'wsdl' is not built yet. Built are OpenAPI and Swagger.",
+		"openapi-link": "'openapi-link' is not a format of API descriptions.", // whoever follows the link knows what is there
 		"":             "The format of the imported document is required.",
 		"raml":         "'raml' is not a format of API descriptions.",
 	} {
@@ -349,4 +349,27 @@ func FuzzImport(f *testing.F) {
 func toYAML(v any) string {
 	b, _ := yaml.Marshal(v)
 	return string(b)
+}
+
+// Servers that a description names relatively, or not at all, are those of the link that it was read from.
+func TestImport_Base(t *testing.T) {
+	t.Parallel()
+	const paths = `"info":{"title":"T","version":"1"},"paths":{}}`
+	for _, c := range []struct{ text, base, want string }{
+		{`{"openapi":"3.0.0","servers":[{"url":"/v1/"}],` + paths, "https://u:p@h.example:8443/docs/o.json?x=1", "https://h.example:8443/v1"},
+		{`{"openapi":"3.0.0","servers":[{"url":"v1"},{"url":"http://other"}],` + paths, "http://h.example/docs/o.json", "http://h.example/docs/v1"},
+		{`{"openapi":"3.0.0",` + paths, "https://h.example/docs/o.json", "https://h.example"},
+		{`{"openapi":"3.0.0","servers":[{"url":"/v1"}],` + paths, "", ""},
+		{`{"swagger":"2.0","basePath":"/v2",` + paths, "http://h.example/docs/o.json", "http://h.example/v2"},
+		{`{"swagger":"2.0","host":"other","schemes":["https"],` + paths, "http://h.example/docs/o.json", "https://other"},
+		{`{"swagger":"2.0","basePath":"/v2",` + paths, "", ""},
+	} {
+		res, err := Options{Base: c.base}.Import("openapi", c.text)
+		if err != nil {
+			t.Fatal(err, err.Details)
+		}
+		if res.ServiceURL != c.want {
+			t.Errorf("%s from %q: service url %q, want %q", c.text, c.base, res.ServiceURL, c.want)
+		}
+	}
 }

@@ -213,28 +213,39 @@ func (q *request) content(patch bool) ([]byte, resource.Object, *arm.Error) {
 	return body, o, err
 }
 
-// prepare does what takes long before the transaction begins: imports are read, policies compiled. The check of a
-// policy is repeated inside only if something it looked up has changed.
+// prepare does what takes long before the transaction begins: links are followed, imports read, policies compiled. What
+// would be refused anyway is so before that. The check of a policy is repeated inside only if something it looked up has
+// changed.
 func (q *request) prepare(c *resource.Change) *arm.Error {
+	if q.row.Prepare == nil && q.row.Policy == "" {
+		return nil
+	}
+	early := func(then func(store.Reader, *place)) *arm.Error {
+		return q.view(func(t store.Reader) error {
+			p, err := q.locate(t)
+			if err == nil {
+				err = q.writable(p)
+			}
+			if err == nil {
+				then(t, p)
+			}
+			return err
+		})
+	}
 	if q.row.Prepare != nil {
-		if err := q.row.Prepare(c); err != nil {
+		if err := early(func(store.Reader, *place) {}); err != nil {
+			return err
+		}
+		if err := q.row.Prepare(q.r.Context(), c); err != nil {
 			return err
 		}
 	}
 	if q.row.Policy == "" {
 		return nil
 	}
-	return q.view(func(t store.Reader) error {
-		p, err := q.locate(t)
-		if err != nil {
-			return err
-		}
-		if err := q.writable(p); err != nil {
-			return err
-		}
-		early := *c
-		early.ID, early.Tree = p.id, t
-		c.Checked = early.CheckPolicy()
-		return nil
+	return early(func(t store.Reader, p *place) {
+		draft := *c
+		draft.ID, draft.Tree = p.id, t
+		c.Checked = draft.CheckPolicy()
 	})
 }

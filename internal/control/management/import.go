@@ -1,14 +1,19 @@
 package management
 
 import (
+	"context"
+	"errors"
+	"strings"
+
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/control/fetch"
 	"github.com/portico-dev/portico/internal/control/importer"
 	"github.com/portico-dev/portico/internal/resource"
 )
 
 // importAPI reads an API description for the resource engine.
-func importAPI(format, value string, requiredQueryStays bool) (*resource.Imported, *arm.Error) {
-	result, err := importer.Options{RequiredQueryStaysQuery: requiredQueryStays}.Import(format, value)
+func importAPI(d resource.Description) (*resource.Imported, *arm.Error) {
+	result, err := importer.Options{RequiredQueryStaysQuery: d.RequiredQueryStays, Base: d.Link}.Import(d.Format, d.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -20,4 +25,17 @@ func importAPI(format, value string, requiredQueryStays bool) (*resource.Importe
 		out.Operations[i] = resource.ImportedOperation(o)
 	}
 	return out, nil
+}
+
+// fetchLink reads a document that a client names by a link.
+func (h *Handler) fetchLink(ctx context.Context, link string, limit int64) (string, *arm.Error) {
+	data, err := h.opt.Fetch(ctx, link, limit)
+	if err == nil {
+		return string(data), nil
+	}
+	why := "it cannot be reached"
+	if e, ok := errors.AsType[*fetch.Error](err); ok {
+		why = e.Reason
+	}
+	return "", arm.Invalid(resource.Finding("value", "The document at '%s' cannot be read: %s.", strings.TrimSpace(link), why))
 }

@@ -3,6 +3,9 @@ package management_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -51,4 +54,52 @@ func TestImport_Large(t *testing.T) {
 	if after := w.seq(); after != before {
 		t.Errorf("the same import again took %d transactions", after-before)
 	}
+}
+
+// A description and a policy are read from where a link leads, redirects included. What the description does not say
+// of its servers is meant relative to the link.
+func TestImport_ByLink(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	serve := func(path, text string) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+	}
+	const paths = `"paths":{"/a":{"get":{"operationId":"get-a","responses":{"200":{"description":"ok"}}}}}`
+	serve("/docs/openapi.json", `{"openapi":"3.0.0","info":{"title":"Linked","version":"1"},"servers":[{"url":"../v1"}],`+paths+`}`)
+	serve("/bare.json", `{"openapi":"3.0.0","info":{"title":"Bare","version":"1"},`+paths+`}`)
+	serve("/swagger.json", `{"swagger":"2.0","info":{"title":"Swagger","version":"1"},"basePath":"/v2",`+paths+`}`)
+	serve("/large.json", strings.Repeat(" ", 4<<20+1))
+	serve("/policy.xml", `<policies><inbound><base /></inbound></policies>`)
+	mux.Handle("/moved", http.RedirectHandler("/docs/openapi.json", http.StatusMovedPermanently))
+	w := newWorld(t).withService()
+	for name, c := range map[string]struct{ format, path, title, backend string }{
+		"relative": {"openapi-link", "/moved", "Linked", srv.URL + "/v1"}, // to the link that the client gave
+		"default":  {"openapi+json-link", "/bare.json", "Bare", srv.URL},
+		"swagger":  {"swagger-link-json", "/swagger.json", "Swagger", srv.URL + "/v2"},
+	} {
+		a := w.want(201, "PUT", servicePath+"/apis/"+name, `{"properties":{"path":"`+name+`","format":"`+c.format+`","value":"`+srv.URL+c.path+`"}}`)
+		if a.text("properties.displayName") != c.title || a.text("properties.serviceUrl") != c.backend {
+			t.Errorf("%s: %s at %s, want %s at %s", name, a.text("properties.displayName"), a.text("properties.serviceUrl"), c.title, c.backend)
+		}
+		w.want(200, "GET", servicePath+"/apis/"+name+"/operations/get-a", "")
+	}
+	a := w.want(400, "PUT", servicePath+"/apis/large", `{"properties":{"path":"large","format":"openapi-link","value":"`+srv.URL+`/large.json"}}`)
+	if want := "The document at '" + srv.URL + "/large.json' cannot be read: it has more than 4194304 bytes."; !strings.Contains(a.Raw, want) {
+		t.Errorf("%s, want %s", a.Raw, want)
+	}
+	w.want(200, "PUT", servicePath+"/policies/policy", `{"properties":{"format":"rawxml-link","value":"`+srv.URL+`/policy.xml"}}`)
+	if got := w.want(200, "GET", servicePath+"/policies/policy?format=rawxml", "").text("properties.value"); got != "<policies><inbound><base /></inbound></policies>" {
+		t.Errorf("the policy is %s", got)
+	}
+}
+
+// What is refused anyway is refused before the link is followed.
+func TestImport_ByLinkOnlyWhenAllowed(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the link was followed") }))
+	t.Cleanup(srv.Close)
+	w := newWorld(t).withGroup()
+	w.want(404, "PUT", servicePath+"/apis/a", `{"properties":{"path":"a","format":"openapi-link","value":"`+srv.URL+`"}}`)
 }

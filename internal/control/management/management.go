@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/control/fetch"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
@@ -66,6 +67,9 @@ type Options struct {
 	Host map[string]func(ctx context.Context, body []byte) (any, *arm.Error)
 	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units".
 	Extensions map[string]func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
+
+	// Fetch reads a document that a client names by a link, of at most limit bytes; nil means that of package fetch.
+	Fetch func(ctx context.Context, link string, limit int64) ([]byte, error)
 
 	// MaxBody bounds a request body after decompression, in bytes; 0 means 16 MiB.
 	MaxBody int64
@@ -149,13 +153,18 @@ func New(opt Options) *Handler {
 	if opt.URLs == nil {
 		opt.URLs = func(resource.ServiceFacts) resource.URLs { return resource.URLs{} }
 	}
+	if opt.Fetch == nil {
+		opt.Fetch = fetch.New(fetch.Options{}).Get
+	}
 	if opt.BaseURL == nil {
 		opt.BaseURL = baseURL
 	}
-	return &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer), env: &resource.Env{
-		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, OpenPFX: OpenPFX, URLs: opt.URLs,
+	h := &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer)}
+	h.env = &resource.Env{
+		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, URLs: opt.URLs,
 		AllocateIP: opt.AllocateIP, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
-	}}
+	}
+	return h
 }
 
 func baseURL(r *http.Request) string {

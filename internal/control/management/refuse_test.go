@@ -121,7 +121,11 @@ func TestRefusals(t *testing.T) {
 		{"unknown named value", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-header name='x'><value>{{none}}</value></set-header></inbound></policies>"), 400, invalid, fields, "", nil},
 		{"unknown backend", "PUT", servicePath + "/policies/policy", policy("<policies><inbound><set-backend-service backend-id='none' /></inbound></policies>"), 400, invalid, fields, "set-backend-service", nil},
 		{"unknown parameter", "PUT", servicePath + "/apis/echo/operations/get/policies/policy", policy("<policies><inbound><rewrite-uri template='/b/{other}' /></inbound></policies>"), 400, invalid, fields, "rewrite-uri", nil},
-		{"policy by link", "PUT", servicePath + "/policies/policy", `{"properties":{"format":"xml-link","value":"http://127.0.0.1:1/p.xml"}}`, 400, invalid, fields, "format", nil},
+		{"policy by a link to nothing", "PUT", servicePath + "/policies/policy", `{"properties":{"format":"xml-link","value":"http://127.0.0.1:1/p.xml"}}`, 400, invalid, fields, "value", nil},
+		{"policy by a link to a metadata service", "PUT", servicePath + "/policies/policy", `{"properties":{"format":"rawxml-link","value":"http://169.254.169.254/p.xml"}}`, 400, invalid, fields, "value", nil},
+		{"import by a link to a metadata service", "PUT", servicePath + "/apis/x", `{"properties":{"path":"x","format":"openapi-link","value":"http://169.254.169.254/o.yaml"}}`, 400, invalid, fields, "value", nil},
+		{"import by a link that is none", "PUT", servicePath + "/apis/x", `{"properties":{"path":"x","format":"swagger-link-json","value":"o.json"}}`, 400, invalid, fields, "value", nil},
+		{"import of WSDL", "PUT", servicePath + "/apis/x", `{"properties":{"path":"x","format":"wsdl-link","value":"http://127.0.0.1:1/"}}`, 400, invalid, fields, "format", nil},
 		{"policy without value", "PUT", servicePath + "/policies/policy", `{"properties":{}}`, 400, invalid, fields, "value", nil},
 		{"policy id", "PUT", servicePath + "/policies/other", policy("<policies />"), 400, invalid, fields, "policyId", nil},
 

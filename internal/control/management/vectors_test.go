@@ -1,6 +1,7 @@
 package management_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -350,7 +351,17 @@ func newMemoryWorld(t *testing.T) *world {
 	st := newMemory()
 	opt := options(st)
 	opt.Locations = append(management.DefaultLocations(), resource.Location{Name: "eastus2euap", Display: "East US 2 EUAP"})
+	opt.Fetch = linked
 	return &world{t: t, store: st, handler: management.New(opt)}
+}
+
+// linked stands for the descriptions that the samples link to.
+func linked(_ context.Context, link string, _ int64) ([]byte, error) {
+	const rest = `,"info":{"title":"Swagger Petstore","version":"1"},"paths":{"/pets":{"get":{"responses":{"200":{"description":"ok"}}}}}}`
+	if strings.HasSuffix(link, "/swagger.json") {
+		return []byte(`{"swagger":"2.0","host":"petstore.swagger.io","basePath":"/v2","schemes":["http"]` + rest), nil
+	}
+	return []byte(`{"openapi":"3.0.0","servers":[{"url":"http://petstore.swagger.io/v1"}]` + rest), nil
 }
 
 // samplePFX is the file of the golden case of certificates; its password is secret.
