@@ -13,7 +13,7 @@ func (b *binder) assign(n *syntax.Assign) Expr {
 			return b.deconstruct(t, b.value(n.Y), n, n.Y)
 		}
 		if name, ok := n.X.(*syntax.Name); ok && name.Ident == "_" && b.find("_") == nil {
-			return b.typedValue(n.Y)
+			return b.discard(n)
 		}
 		x := b.rvalue(b.variable(n.X), n.X)
 		y := b.value(n.Y)
@@ -31,6 +31,16 @@ func (b *binder) assign(n *syntax.Assign) Expr {
 	return b.once(x, func(x Expr) Expr {
 		return b.compound(op, x, y, n)
 	})
+}
+
+// discard binds _ = y.
+func (b *binder) discard(n *syntax.Assign) Expr {
+	x := b.value(n.Y)
+	if untyped(x.T()) {
+		b.err(n.X, "CS8183", "Cannot infer the type of implicitly-typed discard.")
+		return bad()
+	}
+	return x
 }
 
 // variable binds what is assigned to: it stays a property though its value is
@@ -287,7 +297,7 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n, right syntax.Node) Expr
 	for i, e := range t.Elems {
 		val := &Local{typed{temps[i].Type}, temps[i]}
 		if nested, ok := e.X.(*syntax.Tuple); ok {
-			step := b.deconstruct(nested, val, n, elemNode(right, i))
+			step := b.deconstruct(nested, val, n, right)
 			if isBad(step) {
 				return bad()
 			}
@@ -388,6 +398,7 @@ func (b *binder) settleOne(to syntax.Expr, x Expr) Expr {
 		return b.convert(x, b.typ(d.Type), to)
 	}
 	if n, ok := to.(*syntax.Name); ok && n.Ident == "_" && b.find("_") == nil {
+		b.err(n, "CS8130", "Cannot infer the type of implicitly-typed deconstruction variable '_'.")
 		b.err(n, "CS8183", "Cannot infer the type of implicitly-typed discard.")
 		return bad()
 	}

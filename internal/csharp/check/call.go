@@ -35,10 +35,6 @@ func (b *binder) args(list []syntax.Argument) ([]arg, bool) {
 		if isBad(out[i].x) {
 			ok = false
 		}
-		if out[i].x.T() != nil && out[i].x.T().Kind == clr.Void {
-			b.err(a.X, "CS1503", "Argument "+strconv.Itoa(i+1)+": cannot convert from 'void' to 'object'")
-			ok = false
-		}
 	}
 	return out, ok
 }
@@ -405,6 +401,7 @@ func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at synta
 	if full == nil {
 		return bad()
 	}
+	f = b.localInstance(f, p.targs)
 	b.use(f.V)
 	return &LocalCall{typed{f.Ret.Subst(nil, p.targs)}, f, full, at}
 }

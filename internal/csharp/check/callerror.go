@@ -95,11 +95,16 @@ func (b *binder) extensionOf(g *group) bool {
 // arityError explains a call whose arguments fit the parameters of no overload.
 func (b *binder) arityError(g *group, args []arg) {
 	cands := g.members
+	if len(cands) == 0 && len(g.targs) > 0 {
+		part, _ := g.at.(*syntax.NamePart)
+		b.noMember(g.recv.T(), part)
+		return
+	}
 	if len(cands) == 0 {
 		for _, m := range b.u.Extensions(g.name) {
 			cands = append(cands, candidate{m: m, class: m.Owner})
 		}
-		if len(cands) == 1 || len(g.targs) > 0 {
+		if len(cands) == 1 {
 			args = append([]arg{{x: g.recv, at: g.at}}, args...)
 		}
 	}

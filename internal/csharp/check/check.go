@@ -55,7 +55,7 @@ func Check(n syntax.Node, opt Options) (prog *Program, errs []*syntax.Error) {
 			return nil, b.errs
 		}
 		if x.T().Kind == clr.Void {
-			b.err(n, "CS0127", "An expression that returns nothing cannot be used as a value")
+			b.err(n, "CS0029", "Cannot implicitly convert type 'void' to 'object'")
 		}
 		if opt.Result != nil {
 			x = b.convert(x, opt.Result, n)

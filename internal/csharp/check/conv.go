@@ -295,7 +295,7 @@ func (b *binder) noConversion(x Expr, to *clr.Type, at syntax.Node) {
 			b.err(at, "CS0037", "Cannot convert null to '"+to.String()+"' because it is a non-nullable value type")
 			return
 		}
-		if from.IsInteger() && to.IsInteger() && from.Code == clr.CodeInt32 {
+		if from.IsInteger() && to.IsInteger() && from.Code == clr.CodeInt32 && to != clr.Char {
 			b.err(at, "CS0031", "Constant value '"+constText(x.V)+"' cannot be converted to a '"+to.String()+"'")
 			return
 		}
@@ -468,7 +468,7 @@ func (b *binder) cast(x Expr, to *clr.Type, at syntax.Node) Expr {
 	}
 	if l, ok := x.(*lambda); ok {
 		if c := b.implicit(l, to); !c.ok {
-			b.noConversion(x, to, at)
+			b.noConversion(x, to, l.syn)
 			return bad()
 		}
 	}

@@ -40,28 +40,6 @@ func (b *binder) notValue(x Expr, n syntax.Node) Expr {
 	return bad()
 }
 
-// typedValue binds an expression that must have a type of its own.
-func (b *binder) typedValue(n syntax.Expr) Expr {
-	x := b.value(n)
-	switch y := x.(type) {
-	case *lambda, *funcGroup:
-		b.err(n, "CS8917", "The delegate type could not be inferred.")
-		return bad()
-	case *group:
-		b.notCalled(y)
-		return bad()
-	case *defaultLit:
-		b.err(n, "CS8716", "There is no target type for the default literal.")
-		return bad()
-	case *NewRecord:
-		if untyped(y.Type) {
-			b.err(n, "CS0815", "Cannot assign "+y.Type.String()+" to an implicitly-typed variable")
-			return bad()
-		}
-	}
-	return x
-}
-
 // notCalled reports a method group where a value must stand.
 func (b *binder) notCalled(g *group) {
 	b.err(g.at, "CS0119", "'"+title(g.members[0].m, g.members[0].class)+"' is a method, which is not valid in the given context")
@@ -113,6 +91,10 @@ func (b *binder) node(n syntax.Expr) Expr {
 		return b.conditional(n)
 	case *syntax.Cast:
 		to := b.typ(n.Type)
+		if to.Static {
+			b.err(n, "CS0716", "Cannot convert to static type '"+to.String()+"'")
+			return bad()
+		}
 		return b.cast(b.value(n.X), to, n)
 	case *syntax.As:
 		return b.as(n)
@@ -547,6 +529,9 @@ func (b *binder) memberOf(x Expr, part *syntax.NamePart, n syntax.Node) Expr {
 	if f := b.recordField(x, part.Name); f != nil {
 		return f
 	}
+	if part.Name == "Invoke" && invokeOf(t) != nil {
+		return x // the delegate itself: f.Invoke(1) is f(1)
+	}
 	ms := b.lookup(t, part.Name)
 	ext := b.u.Extensions(part.Name)
 	if len(ms) == 0 && len(ext) == 0 {
@@ -694,8 +679,9 @@ func (b *binder) condAccess(n *syntax.CondAccess) Expr {
 	if isBad(then) {
 		return bad()
 	}
-	if g, ok := then.(*group); ok {
-		b.notCalled(g)
+	if then.T().Kind == clr.FuncKind {
+		_, end := n.X.Span()
+		b.err(syntax.Range{From: end, To: end}, "CS0023", "Operator '?' cannot be applied to operand of type '"+display(then)+"'")
 		return bad()
 	}
 	res := then.T()

@@ -32,8 +32,8 @@ func (b *binder) newObject(n *syntax.New) Expr {
 			return &Const{typed{t}, clr.Null}
 		}
 		return b.convert(args[0].x, t, n)
-	case t.Def == clr.TupleDef || t.Kind == clr.TypeParam:
-		b.err(n, "CS8181", "'new' cannot be used with tuple type or type parameter '"+t.String()+"'.")
+	case t.Kind == clr.TypeParam:
+		b.err(n, "CS0304", "Cannot create an instance of the variable type '"+t.String()+"' because it does not have the new() constraint")
 		return bad()
 	}
 	cands := b.lookup1(t, ".ctor")
@@ -273,6 +273,15 @@ func (b *binder) newArray(n *syntax.NewArray) Expr {
 	return x
 }
 
+// arrayElem is an element of an array, which may be an assignment.
+func (b *binder) arrayElem(e *syntax.InitElem) Expr {
+	if e.Name == "" {
+		return b.value(e.X)
+	}
+	to := &syntax.Name{Range: syntax.Range{From: e.From, To: e.From + syntax.Pos(len(e.Name))}, Ident: e.Name}
+	return b.value(&syntax.Assign{Range: e.Range, Op: "=", X: to, Y: e.X})
+}
+
 func (b *binder) wrongLength(in *syntax.Init, n int) {
 	b.err(in, "CS0847", "An array initializer of length '"+strconv.Itoa(n)+"' is expected")
 }
@@ -316,12 +325,12 @@ func (b *binder) arrayInit(elem *clr.Type, rank int, in *syntax.Init, at syntax.
 				walk(sub, d+1)
 				continue
 			}
-			if e.X == nil || e.Name != "" {
+			if e.X == nil {
 				b.err(e, "CS0623", "Array initializers can only be used in a variable or field initializer. Try using a new expression instead.")
 				ok = false
 				continue
 			}
-			x := b.value(e.X)
+			x := b.arrayElem(e)
 			ok = ok && !isBad(x)
 			flat = append(flat, x)
 			nodes = append(nodes, e.X)

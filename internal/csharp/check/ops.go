@@ -189,7 +189,7 @@ func (b *binder) coalesce(n *syntax.Binary, x Expr) Expr {
 	}
 	xt := x.T()
 	switch {
-	case xt.Kind == clr.NullKind && y.T().Kind != clr.NullKind:
+	case xt.Kind == clr.NullKind && (y.T().IsReference() || y.T().IsNullable()) && !untyped(y.T()):
 		return y
 	case xt.Kind != clr.NullKind && (xt.IsReference() || xt.IsNullable()):
 	default:
@@ -224,6 +224,10 @@ func (b *binder) binaryOp(op string, x, y Expr, n syntax.Node) Expr {
 	if isBad(x, y) {
 		return bad()
 	}
+	x, y, ok := b.defaults(op, x, y, n)
+	if !ok {
+		return bad()
+	}
 	px, py := operand(x), operand(y)
 	if isBad(px, py) {
 		b.opError(op, x, y, n)
@@ -251,18 +255,30 @@ func (b *binder) binaryOp(op string, x, y Expr, n syntax.Node) Expr {
 	return bad()
 }
 
-// operand gives the literal default the only type that it can have in an
-// operator, and keeps lambdas and the like out.
+// defaults gives the literal default the type of the other operand, for the
+// operators that it may stand at.
+func (b *binder) defaults(op string, x, y Expr, n syntax.Node) (Expr, Expr, bool) {
+	dx, dy := isDefault(x), isDefault(y)
+	switch {
+	case !dx && !dy:
+		return x, y, true
+	case dx && dy || op != "==" && op != "!=":
+		b.err(n, "CS8310", "Operator '"+op+"' cannot be applied to operand 'default'")
+		return x, y, false
+	case dx:
+		return b.convert(x, y.T(), n), y, true
+	}
+	return x, b.convert(y, x.T(), n), true
+}
+
+// operand keeps lambdas and the like out of operators.
 func operand(x Expr) Expr {
-	switch x := x.(type) {
+	switch x.(type) {
 	case *lambda, *group, *funcGroup, *Throw:
 		return bad()
-	case *defaultLit:
-		return &Const{typed{clr.NullT}, clr.Null}
-	default:
-		if t := x.T(); t.Kind == clr.FuncKind || t.Kind == clr.Void {
-			return bad()
-		}
+	}
+	if t := x.T(); t.Kind == clr.FuncKind || t.Kind == clr.Void {
+		return bad()
 	}
 	return x
 }
@@ -273,6 +289,9 @@ func (b *binder) opError(op string, x, y Expr, n syntax.Node) {
 	null := func(x Expr) bool { return operand(x).T().Kind == clr.NullKind }
 	xu, yu := x.T().Underlying(), y.T().Underlying()
 	mixed := xu.IsInteger() && yu.IsInteger() && (xu == clr.UInt64) != (yu == clr.UInt64) && op != "<<" && op != ">>"
+	if a, ok := n.(*syntax.Assign); ok {
+		op = a.Op
+	}
 	code, what := "CS0019", "cannot be applied to"
 	if mixed || null(x) && null(y) && op != "&&" && op != "||" && op != "??" {
 		code, what = "CS0034", "is ambiguous on"
@@ -341,7 +360,7 @@ func (b *binder) builtin(op string, x, y Expr, n syntax.Node) Expr {
 			of, res = xt, clr.Int32
 		case xt.Kind == clr.Enum && yt.IsInteger() && (op == "+" || op == "-"):
 			of, res = xt, xt
-		case yt.Kind == clr.Enum && xt.IsInteger() && op == "+":
+		case yt.Kind == clr.Enum && xt.IsInteger() && (op == "+" || op == "-"):
 			of, res = yt, yt
 		}
 	case "&", "|", "^":
@@ -430,6 +449,9 @@ func (b *binder) foldBinary(n *Binary, at syntax.Node) Expr {
 	if !okX || !okY || kx.V.IsNull() || ky.V.IsNull() {
 		return n
 	}
+	if n.Op == "%" && ky.V.Int() == -1 && n.Of.IsInteger() {
+		return &Const{typed{n.Type}, clr.Scalar(n.Of, 0)} // the quotient may not fit, the remainder does
+	}
 	v := tryValue(func() clr.Value { return clr.Arith(n.Op, n.Of, kx.V, ky.V, !b.isUnchecked()) })
 	if v == nil {
 		b.err(at, "CS0220", "The operation overflows at compile time in checked mode")
@@ -485,7 +507,7 @@ func (b *binder) equality(op string, x, y Expr, n syntax.Node) Expr {
 		bin := &Binary{typed{clr.Boolean}, op, b.operandTo(x, t, n), b.operandTo(y, t, n), of, false, lifted}
 		return b.foldBinary(bin, n)
 	}
-	if xt.Def == clr.TupleDef && yt.Def == clr.TupleDef && len(xt.Args) == len(yt.Args) {
+	if xt.Def == clr.TupleDef && yt.Def == clr.TupleDef {
 		return b.tupleEq(op, x, y, n)
 	}
 	if xt.IsReference() && yt.IsReference() && (b.explicit(x, yt).ok || b.explicit(y, xt).ok) {
@@ -505,6 +527,10 @@ func (b *binder) comparesNull(t *clr.Type) bool {
 }
 
 func (b *binder) tupleEq(op string, x, y Expr, n syntax.Node) Expr {
+	if l, r := len(x.T().Args), len(y.T().Args); l != r {
+		b.err(n, "CS8384", "Tuple types used as operands of an == or != operator must have matching cardinalities. But this operator has tuple types of cardinality "+itoa(l)+" on the left and "+itoa(r)+" on the right.")
+		return bad()
+	}
 	vx, vy := b.temp(x.T()), b.temp(y.T())
 	var out Expr
 	for i := range x.T().Args {

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -49,10 +51,46 @@ func (b *binder) statements(list []syntax.Stmt) []Stmt {
 
 // end binds the local functions of a block, which see all its variables.
 func (b *binder) end(out *Block) {
-	for _, f := range out.Funcs {
-		b.bindFunc(f)
+	for bound := 0; bound < len(out.Funcs); {
+		for ; bound < len(out.Funcs); bound++ {
+			b.bindFunc(out.Funcs[bound])
+		}
+		for _, f := range out.Funcs {
+			out.Funcs = append(out.Funcs, f.instances...)
+			f.instances = nil
+		}
 	}
 	b.hoist(out)
+}
+
+// instance is a generic local function for certain type arguments. Its body is
+// bound anew, so that default(T) and casts know what T is. Inside of the generic
+// function itself nothing is known yet.
+func (b *binder) localInstance(f *LocalFunc, targs []*clr.Type) *LocalFunc {
+	if !f.Generic() || slices.ContainsFunc(targs, (*clr.Type).IsOpen) {
+		return f
+	}
+	for _, i := range f.known {
+		if slices.EqualFunc(i.targs, targs, b.identical) {
+			return i
+		}
+	}
+	parent := f.V.Func
+	i := &LocalFunc{Name: f.Name, Ret: f.Ret.Subst(nil, targs), syn: f.syn, targs: targs}
+	i.F = &Func{Parent: parent, At: f.syn, local: i, Ret: i.Ret}
+	i.V = &Var{Name: f.Name, Type: clr.FuncT, Func: parent, Slot: parent.Slots, at: f.V.at}
+	parent.Slots++
+	parent.Vars = append(parent.Vars, i.V)
+	for _, p := range f.Params {
+		p.Type = p.Type.Subst(nil, targs)
+		i.Params = append(i.Params, p)
+	}
+	i.scope = &scope{parent: f.scope.parent, fn: i.F, types: map[string]*clr.Type{}}
+	for n, p := range f.TypeParams {
+		i.scope.types[p.Name] = targs[n]
+	}
+	f.known, f.instances = append(f.known, i), append(f.instances, i)
+	return i
 }
 
 // hoist marks the variables of the current scope that local functions of the
@@ -576,7 +614,7 @@ func (b *binder) declareFunc(n *syntax.LocalFunc) *LocalFunc {
 	f.scope = &scope{parent: b.scope, fn: f.F, types: map[string]*clr.Type{}}
 	for i, name := range n.TypeParams {
 		if f.scope.types[name] != nil {
-			b.err(n.NameAt, "CS0692", "Duplicate type parameter '"+name+"'")
+			b.err(n.TypeParamsAt[i], "CS0692", "Duplicate type parameter '"+name+"'")
 		}
 		t := &clr.Type{Name: name, Kind: clr.TypeParam, Index: i}
 		f.TypeParams = append(f.TypeParams, t)
@@ -597,6 +635,10 @@ func (b *binder) declareFunc(n *syntax.LocalFunc) *LocalFunc {
 func (b *binder) funcParam(n *syntax.LocalFunc, i int) clr.Param {
 	p := &n.Params[i]
 	par := clr.Param{Name: p.Name, Type: b.typ(p.Type)}
+	if par.Type.Static {
+		b.err(n.NameAt, "CS0721", "'"+par.Type.String()+"': static types cannot be used as parameters")
+		par.Type = clr.ErrorT
+	}
 	switch {
 	case p.Params:
 		par.Mod = clr.Params

@@ -295,7 +295,13 @@ type LocalFunc struct {
 	syn        *syntax.LocalFunc
 	bound      bool
 	scope      *scope
+	known      []*LocalFunc // instances of a generic one, for its type arguments
+	instances  []*LocalFunc // those that the block does not have yet
+	targs      []*clr.Type  // of an instance
 }
+
+// Generic reports whether f is only a pattern for its instances.
+func (f *LocalFunc) Generic() bool { return len(f.TypeParams) > 0 }
 
 // Stmt is a checked statement.
 type Stmt interface{}

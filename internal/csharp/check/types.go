@@ -69,11 +69,12 @@ func (b *binder) typ(t *syntax.Type) *clr.Type {
 		names = append(names, p.Name)
 	}
 	prefix := strings.Join(names, ".")
+	outer := b.typeName(t.Parts[:len(t.Parts)-1])
 	switch {
-	case b.u.IsSpace(prefix):
-		b.err(t, "CS0234", "The type or namespace name '"+last.Name+"' does not exist in the namespace '"+prefix+"' (are you missing an assembly reference?)")
-	case b.u.IsSpace(names[0]) || b.u.Simple(names[0], 0) != nil:
-		b.err(t, "CS0234", "The type or namespace name '"+last.Name+"' does not exist in the namespace '"+prefix+"' (are you missing an assembly reference?)")
+	case outer != nil:
+		b.err(last, "CS0426", "The type name '"+last.Name+"' does not exist in the type '"+outer.String()+"'")
+	case b.u.IsSpace(names[0]):
+		b.err(last, "CS0234", "The type or namespace name '"+last.Name+"' does not exist in the namespace '"+prefix+"' (are you missing an assembly reference?)")
 	default:
 		b.err(t, "CS0246", "The type or namespace name '"+names[0]+"' could not be found (are you missing a using directive or an assembly reference?)")
 	}
@@ -94,10 +95,10 @@ func (b *binder) misusedName(t *syntax.Type, p syntax.NamePart) bool {
 	case b.otherArity(p, t):
 		return true
 	case s != nil:
-		what = "variable"
 		if _, ok := s.names[p.Name].(*LocalFunc); ok {
-			what = "method"
+			return false
 		}
+		what = "variable"
 	case b.u.IsSpace(p.Name):
 		what = "namespace"
 	default:
@@ -205,6 +206,10 @@ func (b *binder) instance(def *clr.Type, name syntax.NamePart) *clr.Type {
 	ts := make([]*clr.Type, len(args))
 	for i, a := range args {
 		ts[i] = b.typ(a)
+		if ts[i].Static {
+			b.err(a, "CS0718", "'"+ts[i].String()+"': static types cannot be used as type arguments")
+			return clr.ErrorT
+		}
 		if ts[i].Kind == clr.ErrorKind {
 			return clr.ErrorT
 		}
@@ -257,7 +262,7 @@ func constText(v clr.Value) string {
 		return strings.ToUpper(strconv.FormatFloat(v.Float(), 'g', 15, 64))
 	case v.Tag() == nil:
 		if d, ok := v.Ref().(*clr.Decimal); ok {
-			return d.String()
+			return d.String() + "M"
 		}
 	}
 	return strconv.FormatInt(v.Int(), 10)

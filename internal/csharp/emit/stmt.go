@@ -2,6 +2,7 @@ package emit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/portico-dev/portico/internal/csharp/check"
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -175,10 +176,11 @@ func (e *emitter) block(s *check.Block) stmt {
 	if len(s.Funcs) == 0 {
 		return body
 	}
-	sets := make([]func(*clr.Frame, clr.Value), len(s.Funcs))
-	fns := make([]val, len(s.Funcs))
-	cells := make([]func(*clr.Frame, clr.Value), len(s.Funcs))
-	for i, fn := range s.Funcs {
+	funcs := slices.DeleteFunc(slices.Clone(s.Funcs), (*check.LocalFunc).Generic)
+	sets := make([]func(*clr.Frame, clr.Value), len(funcs))
+	fns := make([]val, len(funcs))
+	cells := make([]func(*clr.Frame, clr.Value), len(funcs))
+	for i, fn := range funcs {
 		cells[i] = e.fresh(fn.V)
 		sets[i] = e.set(fn.V)
 		fns[i] = e.function(fn.F, clr.FuncT)

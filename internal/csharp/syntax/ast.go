@@ -410,12 +410,13 @@ type (
 	// LocalFunc is a local function.
 	LocalFunc struct {
 		Range
-		Ret        *Type
-		Name       string
-		NameAt     Range
-		TypeParams []string
-		Params     []FuncParam
-		Body       Node // *Block or Expr; nil where it is missing
+		Ret          *Type
+		Name         string
+		NameAt       Range
+		TypeParams   []string
+		TypeParamsAt []Range
+		Params       []FuncParam
+		Body         Node // *Block or Expr; nil where it is missing
 	}
 )
 

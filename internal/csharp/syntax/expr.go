@@ -725,7 +725,7 @@ func (p *parser) newExpr() Expr {
 		return &Bad{p.since(from)}
 	}
 	t := p.typeNoArray()
-	if p.is("?") && p.ahead(1).is("[") { // new int?[n]
+	if p.is("?") && (p.ahead(1).is("[") || p.ahead(1).is("(")) { // new int?[n], new int?(1)
 		p.next()
 		t = &Type{Range: p.since(from), Elem: t, Nullable: true}
 	}

@@ -821,7 +821,7 @@ func dumpValue(b *strings.Builder, v reflect.Value) {
 		b.WriteByte('{')
 		for i := range v.NumField() {
 			switch f := v.Type().Field(i); f.Name {
-			case "Range", "OpPos", "NameAt", "Arrow", "At", "Anonymous":
+			case "Range", "OpPos", "NameAt", "TypeParamsAt", "Arrow", "At", "Anonymous":
 			default:
 				b.WriteString(f.Name + ":")
 				dumpValue(b, v.Field(i))

@@ -402,11 +402,13 @@ func (p *parser) localFunc(from Pos, ret *Type) Stmt {
 	f.Name, _ = p.name()
 	if p.accept("<") {
 		for {
+			at := p.tok().Pos
 			n, ok := p.name()
 			if !ok {
 				break
 			}
 			f.TypeParams = append(f.TypeParams, n)
+			f.TypeParamsAt = append(f.TypeParamsAt, p.since(at))
 			if !p.accept(",") {
 				break
 			}
