@@ -6,9 +6,9 @@
 //	PORTICO_FAILPOINT_LOG=FILE   append the name of every point that is reached to FILE, one a line
 //	PORTICO_FAILPOINT=NAME:N     on reaching NAME for the N-th time (from 1), die by SIGKILL
 //	PORTICO_FAILPOINT=@FILE      the same as the first line of FILE says, which may come, change and go at any time;
-//	                             counting starts anew with each change
+//	                             counting starts anew with each change; who dies renames it to FILE.hit
 //
-// Each process counts for itself. The log is written before the process dies and with one write a line, so that
+// Each process counts for itself; of several that obey one file, one dies. The log is written before the process dies and with one write a line, so that
 // several processes may share a file and the point that killed one is its last line.
 //
 // A crash test builds the program with the tag, runs its scenario once with the log to learn which points exist and

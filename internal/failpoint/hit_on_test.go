@@ -75,6 +75,34 @@ func TestHit_ObeysItsFile(t *testing.T) {
 	}
 }
 
+// Of several processes that obey one file, one dies.
+func TestHit_OneOfSeveralDies(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "where")
+	if err := os.WriteFile(file, []byte("a:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var processes []*points
+	deaths := 0
+	for range 3 {
+		p, err := parse("@"+file, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.kill = func() { deaths++ }
+		if err := p.look(); err != nil {
+			t.Fatal(err)
+		}
+		processes = append(processes, p)
+	}
+	for _, p := range processes {
+		p.count("a")
+	}
+	if _, err := os.Stat(file + ".hit"); deaths != 1 || err != nil {
+		t.Errorf("%d deaths (%v), want 1", deaths, err)
+	}
+}
+
 func TestParse_RefusesWhatIsNotAPoint(t *testing.T) {
 	t.Parallel()
 	for _, spec := range []string{"a", ":1", "a:", "a:0", "a:-1", "a:x"} {

@@ -12,7 +12,7 @@ import (
 
 // firstStart lists the points that a start on an empty folder reaches.
 var firstStart = []string{
-	"agent.spawn.before", "agent.spawn.after", "store.schema.before", "store.schema.after",
+	"up.spawn.before", "up.spawn.after", "store.schema.before", "store.schema.after",
 	"hosting.lease.before", "store.commit.before", "store.commit.after", "hosting.lease.after",
 }
 
@@ -65,7 +65,7 @@ func TestCrash_FirstStartIsStopped(t *testing.T) {
 }
 
 // kindsOf lists what runs for a folder: the commands of its processes.
-func kindsOf(t *testing.T, dir string) (kinds []string) {
+func kindsOf(t testing.TB, dir string) (kinds []string) {
 	t.Helper()
 	for _, line := range processes(t, dir) {
 		kinds = append(kinds, strings.Fields(line)[2])

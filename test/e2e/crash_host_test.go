@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -85,9 +86,11 @@ func (h *crashHost) boot() error {
 // aim says where the control plane is to die from now on; without a point, nowhere.
 func (h *crashHost) aim(p point) {
 	h.t.Helper()
-	err := os.Remove(h.aimFile)
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+	var err error
+	for _, path := range []string{h.aimFile, h.aimFile + ".hit"} {
+		if e := os.Remove(path); !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
 	}
 	if err == nil && p.name != "" {
 		// The round makes each aim a new one.
@@ -135,16 +138,28 @@ func (h *crashHost) logged() int64 {
 	return info.Size()
 }
 
-// record runs an operation without a crash and returns which points it reached, and how often.
-func (h *crashHost) record(k *crashKind) map[string]int {
+// record runs an operation without a crash and returns which points it reached, and how often: those of the control
+// plane, or of the host's other processes.
+func (h *crashHost) record(k *crashKind, host bool) map[string]int {
 	h.t.Helper()
 	since := int64(0)
 	h.attempt(k, func() { since = h.logged() })
+	reached := func() map[string]int {
+		hits := h.hits(since)
+		maps.DeleteFunc(hits, func(name string, _ int) bool { return ofHost(name) != host })
+		return hits
+	}
 	// What was seen on the host may be a moment ahead of the log; a transaction that failed has no end in it.
-	for deadline := time.Now().Add(500 * time.Millisecond); !balanced(h.hits(since)) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(500 * time.Millisecond); !balanced(reached()) && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond) // between two looks at a condition
 	}
-	return h.hits(since)
+	return reached()
+}
+
+// ofHost says whether a point is one of the agent, the edge or a machine. All others are the control plane's.
+func ofHost(name string) bool {
+	what, _, _ := strings.Cut(name, ".")
+	return what == "agent" || what == "edge" || what == "machine"
 }
 
 func balanced(hits map[string]int) bool {

@@ -103,7 +103,7 @@ func (h *crashHost) plan(rnd *rand.Rand, kinds []*crashKind) []shot {
 	h.t.Helper()
 	queues := make([][]shot, len(kinds))
 	for i, k := range kinds {
-		for name, hits := range h.record(k) {
+		for name, hits := range h.record(k, false) {
 			for hit := range hits {
 				queues[i] = append(queues[i], shot{kind: k, point: point{name, hit + 1}})
 			}
@@ -114,7 +114,11 @@ func (h *crashHost) plan(rnd *rand.Rand, kinds []*crashKind) []shot {
 			queues[i][n].again = relapses[rnd.IntN(len(relapses))]
 		}
 	}
-	var shots []shot
+	return inTurns(queues)
+}
+
+// inTurns takes one shot of each queue after another.
+func inTurns(queues [][]shot) (shots []shot) {
 	for left := true; left; {
 		left = false
 		for i, q := range queues {

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -194,11 +195,13 @@ func (a *agent) open(ctx context.Context) error {
 	if err := a.openPorts(); err != nil {
 		return err
 	}
+	failpoint.Hit("agent.restore.before")
 	if left != nil {
 		if err := a.restore(left); err != nil {
 			return err
 		}
 	}
+	failpoint.Hit("agent.restore.after")
 	return a.listProcesses(left)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -199,9 +200,11 @@ func (t *telling) tell() error {
 	for i, m := range batch {
 		t.gen++
 		m.Gen = t.gen
+		failpoint.Hit("agent.tell.before")
 		if err := t.p.conn.Send(m, sendTimeout, files[i]...); err != nil {
 			return err
 		}
+		failpoint.Hit("agent.tell.after")
 	}
 	t.busy = len(batch) > 0
 	return nil

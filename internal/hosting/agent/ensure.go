@@ -34,12 +34,12 @@ func Ensure(ctx context.Context, l config.Layout, spawn Spawn) (*local.Fabric, e
 	if err := ping(ctx, f); err == nil {
 		return f, nil
 	}
-	failpoint.Hit("agent.spawn.before")
+	failpoint.Hit("up.spawn.before")
 	exited, err := spawn()
 	if err != nil {
 		return nil, fmt.Errorf("start agent: %w", err)
 	}
-	failpoint.Hit("agent.spawn.after")
+	failpoint.Hit("up.spawn.after")
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var end error // of the one that was started

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
@@ -361,6 +362,7 @@ func (m *machine) send(p *process, again bool) (leaving bool, err error) {
 	if !ok {
 		return o.Drain, nil
 	}
+	failpoint.Hit("agent.order.before")
 	if err := p.conn.Send(wire.ToMachine{Order: &o}, sendTimeout, files...); err != nil {
 		// Nothing was sent; a VIP may have been released meanwhile. Whatever changed that also kicks.
 		m.a.mu.Lock()
@@ -368,6 +370,7 @@ func (m *machine) send(p *process, again bool) (leaving bool, err error) {
 		m.a.mu.Unlock()
 		return o.Drain, err
 	}
+	failpoint.Hit("agent.order.after")
 	return o.Drain, nil
 }
 

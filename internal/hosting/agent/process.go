@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -36,6 +37,7 @@ type ending struct {
 // launch starts a process of a version and notes it in the list of processes. Its output goes straight to a file and
 // through no pipe of the agent's, so that it can go on printing when the agent is gone.
 func (a *agent) launch(e listedProcess, version string) (*process, error) {
+	failpoint.Hit("agent.launch.before")
 	argv, err := a.opt.Command(e.Kind, version)
 	if err != nil {
 		return nil, err
@@ -62,6 +64,7 @@ func (a *agent) launch(e listedProcess, version string) (*process, error) {
 		_ = ours.Close()
 		return nil, err
 	}
+	failpoint.Hit("agent.launch.started")
 	p := &process{
 		pid: cmd.Process.Pid, tie: wire.Tie{Secret: rand.Text(), Socket: a.returns},
 		reports: make(chan wire.FromMachine), exited: make(chan struct{}), closing: make(chan struct{}),
@@ -84,6 +87,7 @@ func (a *agent) launch(e listedProcess, version string) (*process, error) {
 		}
 		return nil, fmt.Errorf("%w: %s", err, p.end.text)
 	}
+	failpoint.Hit("agent.launch.after")
 	if e.Kind == KindMachine {
 		p.reader.Go(p.read)
 	}

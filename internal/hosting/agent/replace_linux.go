@@ -142,6 +142,7 @@ func takeHanded() (*handed, error) {
 		return nil, nil
 	}
 	_ = os.Unsetenv(handOverVariable)
+	failpoint.Hit("agent.exec.after")
 	fd, err := strconv.Atoi(text)
 	if err != nil {
 		return nil, fmt.Errorf("take over: %s=%q", handOverVariable, text)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -20,9 +21,12 @@ type method func(context.Context, wire.Call) (wire.Reply, error)
 // kept makes a method write down what it was told before it returns.
 func (a *agent) kept(m method) method {
 	return func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+		failpoint.Hit("agent.call.before")
 		r, err := m(ctx, c)
 		if err == nil {
+			failpoint.Hit("agent.call.done")
 			a.tryKeep()
+			failpoint.Hit("agent.call.after")
 		}
 		return r, err
 	}

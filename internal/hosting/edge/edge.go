@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -133,9 +134,11 @@ func (s *server) follow(ctx context.Context, conn *wire.Conn) (stop bool) {
 		}
 		s.opt.Log.WarnContext(ctx, "agent is gone, serving on")
 		var err error
+		failpoint.Hit("edge.return.before")
 		if conn, err = wire.Rejoin(ctx, s.tie, s.offer); err != nil {
 			return ctx.Err() != nil
 		}
+		failpoint.Hit("edge.return.after")
 		s.opt.Log.InfoContext(ctx, "offered to another agent")
 	}
 }
@@ -169,9 +172,11 @@ func (s *server) obey(ctx context.Context, conn *wire.Conn) (stop bool) {
 		case m.Open:
 			s.open()
 		}
+		failpoint.Hit("edge.change.before")
 		if err := s.table.change(m, files); err != nil {
 			s.opt.Log.ErrorContext(ctx, "order refused", slog.Any("error", err))
 		}
+		failpoint.Hit("edge.change.after")
 		if err := conn.Send(wire.FromEdge{Gen: m.Gen}, sendTimeout); err != nil && ctx.Err() == nil {
 			s.opt.Log.WarnContext(ctx, "order not acknowledged", slog.Any("error", err))
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -105,7 +106,9 @@ func (s *server) pass(ctx context.Context, host string, choose func(*set) *intak
 		if to == nil {
 			return errUnknown
 		}
+		failpoint.Hit("edge.pass.before")
 		err := choose(to).handOver(c, head, s.opt.IntakeTime)
+		failpoint.Hit("edge.pass.after")
 		switch {
 		case err == nil:
 			return nil

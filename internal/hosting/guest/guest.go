@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 )
@@ -179,11 +180,13 @@ func (g *Guest) drain(s *serving, gen int64) error {
 	g.state.Gen, g.state.Draining = max(g.state.Gen, gen), true
 	g.mu.Unlock()
 	g.say()
+	failpoint.Hit("machine.drain.before")
 	err := s.handler.Drain(context.Background())
 	g.mu.Lock()
 	g.state.Drained, g.state.Active, g.state.Conns = true, 0, 0
 	g.mu.Unlock()
 	g.say() // the exit says it too
+	failpoint.Hit("machine.drain.after")
 	if err != nil {
 		return fmt.Errorf("drain machine: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -25,10 +26,12 @@ func (g *Guest) follow(ctx context.Context, s *serving, asked chan<- int64) {
 		}
 		g.disconnect()
 		g.log.WarnContext(ctx, "agent is gone, serving on")
+		failpoint.Hit("machine.return.before")
 		var err error
 		if conn, err = wire.Rejoin(ctx, g.tie, func() wire.Offer { return g.offer(s) }); err != nil {
 			return // ctx has ended, or this system's agents take nothing back
 		}
+		failpoint.Hit("machine.return.after")
 		g.connect(conn)
 		g.log.InfoContext(ctx, "offered to another agent")
 	}
@@ -72,6 +75,8 @@ func (g *Guest) obey(s *serving, o wire.Order, files []*wire.Handle) {
 		wire.CloseAll(files)
 		return
 	}
+	failpoint.Hit("machine.order.before")
+	defer failpoint.Hit("machine.order.after")
 	if err := s.take(o, files); err != nil {
 		g.log.Error("order refused", slog.Int64("gen", o.Gen), slog.Any("error", err))
 		g.report(func(st *wire.FromMachine) { st.Failed = clip(err.Error()) })
