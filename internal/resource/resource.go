@@ -78,11 +78,13 @@ type Field struct {
 type Shape uint8
 
 // The shapes. A Tracked resource has a location, tags, and a place in a resource group; a Proxy lives below a
-// subscription; a Singleton has one fixed name; an Association links two entities.
+// subscription; a Singleton has one fixed name; an Association links two entities; a Link is an Association seen under
+// a name of its own.
 const (
 	Entity Shape = iota
 	Singleton
 	Association
+	Link
 	Tracked
 	Group
 	Proxy
@@ -144,7 +146,8 @@ type Row struct {
 	// a policy fragment, empty for no policy at all.
 	Policy string
 	// Link names the type that an Association shows: "service/apis". One with the verb Get has the ETag of what it shows.
-	Link string
+	// Of a Link, it is the association that it is stored as, and LinkEnd the type at its other end.
+	Link, LinkEnd string
 	// NoIfMatch: PATCH and DELETE do without If-Match.
 	NoIfMatch bool
 	// DeletedFrom is the first api-version in which a deletion answers 204 and not 200.

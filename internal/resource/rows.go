@@ -33,14 +33,14 @@ var (
 
 // All is the table of resource types.
 func All() []*Row {
-	return []*Row{
+	return append([]*Row{
 		resourceGroups(), publicIPAddresses(), service(), deletedServices(),
 		apis(), operations(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),
 		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(), certificates(),
 		loggers(), diagnostics("service"), diagnostics("service/apis"), tags(), tagsOn("service/apis"), tagsOn("service/apis/operations"), tagsOn("service/products"),
-	}
+	}, linkRows()...)
 }
 
 // words is an enumeration known from the start; newer adds words of later versions.

@@ -20,6 +20,8 @@ var schemaOperations = map[string]string{
 	"service": "ApiManagementService_CreateOrUpdate", "service/apis": "Api_CreateOrUpdate", "service/apis/operations": "ApiOperation_CreateOrUpdate",
 	"service/policies": "Policy_CreateOrUpdate", "service/products": "Product_CreateOrUpdate", "service/subscriptions": "Subscription_CreateOrUpdate",
 	"service/namedValues": "NamedValue_CreateOrUpdate", "service/backends": "Backend_CreateOrUpdate",
+	"service/products/apiLinks": "ProductApiLink_CreateOrUpdate", "service/products/groupLinks": "ProductGroupLink_CreateOrUpdate",
+	"service/tags/apiLinks": "TagApiLink_CreateOrUpdate", "service/tags/operationLinks": "TagOperationLink_CreateOrUpdate", "service/tags/productLinks": "TagProductLink_CreateOrUpdate",
 	"service/loggers": "Logger_CreateOrUpdate", "service/diagnostics": "Diagnostic_CreateOrUpdate", "service/apis/diagnostics": "ApiDiagnostic_CreateOrUpdate",
 	"service/apis/releases": "ApiRelease_CreateOrUpdate|ApiRelease_Create", "service/apiVersionSets": "ApiVersionSet_CreateOrUpdate", "service/tags": "Tag_CreateOrUpdate",
 	"service/policyFragments": "PolicyFragment_CreateOrUpdate", "service/certificates": "Certificate_CreateOrUpdate",

@@ -70,7 +70,7 @@ func (q *request) listFacts(what factList) (*reply, *arm.Error) {
 		if err := q.readable(p); err != nil {
 			return err
 		}
-		if p.doc == nil {
+		if p.doc == nil && q.row.Shape != resource.Link {
 			return q.notFound(q.row, p.id)
 		}
 		all, err := what.make(q, t, p)

@@ -14,6 +14,7 @@ var unbuilt = []struct {
 	path, name, what string
 	collection       bool
 }{
+	{"service/policyFragments", "$orderby", "Sorted lists", true},
 	{"service/namedValues", "isKeyVaultRefreshFailed", "Named values from a key vault", true},
 	{"service/certificates", "isKeyVaultRefreshFailed", "Certificates from a key vault", true},
 }

@@ -249,6 +249,9 @@ func (q *request) instance() (*reply, *arm.Error) {
 			return nil, arm.Invalid(found...)
 		}
 	}
+	if q.row.Shape == resource.Link {
+		return q.linkVerb(verb)
+	}
 	isService := q.row.Path == "service"
 	switch verb {
 	case resource.Get:
@@ -277,10 +280,23 @@ func (q *request) instance() (*reply, *arm.Error) {
 	return q.delete()
 }
 
+func (q *request) linkVerb(verb resource.Verb) (*reply, *arm.Error) {
+	switch verb {
+	case resource.Put:
+		return q.putLink()
+	case resource.Delete:
+		return q.deleteLink()
+	}
+	return q.getLink()
+}
+
 // collection dispatches on a list.
 func (q *request) collection() (*reply, *arm.Error) {
 	if q.r.Method != http.MethodGet {
 		return nil, q.noSuchMethod()
+	}
+	if q.row.Shape == resource.Link {
+		return q.listLinks()
 	}
 	return q.list()
 }

@@ -34,7 +34,7 @@ type vector struct {
 	}
 }
 
-var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|Logger|Diagnostic|ApiDiagnostic|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ProductApiLink|ProductGroupLink|TagApiLink|TagOperationLink|TagProductLink|Logger|Diagnostic|ApiDiagnostic|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
 // it has not built does not count; of the others at least 98 % must be answered as published.
@@ -283,6 +283,14 @@ func (w *world) seed(method, path, body, operation string) {
 		}
 		w.want(201, "PUT", service+"/loggers/"+name, seedBody("loggers"))
 	}
+	// What a link leads to.
+	if m := regexp.MustCompile(`"(?:apiId|groupId|operationId|productId)":"[^"]*/service/[^/"]+/([^"]+)"`).FindStringSubmatch(body); m != nil && strings.Contains(path, "Links/") {
+		w.seedBelow(service, m[1])
+	} else if strings.Contains(path, "Links") {
+		w.seedBelow(service, "apis/seed/operations/seed")
+		w.seedBelow(service, "groups/seed")
+		w.seedBelow(service, "products/seed")
+	}
 	at := service
 	for i := 1; i+1 < len(segs) && segs[i] != "confirmations"; i += 2 {
 		at += "/" + segs[i] + "/" + segs[i+1]
@@ -295,6 +303,18 @@ func (w *world) seed(method, path, body, operation string) {
 			break
 		}
 		if a := w.do("PUT", at, seedBody(segs[i])); a.Status > 201 {
+			w.t.Fatalf("seed %s: %d %s", at, a.Status, a.Raw)
+		}
+	}
+}
+
+// seedBelow makes the entities of a path below a service.
+func (w *world) seedBelow(service, path string) {
+	w.t.Helper()
+	at, segs := service, strings.Split(path, "/")
+	for i := 0; i+1 < len(segs); i += 2 {
+		at += "/" + segs[i] + "/" + segs[i+1]
+		if a := w.do("PUT", at, strings.Replace(seedBody(segs[i]), `"Seed"`, `"Linked"`, 1)); a.Status > 201 {
 			w.t.Fatalf("seed %s: %d %s", at, a.Status, a.Raw)
 		}
 	}
@@ -329,6 +349,14 @@ func seedBody(kind string) string {
 		return `{"properties":{"loggerType":"azureMonitor"}}`
 	case "diagnostics":
 		return `{"properties":{"loggerId":"/loggers/seed"}}`
+	case "apiLinks":
+		return `{"properties":{"apiId":"/apis/seed"}}`
+	case "groupLinks":
+		return `{"properties":{"groupId":"/groups/seed"}}`
+	case "operationLinks":
+		return `{"properties":{"operationId":"/apis/seed/operations/seed"}}`
+	case "productLinks":
+		return `{"properties":{"productId":"/products/seed"}}`
 	case "tags":
 		return `{"properties":{"displayName":"Seed"}}`
 	case "policyFragments":

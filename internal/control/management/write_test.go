@@ -47,6 +47,8 @@ func TestPut_UnchangedTakesNoSeq(t *testing.T) {
 		{servicePath + "/apis/echo/tags/t", ``},
 		{servicePath + "/apis/echo/operations/o/tags/t", `{}`},
 		{servicePath + "/products/p/tags/t", ``},
+		{servicePath + "/products/p/apiLinks/l", `{"properties":{"apiId":"/apis/doc"}}`},
+		{servicePath + "/tags/t/productLinks/l", `{"properties":{"productId":"/products/starter"}}`},
 		{servicePath + "/certificates/c", seedBody("certificates")},
 		{servicePath + "/policyFragments/f", `{"properties":{"value":"<fragment><set-status code=\"200\" /></fragment>"}}`},
 		{servicePath + "/namedValues/n", `{"properties":{"displayName":"n","value":"v","secret":true}}`},
