@@ -37,7 +37,7 @@ func TryParseObject(f F, s string) (v V, ok bool) {
 	if r.i >= len(s) || s[r.i] != '{' {
 		return clr.Null, false
 	}
-	return clr.Object(r.value(0)), true
+	return clr.Object(r.value()), true
 }
 
 // ParseXML reads a document, or its root element alone.
@@ -122,4 +122,4 @@ func AddTo(f F, l, v V) { x := list(l); x.insert(f, len(x.V), v) }
 func PairParts(v V) (key, val V) { p := pairOf(v); return p.Key, p.Val }
 
 // JSON writes a value as JsonConvert does; hosts use it to show results.
-func JSON(f F, v V) string { return writeJSON(f, fromObject(f, v, 0), false) }
+func JSON(f F, v V) string { return writeJSON(f, fromObject(f, v), false) }

@@ -326,62 +326,6 @@ func addProperty(f F, t *Token, name string, v V) {
 	t.insert(f, len(t.kids), p)
 }
 
-// fromObject turns any value into a token, looking into objects.
-func fromObject(f F, v V, depth int) *Token {
-	f.Alloc(64)
-	if depth > 64 {
-		clr.Throw(clr.ExJSONSerial, "Self referencing loop detected.")
-	}
-	if t := tok(v); t != nil {
-		return clone(f, t)
-	}
-	if t := toToken(f, v); t != nil {
-		return t
-	}
-	switch o := v.Ref().(type) {
-	case *clr.Record:
-		out := &Token{kind: jObject}
-		for i, x := range o.Vals {
-			name := "Item" + strconv.Itoa(i+1)
-			if o.T.Kind == clr.Anonymous {
-				name = o.T.Names[i]
-			}
-			addProperty(f, out, name, clr.Object(fromObject(f, x, depth+1)))
-		}
-		return out
-	case Map:
-		out := &Token{kind: jObject}
-		o.Each(f, func(e V) bool {
-			p := pairOf(e)
-			addProperty(f, out, Text(f, p.Key), clr.Object(fromObject(f, p.Val, depth+1)))
-			return true
-		})
-		return out
-	case clr.Seq:
-		out := &Token{kind: jArray}
-		o.Each(f, func(x V) bool { out.insert(f, len(out.kids), fromObject(f, x, depth+1)); return true })
-		return out
-	}
-	return fromProperties(f, v, depth)
-}
-
-// fromProperties reads the public properties that the table has for an object.
-func fromProperties(f F, v V, depth int) *Token {
-	out := &Token{kind: jObject}
-	if f.Types == nil {
-		return out
-	}
-	for t := f.TypeOf(v); t != nil && t != clr.ObjectType; t = t.BaseOf() {
-		for _, m := range f.Types.All(t) {
-			if m.Kind == clr.Property && !m.Static && m.Call != nil && out.property(m.Name) == nil {
-				x := m.Call(f, []V{v})
-				addProperty(f, out, m.Name, clr.Object(fromObject(f, x, depth+1)))
-			}
-		}
-	}
-	return out
-}
-
 // writeJSON serialises a token.
 func writeJSON(f F, t *Token, indent bool) string {
 	w := jsonWriter{f: f, indent: indent}
@@ -424,8 +368,8 @@ func (w *jsonWriter) token(t *Token, depth int) {
 }
 
 func (w *jsonWriter) list(t *Token, open, closing byte, depth int) {
-	if depth > 400 {
-		clr.Throw(clr.ExJSONWriter, "The writer's MaxDepth of 400 has been exceeded.")
+	if depth > jsonWriteDepth {
+		tooDeepJSON()
 	}
 	w.b.WriteByte(open)
 	for i, k := range t.kids {

@@ -122,7 +122,7 @@ func toObject(f F, t *Token, to *clr.Type) V {
 		return t.val
 	case to.Inherits(tokenType()):
 		if !f.Is(v, to) {
-			clr.Throw(clr.ExInvalidCast, "Unable to cast object of type '"+f.TypeOf(v).FullName()+"' to type '"+to.FullName()+"'.")
+			clr.Throw(clr.ExJSONSerial, "Deserialized JSON type '"+f.TypeOf(v).FullName()+"' is not compatible with expected type '"+to.FullName()+"'. "+t.where())
 		}
 		return v
 	case isNull:
@@ -132,7 +132,7 @@ func toObject(f F, t *Token, to *clr.Type) V {
 		return clr.Null
 	case to.Kind == clr.Array && to.Elem != clr.Byte && t.kind == jArray:
 		return clr.Object(clr.ArrOf(to.Elem, objects(f, t, to.Elem)))
-	case t.kind == jArray:
+	case t.kind == jArray && !dictionaryLike(to):
 		if e := to.AsInstance(clr.EnumerableDef); e != nil && to.Kind != clr.Array {
 			items := objects(f, t, e.Args[0])
 			if to.Name == "HashSet" || to.Name == "ISet" {
@@ -145,7 +145,7 @@ func toObject(f F, t *Token, to *clr.Type) V {
 			return newList(e.Args[0], items)
 		}
 	case t.kind == jObject:
-		if len(to.Args) == 2 && (to.Name == "Dictionary" || to.Name == "IDictionary" || to.Name == "IReadOnlyDictionary") {
+		if dictionaryLike(to) {
 			d := &Dict{T: clr.Of(Universe().Lookup("System.Collections.Generic.Dictionary", 2), to.Args...)}
 			for _, p := range t.kids {
 				d.put(f, changeType(f, clr.String(p.name), to.Args[0]), toObject(f, p.kids[0], to.Args[1]))
@@ -162,20 +162,39 @@ func toObject(f F, t *Token, to *clr.Type) V {
 	case !t.container():
 		return scalarObject(f, t, to, u)
 	}
-	clr.Throw(clr.ExJSONSerial, "Cannot deserialize the current JSON "+lowerKind(t.kind)+" into type '"+to.ReflectionName()+"'. Path '"+t.path()+"'.")
+	wrongShape(t, to)
 	return clr.Null
 }
 
-func lowerKind(kind int) string {
-	if kind == jArray {
-		return "array (e.g. [1,2,3])"
+// wrongShape throws for an array or object that is to become something else.
+func wrongShape(t *Token, to *clr.Type) {
+	have := map[bool]string{true: "array (e.g. [1,2,3])", false: `object (e.g. {"name":"value"})`}[t.kind == jArray]
+	want := "JSON primitive value (e.g. string, number, boolean, null)"
+	switch {
+	case to == clr.StringType:
+		want = "JSON string value"
+	case dictionaryLike(to):
+		want = `JSON object (e.g. {"name":"value"})`
+	case to.Kind == clr.Array || to.AsInstance(clr.EnumerableDef) != nil:
+		want = "JSON array (e.g. [1,2,3])"
 	}
-	return "object (e.g. {\"name\":\"value\"})"
+	advice := "so that it is a normal .NET type (e.g. not a primitive type like integer, not a collection type like an array or List<T>) that can be deserialized from a JSON object. JsonObjectAttribute can also be added to the type to force it to deserialize from a JSON object."
+	if t.kind == jArray {
+		advice = "to an array or a type that implements a collection interface (e.g. ICollection, IList) like List<T> that can be deserialized from a JSON array. JsonArrayAttribute can also be added to the type to force it to deserialize from a JSON array."
+	}
+	clr.Throw(clr.ExJSONSerial, "Cannot deserialize the current JSON "+have+" into type '"+to.ReflectionName()+"' because the type requires a "+want+" to deserialize correctly.\r\nTo fix this error either change the JSON to a "+want+" or change the deserialized type "+advice+"\r\n"+t.where())
+}
+
+func dictionaryLike(t *clr.Type) bool {
+	return len(t.Args) == 2 && (t.Name == "Dictionary" || t.Name == "IDictionary" || t.Name == "IReadOnlyDictionary")
 }
 
 func scalarObject(f F, t *Token, to, u *clr.Type) (out V) {
 	if f.Is(t.val, u) {
 		return t.val
+	}
+	if u.Kind == clr.Array && t.kind == jString {
+		return fromBase64(f, t.val.Str())
 	}
 	if u == clr.StringType {
 		if t.kind == jDate {

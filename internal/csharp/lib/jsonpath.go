@@ -131,8 +131,8 @@ func (s *pathStep) one(f F, root, t *Token, out []*Token) []*Token {
 		}
 	}
 	for _, i := range s.index {
-		if t.kind == jArray && i >= 0 && i < len(t.kids) {
-			out = append(out, t.kids[i])
+		if t.kind == jArray && i < len(t.kids) {
+			out = append(out, t.kids[within(clr.Int(i), len(t.kids))])
 		}
 	}
 	switch {
@@ -189,10 +189,11 @@ func (s *pathStep) cut(t *Token, out []*Token) []*Token {
 	return out
 }
 
-// filter is ?( … ): a comparison, or several joined by && and ||.
+// filter is ?( … ): a comparison, or several joined by && or ||.
 type filter struct {
 	op   string
-	l, r *filter
+	all  []*filter  // that are joined
+	l, r *filter    // of a comparison
 	path []pathStep // operand
 	root bool
 	lit  *Token
@@ -219,9 +220,9 @@ func (x *filter) operand(f F, root, t *Token) []*Token {
 func (x *filter) match(f F, root, t *Token) bool {
 	switch x.op {
 	case "&&":
-		return x.l.match(f, root, t) && x.r.match(f, root, t)
+		return !slices.ContainsFunc(x.all, func(y *filter) bool { return !y.match(f, root, t) })
 	case "||":
-		return x.l.match(f, root, t) || x.r.match(f, root, t)
+		return slices.ContainsFunc(x.all, func(y *filter) bool { return y.match(f, root, t) })
 	case "":
 		return len(x.operand(f, root, t)) > 0
 	}
@@ -306,7 +307,7 @@ func compareValues(f F, a, b *Token) int {
 	case a.val.IsNull() || b.val.IsNull():
 		return boolInt(!a.val.IsNull()) - boolInt(!b.val.IsNull())
 	case a.kind == jString && b.kind == jString:
-		return strings.Compare(a.val.Str(), b.val.Str())
+		return ordinal(a.val.Str(), b.val.Str())
 	}
 	kind := a.kind
 	if kind == jString {
@@ -325,10 +326,8 @@ func compareValues(f F, a, b *Token) int {
 	return Compare(f, changeType(f, a.val, as), changeType(f, b.val, as))
 }
 
+// regexOperand matches a text with /pattern/options.
 func regexOperand(f F, s, pattern string) bool {
-	if len(pattern) < 2 || pattern[0] != '/' {
-		return false
-	}
 	end := strings.LastIndexByte(pattern, '/')
 	opts := int64(0)
 	for i, c := range []string{"i", "m", "", "", "s", "x"} {
@@ -337,279 +336,4 @@ func regexOperand(f F, s, pattern string) bool {
 		}
 	}
 	return newRegex(f, pattern[1:end], opts).isMatch(f, s)
-}
-
-type pathParser struct {
-	s     string
-	i     int
-	query bool // inside of a filter: operators end a name
-}
-
-func (p *pathParser) fail(msg string) { clr.Throw(clr.ExJSON, msg) }
-
-func (p *pathParser) parse() []pathStep {
-	p.space()
-	if p.i < len(p.s) && p.s[p.i] == '$' && (p.i+1 == len(p.s) || p.s[p.i+1] == '.' || p.s[p.i+1] == '[') {
-		p.i++
-	}
-	var out []pathStep
-	for p.i < len(p.s) {
-		st, ok := p.step(len(out) == 0)
-		if !ok {
-			break
-		}
-		out = append(out, st)
-	}
-	at := p.i
-	if p.space(); p.i < len(p.s) {
-		p.fail("Unexpected character while parsing path: " + p.s[at:at+1])
-	}
-	return out
-}
-
-func (p *pathParser) step(first bool) (pathStep, bool) {
-	var st pathStep
-	switch c := p.s[p.i]; {
-	case c == '.':
-		p.i++
-		if p.i < len(p.s) && p.s[p.i] == '.' {
-			st.deep = true
-			p.i++
-		}
-		if p.i >= len(p.s) {
-			p.fail("Unexpected end while parsing path.")
-		}
-		if p.s[p.i] == '[' && st.deep {
-			return p.bracket(st), true
-		}
-		return p.name(st), true
-	case c == '[':
-		return p.bracket(st), true
-	case first && c != ' ' && c != ']' && c != ')':
-		return p.name(st), true
-	case c == ' ' || c == ')' || c == ']':
-		return st, false
-	case p.query && strings.IndexByte("=<>!&|", c) >= 0:
-		return st, false
-	}
-	p.fail("Unexpected character following indexer: " + p.s[p.i:p.i+1])
-	return st, false
-}
-
-func (p *pathParser) name(st pathStep) pathStep {
-	from, ends := p.i, ".[ )]"
-	if p.query {
-		ends += "=<>!&|"
-	}
-	for p.i < len(p.s) && strings.IndexByte(ends, p.s[p.i]) < 0 {
-		p.i++
-	}
-	name := p.s[from:p.i]
-	switch name {
-	case "*":
-		st.all = true
-	case "":
-		p.fail("Unexpected character while parsing path: " + p.s[p.i:min(p.i+1, len(p.s))])
-	default:
-		st.names = []string{name}
-	}
-	return st
-}
-
-func (p *pathParser) space() {
-	for p.i < len(p.s) && p.s[p.i] == ' ' {
-		p.i++
-	}
-}
-
-func (p *pathParser) bracket(st pathStep) pathStep {
-	p.i++
-	p.space()
-	if p.i < len(p.s) && p.s[p.i] == ']' {
-		p.fail("Array index expected.")
-	}
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '\'' || c == '"':
-			st.names = append(st.names, p.quoted(c))
-		case c == '*':
-			p.i++
-			st.items = true
-		case c == '?':
-			p.i++
-			p.space()
-			if p.i >= len(p.s) || p.s[p.i] != '(' {
-				p.fail("Unexpected character while parsing path indexer: " + p.s[p.i:min(p.i+1, len(p.s))])
-			}
-			p.i++
-			st.filter = p.or(0)
-			p.space()
-			if p.i >= len(p.s) || p.s[p.i] != ')' {
-				p.fail("Path ended with open query.")
-			}
-			p.i++
-		case c == '-' || c >= '0' && c <= '9' || c == ':':
-			p.numbers(&st)
-		default:
-			p.fail("Unexpected character while parsing path indexer: " + string(c))
-		}
-		p.space()
-		if p.i < len(p.s) && p.s[p.i] == ',' {
-			p.i++
-			p.space()
-			continue
-		}
-		break
-	}
-	if p.i >= len(p.s) || p.s[p.i] != ']' {
-		p.fail("Path ended with open indexer.")
-	}
-	p.i++
-	st.deep = st.deep && (st.names != nil || st.filter != nil) // .. does nothing before numbers
-	return st
-}
-
-func (p *pathParser) quoted(q byte) string {
-	p.i++
-	var b strings.Builder
-	for p.i < len(p.s) && p.s[p.i] != q {
-		if p.s[p.i] == '\\' && p.i+1 < len(p.s) {
-			p.i++
-		}
-		b.WriteByte(p.s[p.i])
-		p.i++
-	}
-	if p.i >= len(p.s) {
-		p.fail("Path ended with an open string.")
-	}
-	p.i++
-	return b.String()
-}
-
-func (p *pathParser) numbers(st *pathStep) {
-	var parts [3]*int
-	n, colons := 0, 0
-	for p.i < len(p.s) {
-		c := p.s[p.i]
-		if c == ':' {
-			colons++
-			n++
-			p.i++
-			if n > 2 {
-				p.fail("Array slice cannot have more than 3 parts.")
-			}
-			continue
-		}
-		from := p.i
-		for p.i < len(p.s) && (p.s[p.i] == '-' || p.s[p.i] >= '0' && p.s[p.i] <= '9') {
-			p.i++
-		}
-		if from == p.i {
-			break
-		}
-		v, err := strconv.Atoi(p.s[from:p.i])
-		if err != nil {
-			p.fail("Unexpected character while parsing path indexer: " + p.s[from:p.i])
-		}
-		parts[n] = &v
-	}
-	if colons > 0 {
-		st.slice = &parts
-		return
-	}
-	st.index = append(st.index, *parts[0])
-}
-
-func (p *pathParser) or(depth int) *filter {
-	if depth > 30 {
-		p.fail("Path is nested too deeply.")
-	}
-	l := p.and(depth)
-	for p.space(); strings.HasPrefix(p.s[p.i:], "||"); p.space() {
-		p.i += 2
-		l = &filter{op: "||", l: l, r: p.and(depth)}
-	}
-	return l
-}
-
-func (p *pathParser) and(depth int) *filter {
-	l := p.compare(depth)
-	for p.space(); strings.HasPrefix(p.s[p.i:], "&&"); p.space() {
-		p.i += 2
-		l = &filter{op: "&&", l: l, r: p.compare(depth)}
-	}
-	return l
-}
-
-func (p *pathParser) compare(depth int) *filter {
-	p.space()
-	if p.i < len(p.s) && p.s[p.i] == '(' {
-		p.i++
-		x := p.or(depth + 1)
-		p.space()
-		if p.i >= len(p.s) || p.s[p.i] != ')' {
-			p.fail("Path ended with open query.")
-		}
-		p.i++
-		return x
-	}
-	l := p.term()
-	p.space()
-	for _, op := range []string{"===", "!==", "==", "!=", "=~", "<=", ">=", "<", ">"} {
-		if strings.HasPrefix(p.s[p.i:], op) {
-			p.i += len(op)
-			p.space()
-			return &filter{op: op, l: l, r: p.term()}
-		}
-	}
-	return l
-}
-
-func (p *pathParser) term() *filter {
-	if p.i >= len(p.s) {
-		p.fail("Path ended with open query.")
-	}
-	switch c := p.s[p.i]; {
-	case c == '@' || c == '$':
-		p.i++
-		q := &pathParser{s: p.s, i: p.i, query: true}
-		var steps []pathStep
-		for q.i < len(q.s) && (q.s[q.i] == '.' || q.s[q.i] == '[') {
-			st, _ := q.step(false)
-			steps = append(steps, st)
-		}
-		p.i = q.i
-		return &filter{path: steps, root: c == '$'}
-	case c == '\'' || c == '"':
-		return &filter{lit: newValue(jString, clr.String(p.quoted(c)))}
-	case c == '/':
-		from := p.i
-		p.i++
-		for p.i < len(p.s) && p.s[p.i] != '/' {
-			p.i++
-		}
-		for p.i < len(p.s) && p.s[p.i] != ')' && p.s[p.i] != ' ' {
-			p.i++
-		}
-		return &filter{lit: newValue(jString, clr.String(p.s[from:p.i]))}
-	}
-	from := p.i
-	for p.i < len(p.s) && strings.IndexByte(" )]=<>!&|", p.s[p.i]) < 0 {
-		p.i++
-	}
-	switch word := p.s[from:p.i]; word {
-	case "true", "false":
-		return &filter{lit: newValue(jBoolean, clr.Bool(word == "true"))}
-	case "null":
-		return &filter{lit: newValue(jNull, clr.Null)}
-	default:
-		if n, err := strconv.ParseInt(word, 10, 64); err == nil {
-			return &filter{lit: newValue(jInteger, clr.Long(n))}
-		}
-		if x, ok := parseFloat(word); ok {
-			return &filter{lit: newValue(jFloat, clr.Float(x))}
-		}
-		p.fail("Unexpected character while parsing path query: " + p.s[from:min(from+1, len(p.s))])
-	}
-	return nil
 }

@@ -24,7 +24,9 @@ type jsonReader struct {
 	dates bool
 }
 
-const jsonDepth = 128
+// jsonDepth is how many containers may be open at once: the default of
+// Newtonsoft.Json since 13.0.1.
+const jsonDepth = 64
 
 // parseJSON reads one document; what says which class is wanted.
 func parseJSON(f F, s, what string, wantKind int) *Token {
@@ -37,7 +39,7 @@ func parseJSON(f F, s, what string, wantKind int) *Token {
 	if c := s[r.i]; wantKind == jObject && c != '{' || wantKind == jArray && c != '[' {
 		r.wrongKind(what, c)
 	}
-	t := r.value(0)
+	t := r.value()
 	r.path = nil
 	r.skip()
 	if r.i < len(s) {
@@ -54,7 +56,7 @@ func (r *jsonReader) wrongKind(what string, c byte) {
 	names := map[byte]string{'{': "StartObject", '[': "StartArray", '"': "String", '\'': "String", 't': "Boolean", 'f': "Boolean", 'n': "Null"}
 	item := names[c]
 	if item == "" || item == "String" || item == "Boolean" || item == "Null" {
-		v := r.value(0)
+		v := r.value()
 		item = map[int]string{jInteger: "Integer", jFloat: "Float", jString: "String", jBoolean: "Boolean", jNull: "Null", jUndefined: "Undefined", jDate: "Date", jConstructor: "StartConstructor"}[v.kind]
 	} else {
 		r.i++
@@ -72,10 +74,7 @@ func (r *jsonReader) failAt(msg string) { r.fail(msg, r.line+1, r.i-r.start) }
 func (r *jsonReader) fail(msg string, line, pos int) {
 	var p strings.Builder
 	for _, s := range r.path {
-		if p.Len() > 0 && s != "" && s[0] != '[' {
-			p.WriteByte('.')
-		}
-		p.WriteString(s)
+		joinPath(&p, s)
 	}
 	clr.Throw(clr.ExJSONReader, msg+" Path '"+p.String()+"', line "+strconv.Itoa(line)+", position "+strconv.Itoa(pos)+".")
 }
@@ -89,17 +88,8 @@ func (r *jsonReader) skip() {
 			r.start = r.i
 		case c == ' ' || c == '\t' || c == '\r':
 			r.i++
-		case c == '/' && r.i+1 < len(r.s) && r.s[r.i+1] == '*':
-			end := strings.Index(r.s[r.i+2:], "*/")
-			if end < 0 {
-				r.i = len(r.s)
-				r.failAt("Unexpected end while parsing comment.")
-			}
-			r.i += end + 4
-		case c == '/' && r.i+1 < len(r.s) && r.s[r.i+1] == '/':
-			for r.i < len(r.s) && r.s[r.i] != '\n' {
-				r.i++
-			}
+		case c == '/':
+			r.comment()
 		case strings.HasPrefix(r.s[r.i:], "\ufeff"):
 			r.i += 3
 		default:
@@ -108,24 +98,47 @@ func (r *jsonReader) skip() {
 	}
 }
 
-func (r *jsonReader) value(depth int) *Token {
-	t := r.read(depth)
-	if !t.container() {
-		t.line, t.col = int32(r.line+1), int32(r.i-r.start)
+// comment skips a comment.
+func (r *jsonReader) comment() {
+	r.i++
+	rest := r.s[r.i:]
+	switch {
+	case strings.HasPrefix(rest, "*"):
+		end := strings.Index(rest[1:], "*/")
+		if end < 0 {
+			r.i = len(r.s)
+			r.failAt("Unexpected end while parsing comment.")
+		}
+		r.i += end + 3
+	case strings.HasPrefix(rest, "/"):
+		for r.i < len(r.s) && r.s[r.i] != '\n' {
+			r.i++
+		}
+	case rest == "":
+		r.failAt("Unexpected end while parsing comment.")
+	default:
+		r.failAt("Error parsing comment. Expected: *, got " + r.char() + ".")
 	}
+}
+
+// value reads a value. Containers are where they begin, others where they end.
+func (r *jsonReader) value() *Token {
+	line, col := r.line+1, r.i-r.start+1
+	t := r.read()
+	if !t.container() {
+		line, col = r.line+1, r.i-r.start
+	}
+	t.line, t.col = int32(line), int32(col)
 	return t
 }
 
-func (r *jsonReader) read(depth int) *Token {
+func (r *jsonReader) read() *Token {
 	r.f.Alloc(96)
-	if depth > jsonDepth {
-		r.failAt("The reader's MaxDepth of " + strconv.Itoa(jsonDepth) + " has been exceeded.")
-	}
 	switch c := r.s[r.i]; {
 	case c == '{':
-		return r.object(depth)
+		return r.object()
 	case c == '[':
-		return r.array(depth)
+		return r.array()
 	case c == '"' || c == '\'':
 		return r.stringValue()
 	case c == '-' || c == '.' || c >= '0' && c <= '9':
@@ -197,6 +210,9 @@ func (r *jsonReader) class() string {
 // open notes that a container begins; the path of its parent names it now.
 func (r *jsonReader) open() {
 	r.i++
+	if len(r.path) == jsonDepth {
+		r.failAt("The reader's MaxDepth of " + strconv.Itoa(jsonDepth) + " has been exceeded.")
+	}
 	r.path = append(r.path, "")
 	r.skip()
 	if r.i >= len(r.s) && len(r.path) == 1 {
@@ -212,7 +228,7 @@ func place(name string) string {
 	return name
 }
 
-func (r *jsonReader) object(depth int) *Token {
+func (r *jsonReader) object() *Token {
 	t := &Token{kind: jObject}
 	r.open()
 	defer r.close()
@@ -233,7 +249,7 @@ func (r *jsonReader) object(depth int) *Token {
 		r.skip()
 		r.path[len(r.path)-1] = place(name)
 		r.end()
-		v := r.value(depth + 1)
+		v := r.value()
 		if p := t.property(name); p != nil {
 			p.setValue(r.f, v)
 		} else {
@@ -273,7 +289,7 @@ func (r *jsonReader) propertyName() string {
 	return r.s[from:r.i]
 }
 
-func (r *jsonReader) array(depth int) *Token {
+func (r *jsonReader) array() *Token {
 	t := &Token{kind: jArray}
 	r.open()
 	defer r.close()
@@ -291,9 +307,9 @@ func (r *jsonReader) array(depth int) *Token {
 			v = newValue(jUndefined, clr.Null)
 		case '{', '[':
 			r.path[len(r.path)-1] = at
-			v = r.value(depth + 1)
+			v = r.value()
 		default:
-			v = r.value(depth + 1)
+			v = r.value()
 			r.path[len(r.path)-1] = at
 		}
 		v.parent = t
@@ -414,25 +430,50 @@ func (r *jsonReader) number() *Token {
 		return newValue(jFloat, clr.Float(math.Inf(-1)))
 	}
 	if !strings.ContainsAny(s, ".eEI") || strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0X") {
-		if n, err := strconv.ParseInt(s, 0, 64); err == nil && !strings.HasPrefix(s, "0b") {
-			return newValue(jInteger, clr.Long(n))
+		if len(s) > 1 && s[0] == '0' {
+			return r.octal(s)
 		}
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return newValue(jInteger, clr.Long(n))
 		}
 		if isDigits(strings.TrimPrefix(s, "-")) {
-			if d, ok := clr.ParseDecimal(s); ok {
-				return newValue(jInteger, clr.Object(d))
-			}
-			x, _ := strconv.ParseFloat(s, 64)
-			return newValue(jInteger, clr.Float(x))
+			return r.bigInteger(s)
 		}
 	}
 	x, err := strconv.ParseFloat(s, 64)
 	if err != nil && !math.IsInf(x, 0) {
-		r.failAt("Input string '" + s + "' is not a valid number.")
+		r.noNumber(s)
 	}
 	return newValue(jFloat, clr.Float(x))
+}
+
+// bigInteger is an integer that a long does not hold: a decimal, or the text
+// where .NET has a BigInteger.
+func (r *jsonReader) bigInteger(s string) *Token {
+	if len(s) > 380 {
+		r.failAt("JSON integer " + s + " is too large to parse.")
+	}
+	if len(s) > 28 {
+		return newValue(jInteger, clr.String(s))
+	}
+	d, _ := clr.ParseDecimal(s)
+	return newValue(jInteger, clr.Object(d))
+}
+
+func (r *jsonReader) noNumber(s string) { r.failAt("Input string '" + s + "' is not a valid number.") }
+
+// octal reads an integer that begins with a zero: octal, or hexadecimal behind
+// 0x.
+func (r *jsonReader) octal(s string) *Token {
+	digits, base := s, 8
+	if s[1]|0x20 == 'x' {
+		digits, base = s[2:], 16
+	}
+	n, err := strconv.ParseUint(digits, base, 64)
+	if err != nil {
+		r.noNumber(s)
+	}
+	return newValue(jInteger, clr.Long(int64(n)))
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

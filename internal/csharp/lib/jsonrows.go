@@ -30,9 +30,9 @@ func jsonDecls() []clr.Decl {
 		D("class "+jns+"JRaw : JValue", R("new(object rawJson)", func(f F, a []V) V { return clr.Object(newValue(jRaw, clr.String(Text(f, a[0])))) })),
 		D("static class "+jns+"Extensions", extensionRows()...),
 		{Sig: "static class Newtonsoft.Json.JsonConvert", Access: clr.AccessListed, Refused: "ToString PopulateObject SerializeXmlNode DeserializeXmlNode SerializeXNode DeserializeXNode DefaultSettings DeserializeAnonymousType True False Null", Rows: []clr.Row{
-			R("static string SerializeObject(object value)", func(f F, a []V) V { return clr.String(writeJSON(f, fromObject(f, a[0], 0), false)) }),
+			R("static string SerializeObject(object value)", func(f F, a []V) V { return clr.String(writeJSON(f, fromObject(f, a[0]), false)) }),
 			R("static string SerializeObject(object value, Formatting formatting)", func(f F, a []V) V {
-				return clr.String(writeJSON(f, fromObject(f, a[0], 0), a[1].Int() == 1))
+				return clr.String(writeJSON(f, fromObject(f, a[0]), a[1].Int() == 1))
 			}),
 			R("static T DeserializeObject<T>(string value)", func(f F, s S, a []V) V {
 				if strings.TrimSpace(text(a[0], "value")) == "" {
@@ -260,7 +260,7 @@ func tokenRows() []clr.Row {
 	}
 	return []clr.Row{
 		R("static JToken Parse(string json)", parse("JToken", jNone)),
-		R("static JToken FromObject(object o)", func(f F, a []V) V { return clr.Object(fromObject(f, notNull(a[0], "o"), 0)) }),
+		R("static JToken FromObject(object o)", func(f F, a []V) V { return clr.Object(fromObject(f, notNull(a[0], "o"))) }),
 		R("static bool DeepEquals(JToken t1, JToken t2)", func(f F, a []V) V { return clr.Bool(deepEqual(f, tok(a[0]), tok(a[1]))) }),
 		R("JTokenType Type", func(f F, a []V) V { return clr.Scalar(named(jns+"JTokenType"), int64(tok(a[0]).kind)) }),
 		R("bool HasValues", func(_ F, a []V) V { return clr.Bool(len(tok(a[0]).kids) > 0) }),
@@ -454,7 +454,7 @@ func objectRows() []clr.Row {
 		R("new()", newContainer(jObject)), R("new(object content)", newContainer(jObject)), R("new(params object[] content)", newContainer(jObject)), R("new(JObject other)", copyContainer),
 		R("static JObject Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), "JObject", jObject)) }),
 		R("static JObject FromObject(object o)", func(f F, a []V) V {
-			t := fromObject(f, notNull(a[0], "o"), 0)
+			t := fromObject(f, notNull(a[0], "o"))
 			if t.kind != jObject {
 				clr.Throw(clr.ExArgument, "Object serialized to "+kindName(t.kind)+". JObject instance expected.")
 			}
@@ -517,7 +517,7 @@ func arrayTokenRows() []clr.Row {
 		R("new()", newContainer(jArray)), R("new(object content)", newContainer(jArray)), R("new(params object[] content)", newContainer(jArray)), R("new(JArray other)", copyContainer),
 		R("static JArray Parse(string json)", func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), "JArray", jArray)) }),
 		R("static JArray FromObject(object o)", func(f F, a []V) V {
-			t := fromObject(f, notNull(a[0], "o"), 0)
+			t := fromObject(f, notNull(a[0], "o"))
 			if t.kind != jArray {
 				clr.Throw(clr.ExArgument, "Object serialized to "+kindName(t.kind)+". JArray instance expected.")
 			}
@@ -578,7 +578,12 @@ func valueRows() []clr.Row {
 		R("static JValue CreateComment(string value)", func(_ F, a []V) V { return clr.Object(newValue(jComment, a[0])) }),
 		R("bool Equals(JValue other)", func(f F, a []V) V { return clr.Bool(Equal(f, a[0], a[1])) }),
 		R("string ToString(string format)", func(f F, a []V) V { return f.Str(Format(f, tok(a[0]).val, a[1].Str())) }),
-		R("int CompareTo(JValue obj)", func(f F, a []V) V { return clr.Int(Compare(f, tok(a[0]).val, tok(a[1]).val)) }),
+		R("int CompareTo(JValue obj)", func(f F, a []V) V {
+			if a[1].IsNull() {
+				return clr.Int(1)
+			}
+			return clr.Int(compareValues(f, tok(a[0]), tok(a[1])))
+		}),
 	}
 	for _, t := range []string{"object", "string", "long", "ulong", "double", "float", "decimal", "bool", "char", "DateTime", "DateTimeOffset", "Guid", "TimeSpan", "Uri", "JValue"} {
 		fn := make
@@ -586,7 +591,7 @@ func valueRows() []clr.Row {
 			fn = func(_ F, a []V) V { return clr.Object(newValue(jString, a[0])) }
 		}
 		if t == "JValue" {
-			fn = func(f F, a []V) V { return clr.Object(clone(f, tok(notNull(a[0], "other")))) }
+			fn = copyContainer
 		}
 		rows = append(rows, R("new("+t+" value)", fn))
 	}
