@@ -173,9 +173,24 @@ func (c *Change) Exists(id string) bool {
 	return err == nil
 }
 
+// lookupWord is the form of a text in store.Document.Lookup: without case, and without slashes around it. The sign
+// before it makes a word of an empty text too.
+func lookupWord(text string) string {
+	return "=" + strings.ToLower(strings.ToUpper(strings.Trim(text, "/ ")))
+}
+
+// Named lists the documents of a type of the service whose field Row.Lookup has a text, without case.
+func (c *Change) Named(fullType, text string) ([]store.Document, []Object) {
+	return c.list(store.Query{Type: strings.ToLower(fullType), Prefix: c.Service(), Lookup: lookupWord(text)})
+}
+
 // Siblings lists the documents of a type below an ID with what their clients asked for.
 func (c *Change) Siblings(fullType, below string) ([]store.Document, []Object) {
-	docs, err := c.Tree.List(store.Query{Type: strings.ToLower(fullType), Prefix: below})
+	return c.list(store.Query{Type: strings.ToLower(fullType), Prefix: below})
+}
+
+func (c *Change) list(q store.Query) ([]store.Document, []Object) {
+	docs, err := c.Tree.List(q)
 	if err != nil {
 		return nil, nil
 	}

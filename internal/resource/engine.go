@@ -104,6 +104,9 @@ func (e *Engine) open(r *Row, d store.Document) (Object, error) {
 // what is there already changes nothing.
 func (e *Engine) Document(r *Row, id string, o Object, old *store.Document) (store.Document, error) {
 	d := store.Document{ID: id, Type: strings.ToLower(r.Type())}
+	if r.Lookup != "" {
+		d.Lookup = lookupWord(o.Text(r.Lookup))
+	}
 	var before, beforeSealed Object
 	if old != nil {
 		d.ID, d.Status = old.ID, old.Status

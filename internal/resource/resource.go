@@ -125,6 +125,8 @@ type Row struct {
 	NameLike  *regexp.Regexp
 	NameIs    []string // the only names, if any
 	Fields    []Field
+	// Lookup is the path of the field by whose text documents are found: rules ask who else has it.
+	Lookup string
 	// Filters maps names that $filter may use to paths; the path "name" is the name of the resource.
 	Filters map[string]string
 	Rules   []Rule

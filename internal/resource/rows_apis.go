@@ -16,7 +16,7 @@ func apis() *Row {
 	formats := newer(newer(newer(newer(slices.Clone(oldFormats), "", "openapi", "openapi+json", "openapi-link", "openapi+json-link"), v2021apr, "graphql-link"), v2023mar, "odata", "odata-link"), v2023may, "grpc", "grpc-link")
 	senders := words("authorizationHeader", "query")
 	return &Row{
-		Namespace: APIM, Path: "service/apis", Shape: Entity, Entity: "API", Proof: "TestGolden/apis", Versions: apimVersions,
+		Namespace: APIM, Path: "service/apis", Lookup: "properties.path", Shape: Entity, Entity: "API", Proof: "TestGolden/apis", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "apiId", PatchSilentUntil: v2020pre, NameMax: 256, NameLike: plainName,
 		Fields: slices.Concat([]Field{
 			{Path: "properties.description", Kind: String},
@@ -209,10 +209,14 @@ func apiKeyNames(c *Change) []arm.ErrorDetail {
 // apiPathFree refuses a path that another API of the service has, unless requests tell the two apart as versions of one
 // set.
 func apiPathFree(c *Change) []arm.ErrorDetail {
-	docs, objects := c.Siblings(APIM+"/service/apis", c.Service())
 	schemes := c.versionSchemes()
 	path, set, version := RequestPath(c.New, schemes), c.New.Text("properties.apiVersionSetId"), c.New.Text("properties.apiVersion")
 	mine, _ := SplitRevision(c.ID)
+	docs, objects := c.Named(APIM+"/service/apis", path)
+	if path != "" { // and those that have its last segment as their version
+		more, theirs := c.Named(APIM+"/service/apis", path[:max(0, strings.LastIndexByte(path, '/'))])
+		docs, objects = append(docs, more...), append(objects, theirs...)
+	}
 	for i, o := range objects {
 		other, _ := SplitRevision(docs[i].ID)
 		switch {

@@ -167,7 +167,7 @@ func (p *PolicyCheck) holds(c *Change) bool {
 
 // namedValue finds a named value by its display name: the exact one first, then without case.
 func (c *Change) namedValue(name string) (string, bool) {
-	docs, objects := c.Siblings(APIM+"/service/namedValues", c.Service())
+	docs, objects := c.Named(APIM+"/service/namedValues", name)
 	found := -1
 	for i, o := range objects {
 		have := o.Text("properties.displayName")

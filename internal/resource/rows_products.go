@@ -10,7 +10,7 @@ import (
 
 func products() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/products", Shape: Entity, Entity: "Product", Proof: "TestGolden/products", Versions: apimVersions,
+		Namespace: APIM, Path: "service/products", Lookup: "properties.displayName", Shape: Entity, Entity: "Product", Proof: "TestGolden/products", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "productId", PatchSilentUntil: v2020pre, NameMax: 256,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 300},
@@ -65,10 +65,10 @@ func productNameFree(c *Change) []arm.ErrorDetail {
 	return uniqueText(c, "displayName", "Product")
 }
 
-// uniqueText refuses a text that another entity of the type has, without case.
+// uniqueText refuses a text that another entity of the type has, without case. The field is the row's Lookup.
 func uniqueText(c *Change, name, entity string) []arm.ErrorDetail {
 	text := c.New.Text("properties." + name)
-	docs, objects := c.Siblings(c.Row.Type(), c.Service())
+	docs, objects := c.Named(c.Row.Type(), text)
 	for i, o := range objects {
 		if store.Key(docs[i].ID) != store.Key(c.ID) && strings.EqualFold(o.Text("properties."+name), text) {
 			return []arm.ErrorDetail{Finding(name, "%s with the same %s '%s' already exists.", entity, name, text)}

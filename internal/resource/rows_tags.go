@@ -14,7 +14,7 @@ func (r *Row) Tagged() bool { return slices.Contains(tagged, r.Path) }
 
 func tags() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/tags", Shape: Entity, Entity: "Tag", Proof: "TestGolden/tags", Versions: since(apimVersions, v2017),
+		Namespace: APIM, Path: "service/tags", Lookup: "properties.displayName", Shape: Entity, Entity: "Tag", Proof: "TestGolden/tags", Versions: since(apimVersions, v2017),
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "tagId", PatchSilentUntil: v2020pre, NameMax: 80, NameLike: plainName,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 160},

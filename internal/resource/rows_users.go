@@ -16,7 +16,7 @@ const hidden arm.Version = "9999-12-31"
 
 func users() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/users", Shape: Entity, Entity: "User", Proof: "TestGolden/users", Versions: apimVersions,
+		Namespace: APIM, Path: "service/users", Lookup: "properties.email", Shape: Entity, Entity: "User", Proof: "TestGolden/users", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "userId", PatchSilentUntil: v2020pre, NameMax: 80,
 		Fields: []Field{
 			{Path: "properties.email", Kind: String, Flags: Required, MinLen: 1, MaxLen: 254},
@@ -120,7 +120,7 @@ const (
 
 func groups() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/groups", Shape: Entity, Entity: "Group", Proof: "TestGolden/groups", Versions: apimVersions,
+		Namespace: APIM, Path: "service/groups", Lookup: "properties.displayName", Shape: Entity, Entity: "Group", Proof: "TestGolden/groups", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "groupId", PatchSilentUntil: v2020pre, NameMax: 256,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 300},

@@ -14,7 +14,7 @@ var namedValueName = regexp.MustCompile(`^[A-Za-z0-9-._]+$`)
 
 func namedValues() *Row {
 	return &Row{
-		Namespace: APIM, Path: "service/namedValues", Shape: Entity, Entity: "NamedValue", Proof: "TestGolden/namedvalues", Versions: since(apimVersions, v2019dec),
+		Namespace: APIM, Path: "service/namedValues", Lookup: "properties.displayName", Shape: Entity, Entity: "NamedValue", Proof: "TestGolden/namedvalues", Versions: since(apimVersions, v2019dec),
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "namedValueId", NameMax: 256, NameLike: plainName,
 		Fields: []Field{
 			{Path: "properties.displayName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 256, Pattern: namedValueName},

@@ -35,7 +35,10 @@ type Document struct {
 	Desired json.RawMessage
 	// Status is what the platform knows: never covered by the ETag.
 	Status json.RawMessage
-	// Seq is the transaction that last changed Desired or Status. The store sets it.
+	// Lookup is a word by which documents of the type are found besides their ID; several may have the same. Empty for
+	// none.
+	Lookup string
+	// Seq is the transaction that last changed anything of it. The store sets it.
 	Seq int64
 }
 
@@ -45,6 +48,7 @@ func Key(id string) string { return strings.ToLower(strings.TrimRight(id, "/")) 
 // A Query selects documents. The zero value selects everything. Results are ordered by Key.
 type Query struct {
 	Type   string // lower-case type; empty for any
+	Lookup string // documents with this word, of the given Type; empty for any
 	Prefix string // IDs below this one ("/a/b" selects "/a/b/…", never "/a/b" or "/a/bc"); empty for any
 	After  string // only IDs whose Key sorts after this one's
 	Limit  int    // at most so many; 0 for all

@@ -63,7 +63,7 @@ func (t *memoryTx) List(q store.Query) ([]store.Document, error) {
 	var out []store.Document
 	for _, k := range slices.Sorted(maps.Keys(t.docs)) {
 		d := t.docs[k]
-		if (q.Type == "" || d.Type == q.Type) && (q.Prefix == "" || strings.HasPrefix(k, store.Key(q.Prefix)+"/")) && (q.After == "" || k > store.Key(q.After)) {
+		if (q.Type == "" || d.Type == q.Type) && (q.Lookup == "" || d.Lookup == q.Lookup) && (q.Prefix == "" || strings.HasPrefix(k, store.Key(q.Prefix)+"/")) && (q.After == "" || k > store.Key(q.After)) {
 			if out = append(out, d); q.Limit > 0 && len(out) == q.Limit {
 				break
 			}

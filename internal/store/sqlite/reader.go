@@ -97,7 +97,7 @@ func limit(q store.Query) int {
 	return q.Limit
 }
 
-// selection is the WHERE of a query. There are eight texts, so prepared statements can be kept by text.
+// selection is the WHERE of a query. There are sixteen texts, so prepared statements can be kept by text.
 func selection(q store.Query) (where string, args []any) {
 	after := store.Key(q.After)
 	where = " WHERE key > ?"
@@ -113,11 +113,15 @@ func selection(q store.Query) (where string, args []any) {
 		where += " AND type = ?"
 		args = append(args, q.Type)
 	}
+	if q.Lookup != "" {
+		where += " AND lookup = ? AND lookup <> ''" // the second half names the partial index
+		args = append(args, q.Lookup)
+	}
 	return where, args
 }
 
 // columns are what scanDocument reads.
-const columns = "id, type, etag, seq, desired, status"
+const columns = "id, type, etag, seq, lookup, desired, status"
 
 func scanDocument(scan func(...any) error) (store.Document, error) {
 	var (
@@ -125,7 +129,7 @@ func scanDocument(scan func(...any) error) (store.Document, error) {
 		etag            int64
 		desired, status []byte
 	)
-	if err := scan(&d.ID, &d.Type, &etag, &d.Seq, &desired, &status); err != nil {
+	if err := scan(&d.ID, &d.Type, &etag, &d.Seq, &d.Lookup, &desired, &status); err != nil {
 		return store.Document{}, err
 	}
 	d.ETag, d.Desired, d.Status = store.ETagOf(etag), json.RawMessage(desired), json.RawMessage(status)

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	format        = 1          // of the tables below; stored as user_version
+	format        = 2          // of the tables below; stored as user_version
 	applicationID = 0x506f7274 // "Port"
 )
 
@@ -27,10 +27,12 @@ CREATE TABLE documents (
 	type    TEXT NOT NULL,
 	etag    INTEGER NOT NULL, -- transaction that last changed desired
 	seq     INTEGER NOT NULL,
+	lookup  TEXT NOT NULL,    -- empty for none
 	desired BLOB,
 	status  BLOB
 );
 CREATE INDEX documents_type ON documents (type, key);
+CREATE INDEX documents_lookup ON documents (type, lookup, key) WHERE lookup <> '';
 CREATE INDEX documents_seq ON documents (seq, key);
 CREATE TABLE tombstones (
 	key  TEXT PRIMARY KEY,
@@ -83,7 +85,7 @@ func (c *conn) checkFormat() (empty bool, err error) {
 	case version > format:
 		return false, fmt.Errorf("the file has format %d and this program knows formats up to %d: use the newer program that wrote it", version, format)
 	case version != format:
-		return false, fmt.Errorf("the file has the unknown format %d", version)
+		return false, fmt.Errorf("the file has format %d, which this program no longer reads: begin with an empty folder", version)
 	}
 	return false, nil
 }

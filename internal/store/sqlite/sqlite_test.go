@@ -135,7 +135,7 @@ func TestOpen_RefusesWhatItCannotRead(t *testing.T) {
 				}
 				execute(t, path, "PRAGMA user_version=7")
 			},
-			"the file has format 7 and this program knows formats up to 1: use the newer program that wrote it",
+			"the file has format 7 and this program knows formats up to 2: use the newer program that wrote it",
 		},
 		"other program": {
 			func(t *testing.T, path string) { execute(t, path, "CREATE TABLE mine (a)") },

@@ -38,7 +38,7 @@ func (t *tx) Put(d store.Document) (store.Document, error) {
 		return store.Document{}, err
 	}
 	sameDesired := bytes.Equal(old.Desired, d.Desired)
-	if sameDesired && bytes.Equal(old.Status, d.Status) && old.Type == d.Type {
+	if sameDesired && bytes.Equal(old.Status, d.Status) && old.Type == d.Type && old.Lookup == d.Lookup {
 		return old, nil
 	}
 	return t.replace(old, d, sameDesired)
@@ -48,8 +48,8 @@ func (t *tx) insert(d store.Document) (store.Document, error) {
 	d.Seq = t.take()
 	d.ETag = store.ETagOf(d.Seq)
 	key := store.Key(d.ID)
-	if err := t.c.exec("INSERT INTO documents (key, id, type, etag, seq, desired, status) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		key, d.ID, d.Type, d.Seq, d.Seq, []byte(d.Desired), []byte(d.Status)); err != nil {
+	if err := t.c.exec("INSERT INTO documents (key, id, type, etag, seq, lookup, desired, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		key, d.ID, d.Type, d.Seq, d.Seq, d.Lookup, []byte(d.Desired), []byte(d.Status)); err != nil {
 		return store.Document{}, t.fail("put "+d.ID, err)
 	}
 	if err := t.c.exec("DELETE FROM tombstones WHERE key = ?", key); err != nil {
@@ -63,7 +63,7 @@ func (t *tx) insert(d store.Document) (store.Document, error) {
 func (t *tx) replace(old, d store.Document, sameDesired bool) (store.Document, error) {
 	key := store.Key(d.ID)
 	d.ID, d.ETag, d.Seq = old.ID, old.ETag, t.take()
-	err := t.c.exec("UPDATE documents SET type = ?, seq = ?, status = ? WHERE key = ?", d.Type, d.Seq, []byte(d.Status), key)
+	err := t.c.exec("UPDATE documents SET type = ?, seq = ?, lookup = ?, status = ? WHERE key = ?", d.Type, d.Seq, d.Lookup, []byte(d.Status), key)
 	if err == nil && !sameDesired {
 		d.ETag = store.ETagOf(d.Seq)
 		err = t.c.exec("UPDATE documents SET etag = ?, desired = ? WHERE key = ?", d.Seq, []byte(d.Desired), key)

@@ -34,7 +34,7 @@ func (m *modelled) put(d store.Document, seq int64) store.Document {
 		d.ID = old.ID
 		if string(old.Desired) == string(d.Desired) {
 			d.ETag = old.ETag
-			if old.Type == d.Type && string(old.Status) == string(d.Status) {
+			if old.Type == d.Type && old.Lookup == d.Lookup && string(old.Status) == string(d.Status) {
 				return old
 			}
 		}
@@ -57,6 +57,7 @@ func (m *modelled) list(q store.Query) []store.Document {
 		switch {
 		case q.Limit > 0 && len(docs) == q.Limit:
 		case q.Type != "" && m.docs[key].Type != q.Type:
+		case q.Lookup != "" && m.docs[key].Lookup != q.Lookup:
 		case q.Prefix != "" && !strings.HasPrefix(key, store.Key(q.Prefix)+"/"):
 		case q.After != "" && key <= store.Key(q.After):
 		default:
@@ -88,6 +89,7 @@ func queries() *rapid.Generator[store.Query] {
 			Type:   rapid.SampledFrom([]string{"", "t/1", "t/2"}).Draw(t, "type"),
 			Prefix: rapid.OneOf(rapid.Just(""), ids()).Draw(t, "prefix"),
 			After:  rapid.OneOf(rapid.Just(""), ids()).Draw(t, "after"),
+			Lookup: rapid.SampledFrom([]string{"", "", "w1", "w2"}).Draw(t, "lookup"),
 			Limit:  rapid.IntRange(0, 4).Draw(t, "limit"),
 		}
 	})
@@ -99,6 +101,7 @@ func documents() *rapid.Generator[store.Document] {
 		return store.Document{
 			ID:      ids().Draw(t, "id"),
 			Type:    rapid.SampledFrom([]string{"t/1", "t/2"}).Draw(t, "type"),
+			Lookup:  rapid.SampledFrom([]string{"", "w1", "w2"}).Draw(t, "lookup"),
 			Desired: body.Draw(t, "desired"),
 			Status:  body.Draw(t, "status"),
 		}
