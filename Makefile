@@ -43,6 +43,10 @@ check: ## format, vet, staticcheck, race detector, cross-compile
 	@if command -v $${CC:-cc} >/dev/null 2>&1; then echo "tests with the race detector"; $(GO) test -race -short -timeout 10m $$($(GO) list ./... | grep -v /test/); \
 		else echo "no C compiler: tests with the race detector left out"; fi
 
+.PHONY: vectors
+vectors: ## send the published samples (../shared/specs) to the management API; prints what is answered otherwise
+	@$(GO) test -count=1 -v -run '^TestVectors$$' ./internal/control/management | grep -v '^=== '
+
 .PHONY: fmt
 fmt: ## format the sources
 	@$(TOOL) gofumpt -w cmd internal test bench
