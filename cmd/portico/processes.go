@@ -183,6 +183,10 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 
 // openCounters opens the counters that the machines of a service share. mtv1 workers have many services with few callers.
 func openCounters(m fabric.MachineConfig, log *slog.Logger) func(string) (*counters.Table, error) {
+	if m.Counters == "" {
+		log.Warn("the agent is older and has no folder for counters: this machine counts on its own")
+		return nil
+	}
 	keys := m.CounterKeys
 	if m.Service == "" {
 		keys = max(1, keys/8)

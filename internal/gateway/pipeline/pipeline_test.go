@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -134,14 +135,20 @@ func run(t *testing.T, docs ...string) (trace string, x *pipeline.Exchange) {
 		if err := findings.Err(); err != nil {
 			t.Fatal(err)
 		}
-		b := &pipeline.Build{ID: "/p", Scope: []policy.Scope{policy.API, policy.Global}[i], Builders: map[string]pipeline.Builder{
-			"do": func(_ *pipeline.Build, s *policy.Statement) (pipeline.Step, error) {
+		b := &pipeline.Build{ID: fmt.Sprint("/p", i), Scope: []policy.Scope{policy.API, policy.Global}[i], Builders: map[string]pipeline.Builder{
+			"do": func(b *pipeline.Build, s *policy.Statement) (pipeline.Step, error) {
 				what := s.Attr("it")
+				if what == "keep" {
+					b.Keeps()
+				}
 				return func(_ context.Context, x *pipeline.Exchange) (pipeline.Flow, error) {
 					trace += " " + what
 					switch what {
 					case "fail":
 						return pipeline.Next, errors.New("broken")
+					case "hit":
+						x.KeptBy = b.ID
+						return pipeline.Kept, x.SetResponse(pipeline.NewResponse(203))
 					case "end":
 						return pipeline.End, x.SetResponse(pipeline.NewResponse(299))
 					}
@@ -178,6 +185,32 @@ func TestRun(t *testing.T) {
 		trace, x := run(t, c.doc, global)
 		if diff := cmp.Diff(c.want, trace); diff != "" || x.Response.Status != c.status {
 			t.Errorf("%s: status %d, want %d\n%s", name, x.Response.Status, c.status, diff)
+		}
+	}
+}
+
+// TestRun_Kept: after a hit outbound goes on behind the statement that keeps, of the policy that looked if it has one.
+func TestRun_Kept(t *testing.T) {
+	t.Parallel()
+	const (
+		looks = `<policies><inbound><base/><do it="hit"/><do it="no"/></inbound><backend><do it="no"/></backend>`
+		keeps = `<policies><outbound><do it="g1"/><do it="keep"/><do it="g2"/></outbound><on-error><do it="e"/></on-error></policies>`
+		plain = `<policies><outbound><do it="g1"/></outbound></policies>`
+	)
+	for name, c := range map[string]struct{ api, global, want string }{
+		"its own":              {looks + `<outbound><do it="a"/><do it="keep"/><do it="b"/><base/></outbound></policies>`, plain, "hit b g1"},
+		"of a broader policy":  {looks + `<outbound><do it="a"/><base/><do it="b"/></outbound></policies>`, keeps, "hit g2 b"},
+		"two":                  {looks + `<outbound><base/><do it="a"/><do it="keep"/><do it="b"/></outbound></policies>`, keeps, "hit b"},
+		"the last":             {looks + `<outbound><base/><do it="keep"/></outbound></policies>`, keeps, "hit"},
+		"absent":               {looks + `</policies>`, keeps, "hit g2"},
+		"cut off":              {looks + `<outbound><do it="a"/></outbound></policies>`, keeps, "hit a"},
+		"nothing keeps":        {looks + `<outbound><do it="a"/><base/></outbound></policies>`, plain, "hit a g1"},
+		"looked for elsewhere": {`<policies><outbound><do it="a"/><base/><do it="keep"/></outbound></policies>`, `<policies><inbound><do it="hit"/></inbound>` + keeps[len("<policies>"):], "hit g2 keep"},
+		"fails":                {looks + `<outbound><do it="keep"/><do it="fail"/><do it="no"/></outbound></policies>`, keeps, "hit fail e"},
+		"ends":                 {looks + `<outbound><do it="keep"/><do it="end"/><do it="no"/></outbound></policies>`, keeps, "hit end"},
+	} {
+		if trace, _ := run(t, c.api, c.global); trace != c.want {
+			t.Errorf("%s: %q, want %q", name, trace, c.want)
 		}
 	}
 }
