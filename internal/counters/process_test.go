@@ -317,7 +317,7 @@ func TestTable_ProcessesAreKilled(t *testing.T) {
 		j := job{Path: filepath.Join(t.TempDir(), "f"), Calls: 5, Millis: 30, Quota: quota, Keys: 20, Workers: 3}
 		var ops []op
 		rnd := rand.New(rand.NewPCG(1, 2))
-		for round := range 12 {
+		for round := range 6 {
 			j.Seed = uint64(round)
 			var wg sync.WaitGroup
 			var mu sync.Mutex

@@ -30,11 +30,11 @@ type Result struct {
 // one call in maxPlaces at most.
 const maxPlaces = 64
 
-// The word of a place: when its last call was, in milliseconds of the host's clock, and how many it holds.
+// The word of a place: when its last call was, in milliseconds of the host's clock, and how many it holds. The time
+// wraps around after 8 years.
 const (
 	countBits = 26
 	countMask = 1<<countBits - 1
-	timeBits  = 64 - countBits // wraps around after 8 years
 )
 
 func packPlace(last, count int64) uint64 {
