@@ -83,6 +83,8 @@ var hostileSources = map[string]string{
 	"regex replace":    `{ var s = "a"; while (true) { s = Regex.Replace(s, "a", "aa"); } }`,
 	"hashing":          `{ var h = SHA256.Create(); var b = new byte[1000000]; while (true) { h.ComputeHash(b); } }`,
 	"self invocation":  `{ Func<object, object> f = null; f = x => f(new[] { x }); return f(1); }`,
+	"xpath":            `{ var d = new XmlDocument(); d.LoadXml("<a>" + string.Concat(Enumerable.Repeat("<b/>", 1000)) + "</a>"); return d.SelectNodes("//*[//*[//*[//*=//*]]]").Count; }`,
+	"xpath text":       `{ var x = new XElement("a"); for (int i = 0; i < 1000; i++) x.Add(new XText("aaaaaaaaaaaaaaaa"), new XElement("b")); return System.Xml.XPath.Extensions.XPathEvaluate(x, "count(.//b[contains(/, 'c') or contains(string(/), 'd')])"); }`,
 	"self concat":      `{ IEnumerable<int> q = new[] { 1 }; for (int i = 0; i < 100000; i++) { q = q.Concat(new[] { 1 }); } return q.Count(); }`,
 }
 

@@ -63,12 +63,11 @@ func drawOperand(t *rapid.T, typ string) operand {
 	return operand{"string", `"` + s + `"`, clr.String(s)}
 }
 
-// folded is one expression with literals and with variables.
+// folded is one expression that is written with literals and with variables.
 type folded struct {
-	literal, variable string
-	vars              in
-	decls             []string
-	types             []string // of operands and casts
+	vars  in
+	decls []string
+	types []string // of operands and casts
 }
 
 // families are types that one expression may have. Beside uint or ulong a

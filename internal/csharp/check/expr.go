@@ -42,7 +42,14 @@ func (b *binder) notValue(x Expr, n syntax.Node) Expr {
 
 // notCalled reports a method group where a value must stand.
 func (b *binder) notCalled(g *group) {
-	b.err(g.at, "CS0119", "'"+title(g.members[0].m, g.members[0].class)+"' is a method, which is not valid in the given context")
+	first := candidate{}
+	if len(g.members) > 0 {
+		first = g.members[0]
+	} else {
+		first.m = b.u.Extensions(g.name)[0]
+		first.class = first.m.Owner
+	}
+	b.err(g.at, "CS0119", "'"+title(first.m, first.class)+"' is a method, which is not valid in the given context")
 }
 
 // expr binds an expression.

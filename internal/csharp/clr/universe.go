@@ -153,7 +153,7 @@ func (u *Universe) fill(h *head) error {
 		}
 		ms.byName[m.Name] = append(ms.byName[m.Name], m)
 		ms.all = append(ms.all, m)
-		if m.Extension {
+		if m.Extension && slices.Contains(u.imports, h.t.Space) {
 			u.ext[m.Name] = append(u.ext[m.Name], m)
 		}
 	}

@@ -80,9 +80,11 @@ func (n *Node) collect(b *strings.Builder) {
 	}
 }
 
+// add adds a child or an attribute: a copy of what belongs elsewhere already, or
+// would come to stand inside of itself.
 func (n *Node) add(f F, k *Node) {
 	f.Alloc(96)
-	if k.parent != nil {
+	if k.parent != nil || k.contains(n) {
 		k = k.copy(f)
 	}
 	if k.kind == xAttribute {

@@ -1,7 +1,6 @@
 package lib
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -81,16 +80,14 @@ func (x *xmlSource) content() int {
 }
 
 // take gives the current node and moves behind it.
-func (x *xmlSource) take() *Node {
+func (x *xmlSource) take(f F) *Node {
 	if x.i < 0 || x.eof() {
 		clr.Throw(clr.ExInvalidOp, "The XmlReader state should be Interactive.")
 	}
 	n := x.cur().n
 	for x.i++; !x.eof() && n.contains(x.cur().n); x.i++ {
 	}
-	c := *n
-	c.parent = nil
-	return &c
+	return n.copy(f)
 }
 
 func (n *Node) contains(k *Node) bool {
@@ -142,13 +139,6 @@ func domDecls() []clr.Decl {
 		}
 		return b.String()
 	}
-	list := func(ns []*Node) V {
-		l := &results{t: named("System.Xml.XmlNodeList")}
-		for _, n := range ns {
-			l.V = append(l.V, clr.Object(n))
-		}
-		return clr.Object(l)
-	}
 	at := func(_ F, a []V) V {
 		l := a[0].Ref().(*results)
 		if i := a[1].Int(); i >= 0 && i < int64(len(l.V)) {
@@ -163,28 +153,8 @@ func domDecls() []clr.Decl {
 				out = append(out, n)
 			}
 		})
-		return list(out)
+		return nodeList(out)
 	}
-	spaces := func(v V) map[string]string {
-		if m, ok := v.Ref().(*nsManager); ok {
-			return m.m
-		}
-		return nil
-	}
-	sel := func(f F, a []V) []*Node {
-		var m map[string]string
-		if len(a) > 2 {
-			m = spaces(a[2])
-		}
-		return selectXPath(f, node(a[0]), text(a[1], "xpath"), m)
-	}
-	one := func(f F, a []V) V {
-		if l := sel(f, a); len(l) > 0 {
-			return clr.Object(l[0])
-		}
-		return clr.Null
-	}
-	many := func(f F, a []V) V { return list(sel(f, a)) }
 	attrOf := func(n *Node, qn string) *Node {
 		for _, a := range n.attrs {
 			if a.qname() == qn || a.prefix == "" && a.local == qn {
@@ -218,7 +188,7 @@ func domDecls() []clr.Decl {
 			}),
 			R("string OuterXml", func(f F, a []V) V { return f.Str(outer(f, node(a[0]))) }), R("string InnerXml", func(f F, a []V) V { return f.Str(inner(f, node(a[0]))) }),
 			R("XmlNodeType NodeType", func(_ F, a []V) V { return clr.Scalar(named("System.Xml.XmlNodeType"), int64(node(a[0]).kind)) }),
-			R("bool HasChildNodes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).kids) > 0) }), R("XmlNodeList ChildNodes", func(_ F, a []V) V { return list(node(a[0]).kids) }),
+			R("bool HasChildNodes", func(_ F, a []V) V { return clr.Bool(len(node(a[0]).kids) > 0) }), R("XmlNodeList ChildNodes", func(_ F, a []V) V { return nodeList(node(a[0]).kids) }),
 			R("XmlNode FirstChild", func(_ F, a []V) V {
 				if k := node(a[0]).kids; len(k) > 0 {
 					return clr.Object(k[0])
@@ -245,10 +215,13 @@ func domDecls() []clr.Decl {
 				}
 				return clr.Null
 			}),
-			R("XmlNode SelectSingleNode(string xpath)", one), R("XmlNode SelectSingleNode(string xpath, XmlNamespaceManager nsmgr)", one),
-			R("XmlNodeList SelectNodes(string xpath)", many), R("XmlNodeList SelectNodes(string xpath, XmlNamespaceManager nsmgr)", many),
+			R("XmlNode SelectSingleNode(string xpath)", selectOne), R("XmlNode SelectSingleNode(string xpath, XmlNamespaceManager nsmgr)", selectOne),
+			R("XmlNodeList SelectNodes(string xpath)", selectMany), R("XmlNodeList SelectNodes(string xpath, XmlNamespaceManager nsmgr)", selectMany),
 			R("XmlNode AppendChild(XmlNode newChild)", func(f F, a []V) V {
 				k := node(a[1])
+				if k.contains(node(a[0])) {
+					clr.Throw(clr.ExArgument, "Cannot insert a node or any ancestor of that node as a child of itself.")
+				}
 				if k.parent != nil {
 					k.detach()
 				}
@@ -286,9 +259,6 @@ func domDecls() []clr.Decl {
 			}
 			return clr.Null
 		})),
-		D("class " + ns + "XmlNameTable"), D("class "+ns+"XmlNamespaceManager",
-			R("new(XmlNameTable nameTable)", func(F, []V) V { return clr.Object(&nsManager{map[string]string{}}) }),
-			R("void AddNamespace(string prefix, string uri)", func(_ F, a []V) V { a[0].Ref().(*nsManager).m[a[1].Str()] = a[2].Str(); return clr.Null })),
 		D("class "+ns+"XmlDocument : XmlNode", R("new()", func(F, []V) V { return clr.Object(&Node{kind: xDocument, dom: true}) }),
 			R("void LoadXml(string xml)", func(f F, a []V) V {
 				d, n := parseXML(f, text(a[1], "xml"), true, node(a[0]).value == "ws"), node(a[0])
@@ -338,10 +308,10 @@ func domDecls() []clr.Decl {
 				}
 				return clr.Bool(false)
 			}),
-			R("void Skip()", func(_ F, a []V) V { src(a).take(); return clr.Null }),
-			R("string ReadElementContentAsString()", func(f F, a []V) V { return f.Str(src(a).take().text()) }),
-			R("string ReadInnerXml()", func(f F, a []V) V { return f.Str(inner(f, src(a).take())) }),
-			R("string ReadOuterXml()", func(f F, a []V) V { return f.Str(writeXML(f, src(a).take(), false)) })),
+			R("void Skip()", func(f F, a []V) V { src(a).take(f); return clr.Null }),
+			R("string ReadElementContentAsString()", func(f F, a []V) V { return f.Str(src(a).take(f).text()) }),
+			R("string ReadInnerXml()", func(f F, a []V) V { return f.Str(inner(f, src(a).take(f))) }),
+			R("string ReadOuterXml()", func(f F, a []V) V { return f.Str(writeXML(f, src(a).take(f), false)) })),
 	}
 	return out
 }
@@ -353,176 +323,4 @@ func newElement(qname V, space string) V {
 		n.prefix, n.local = p, l
 	}
 	return clr.Object(n)
-}
-
-type nsManager struct{ m map[string]string }
-
-// selectXPath evaluates location paths: steps with /, //, ., .., @, *, text(),
-// and predicates by position or by comparison with a literal.
-func selectXPath(f F, n *Node, path string, spaces map[string]string) []*Node {
-	var out []*Node
-	for _, alt := range strings.Split(path, "|") {
-		out = append(out, xpathSteps(f, n, strings.TrimSpace(alt), spaces)...)
-	}
-	return out
-}
-
-func xpathSteps(f F, n *Node, path string, spaces map[string]string) []*Node {
-	cur := []*Node{n}
-	if strings.HasPrefix(path, "/") {
-		for n.parent != nil {
-			n = n.parent
-		}
-		cur = []*Node{n}
-		if !strings.HasPrefix(path, "//") {
-			path = path[1:]
-		}
-	}
-	for path != "" {
-		deep := strings.HasPrefix(path, "//")
-		path = strings.TrimLeft(path, "/")
-		step, rest := cutStep(path)
-		path = rest
-		test, preds := cutPredicates(step)
-		var next []*Node
-		for _, c := range cur {
-			from := []*Node{c}
-			if deep {
-				c.walk(f, func(k *Node) { from = append(from, k) })
-			}
-			for _, x := range from {
-				found := xpathTest(x, test, spaces)
-				for _, p := range preds {
-					found = xpathFilter(f, found, p, spaces)
-				}
-				next = append(next, found...)
-			}
-		}
-		f.Alloc(8 * len(next))
-		cur = next
-	}
-	return cur
-}
-
-// cutStep splits a path at the first slash outside of brackets.
-func cutStep(path string) (step, rest string) {
-	depth := 0
-	quote := byte(0)
-	for i := 0; i < len(path); i++ {
-		switch c := path[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '\'' || c == '"':
-			quote = c
-		case c == '[':
-			depth++
-		case c == ']':
-			depth--
-		case c == '/' && depth == 0:
-			if strings.HasPrefix(path[i:], "//") {
-				return path[:i], path[i:]
-			}
-			return path[:i], path[i+1:]
-		}
-	}
-	return path, ""
-}
-
-func cutPredicates(step string) (test string, preds []string) {
-	i := strings.IndexByte(step, '[')
-	if i < 0 {
-		return step, nil
-	}
-	test = step[:i]
-	for rest := step[i:]; strings.HasPrefix(rest, "["); {
-		end := strings.IndexByte(rest, ']')
-		if end < 0 {
-			clr.Throw(clr.ExXPath, "'"+step+"' has an invalid token.")
-		}
-		preds = append(preds, strings.TrimSpace(rest[1:end]))
-		rest = rest[end+1:]
-	}
-	return test, preds
-}
-
-func xpathTest(n *Node, test string, spaces map[string]string) []*Node {
-	test = strings.TrimPrefix(test, "child::")
-	switch test {
-	case ".":
-		return []*Node{n}
-	case "..":
-		if n.parent != nil {
-			return []*Node{n.parent}
-		}
-		return nil
-	}
-	from, kind := n.kids, xElement
-	if t, ok := strings.CutPrefix(test, "@"); ok {
-		from, kind, test = n.attrs, xAttribute, t
-	}
-	prefix, local, found := strings.Cut(test, ":")
-	if !found {
-		prefix, local = "", test
-	}
-	space := ""
-	if prefix != "" {
-		if spaces == nil {
-			clr.Throw(clr.ExXPath, "Namespace Manager or XsltContext needed. This query has a prefix, variable, or user-defined function.")
-		}
-		uri, ok := spaces[prefix]
-		if !ok {
-			clr.Throw(clr.ExXPath, "Prefix '"+prefix+"' is not defined.")
-		}
-		space = uri
-	}
-	if strings.ContainsAny(local, "()= ") && local != "text()" && local != "node()" && local != "comment()" {
-		clr.Throw(clr.ExXPath, "'"+test+"' has an invalid token.")
-	}
-	var out []*Node
-	for _, k := range from {
-		switch {
-		case local == "text()":
-			if k.kind == xText || k.kind == xCData {
-				out = append(out, k)
-			}
-		case local == "node()", local == "comment()" && k.kind == xComment:
-			out = append(out, k)
-		case k.kind == kind && (local == "*" || k.local == local && k.space == space):
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-func xpathFilter(f F, list []*Node, p string, spaces map[string]string) []*Node {
-	if i, err := strconv.Atoi(p); err == nil {
-		if i >= 1 && i <= len(list) {
-			return list[i-1 : i]
-		}
-		return nil
-	}
-	if p == "last()" {
-		return list[max(0, len(list)-1):]
-	}
-	left, right, eq := strings.Cut(p, "=")
-	not := eq && strings.HasSuffix(left, "!")
-	left, right = strings.TrimSpace(strings.TrimSuffix(left, "!")), strings.Trim(strings.TrimSpace(right), `'"`)
-	var out []*Node
-	for _, n := range list {
-		f.Step(1)
-		ok := false
-		if left == "local-name()" || left == "name()" {
-			ok = (n.local == right) != not
-		} else {
-			for _, x := range selectXPath(f, n, left, spaces) {
-				ok = ok || !eq || (x.text() == right) != not
-			}
-		}
-		if ok {
-			out = append(out, n)
-		}
-	}
-	return out
 }

@@ -228,7 +228,7 @@ func xmlDecls() []clr.Decl {
 			if n.parent == nil {
 				clr.Throw(clr.ExInvalidOp, "The parent is missing.")
 			}
-			tmp := &Node{kind: xElement}
+			tmp := &Node{kind: xElement, parent: n.parent}
 			addXML(f, tmp, a[1])
 			for _, k := range tmp.kids {
 				k.parent = n.parent
@@ -337,7 +337,7 @@ func xmlDecls() []clr.Decl {
 			R("void ReplaceWith(object content)", func(f F, a []V) V { insert(1)(f, a); node(a[0]).detach(); return clr.Null }),
 			R("IEnumerable<XElement> Ancestors()", up(false)), R("IEnumerable<XElement> Ancestors(XName name)", up(false)),
 			R("static bool DeepEquals(XNode n1, XNode n2)", func(f F, a []V) V { return clr.Bool(writeXML(f, node(a[0]), false) == writeXML(f, node(a[1]), false)) }),
-			R("static XNode ReadFrom(System.Xml.XmlReader reader)", func(f F, a []V) V { return clr.Object(a[0].Ref().(*xmlSource).take()) }),
+			R("static XNode ReadFrom(System.Xml.XmlReader reader)", func(f F, a []V) V { return clr.Object(a[0].Ref().(*xmlSource).take(f)) }),
 			R("string ToString()", toStringRow), R("string ToString(SaveOptions options)", func(f F, a []V) V { n := node(a[0]); return f.Str(writeXML(f, n, a[1].Int()&1 == 0)) }))...),
 		D("class "+lns+"XContainer : XNode", R("XElement Element(XName name)", func(_ F, a []V) V {
 			for _, k := range node(a[0]).kids {
@@ -368,10 +368,17 @@ func xmlDecls() []clr.Decl {
 			R("void Add(object content)", func(f F, a []V) V { addXML(f, node(a[0]), a[1]); return clr.Null }), R("void Add(params object[] content)", func(f F, a []V) V { addXML(f, node(a[0]), a[1]); return clr.Null }),
 			R("void AddFirst(object content)", func(f F, a []V) V {
 				n := node(a[0])
-				old := n.kids
-				n.kids = nil
-				addXML(f, n, a[1])
-				n.kids = append(n.kids, old...)
+				tmp := &Node{kind: xElement, parent: n}
+				addXML(f, tmp, a[1])
+				for _, x := range tmp.attrs {
+					x.parent = nil
+					n.add(f, x)
+				}
+				for _, k := range tmp.kids {
+					k.parent = n
+				}
+				n.open = n.open && len(tmp.kids) == 0
+				n.kids = append(tmp.kids, n.kids...)
 				return clr.Null
 			}),
 			R("void RemoveNodes()", func(f F, a []V) V { node(a[0]).setText(f, ""); return clr.Null }), R("void ReplaceNodes(object content)", func(f F, a []V) V { node(a[0]).setText(f, ""); addXML(f, node(a[0]), a[1]); return clr.Null })),
@@ -513,7 +520,7 @@ func xmlDecls() []clr.Decl {
 				return nodes(lns+"XAttribute", out)
 			})),
 	}
-	return append(out, domDecls()...)
+	return append(append(out, domDecls()...), xpathDecls()...)
 }
 
 func overNodes(test func(*Node, []V) bool, deep bool) func(F, []V) V {

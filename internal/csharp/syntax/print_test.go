@@ -40,10 +40,6 @@ func (p *printer) list(n int, item func(i int)) {
 	}
 }
 
-// contextual words mean something in some places only; with @ before them they
-// are names everywhere.
-var contextual = append([]string{"var", "await", "async", "when", "global", "nameof", "dynamic", "_"}, queryWords...)
-
 func (p *printer) name(s string) {
 	if keywords[s] {
 		p.put("@")
