@@ -129,7 +129,7 @@ func decls() []clr.Decl {
 		listed("IPrivateEndpointConnection", R("string Name", item(0)), R("string GroupId", item(1)), R("string MemberName", item(2))),
 		listed("IResponse", R("IMessageBody Body", ref(Response.Body)), R(dict+"<string,string[]> Headers", headersOf(Response.Headers)),
 			R("int StatusCode", func(_ f, a []v) v { return clr.Int(a[0].Ref().(Response).StatusCode()) }), R("string StatusReason", str(Response.StatusReason))),
-		listed("IMessageBody", R("T As<T>(bool preserveContent = false)", bodyAs), R("IDictionary<string,IList<string>> AsFormUrlEncodedContent(bool preserveContent = false)", bodyForm)),
+		listed("IMessageBody", R("T As<T>(bool preserveContent = false) where T : class", bodyAs), R("IDictionary<string,IList<string>> AsFormUrlEncodedContent(bool preserveContent = false)", bodyForm)),
 		listed("IUrl", R("string Scheme", str(URL.Scheme)), R("string Host", str(URL.Host)), R("int Port", func(_ f, a []v) v { return clr.Int(a[0].Ref().(URL).Port()) }), R("string Path", str(URL.Path)),
 			R("string QueryString", str(URL.QueryString)), R(dict+"<string,string[]> Query", headersOf(URL.Query)), R("Uri ToUri()", func(_ f, a []v) v { return lib.NewURI(a[0].Ref().(URL).String()) }),
 			R("string ToString()", str(URL.String))),

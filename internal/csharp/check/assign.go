@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -276,12 +277,12 @@ func (b *binder) deconstruct(t *syntax.Tuple, y Expr, n, right syntax.Node) Expr
 	default:
 		b.undeclared(t, 0)
 		b.err(right, "CS1061", noMemberText(yt, "Deconstruct"))
-		b.err(right, "CS8129", "No suitable Deconstruct instance or extension method was found for type '"+yt.String()+"', with "+itoa(len(t.Elems))+" out parameters and a void return type.")
+		b.err(right, "CS8129", "No suitable Deconstruct instance or extension method was found for type '"+yt.String()+"', with "+strconv.Itoa(len(t.Elems))+" out parameters and a void return type.")
 		return bad()
 	}
 	if count != len(t.Elems) {
 		b.undeclared(t, count)
-		b.err(n, "CS8132", "Cannot deconstruct a tuple of '"+itoa(count)+"' elements into '"+itoa(len(t.Elems))+"' variables.")
+		b.err(n, "CS8132", "Cannot deconstruct a tuple of '"+strconv.Itoa(count)+"' elements into '"+strconv.Itoa(len(t.Elems))+"' variables.")
 		return bad()
 	}
 	v := b.temp(yt)
@@ -428,11 +429,4 @@ func (b *binder) target(x syntax.Expr, val Expr) Expr {
 		return bad()
 	}
 	return to
-}
-
-func itoa(n int) string {
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return itoa(n/10) + itoa(n%10)
 }

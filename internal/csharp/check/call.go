@@ -223,6 +223,10 @@ func (b *binder) finish(p *picked, recv Expr, args []arg, at syntax.Node) Expr {
 		b.err(callName(at), "CS0121", "The call is ambiguous between the following methods or properties: '"+title(p.m, p.class)+"' and '"+title(p.rival.m, p.rival.class)+"'")
 		return bad()
 	}
+	if c := p.m.RefParam; c != nil && p.targs[c.Index].IsValueType() {
+		b.err(callName(at), "CS0452", "The type '"+p.targs[c.Index].String()+"' must be a reference type in order to use it as parameter '"+c.Name+"' in the generic type or method '"+title(p.m, p.class)+"'")
+		return bad()
+	}
 	full := b.fill(p, args, at)
 	if full == nil {
 		return bad()

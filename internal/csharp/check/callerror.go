@@ -19,7 +19,7 @@ func (b *binder) noOverload(g *group, near *picked, args []arg, at syntax.Node) 
 		return
 	}
 	if c, ok := at.(*syntax.Call); ok && c.Clause != "" && (near == nil || !near.inferred()) {
-		b.queryError(c, g, near)
+		b.queryError(c, g, near, args)
 		return
 	}
 	part, _ := g.at.(*syntax.NamePart)

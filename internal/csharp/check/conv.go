@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strconv"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -542,7 +544,7 @@ func (b *binder) natural(x Expr, at syntax.Node) Expr {
 		return b.notValue(x, at)
 	case *NewRecord:
 		if untyped(x.Type) {
-			b.err(at, "CS8135", "Tuple with "+itoa(len(x.Vals))+" elements cannot be converted to type 'object'.")
+			b.err(at, "CS8135", "Tuple with "+strconv.Itoa(len(x.Vals))+" elements cannot be converted to type 'object'.")
 			return bad()
 		}
 	case *Const:

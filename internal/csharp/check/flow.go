@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
@@ -672,7 +673,7 @@ func fieldName(names []string, i int) string {
 	if i < len(names) && names[i] != "" {
 		return names[i]
 	}
-	return "Item" + itoa(i+1)
+	return "Item" + strconv.Itoa(i+1)
 }
 
 // tracked reports whether v is a variable of the source that may lack a value.

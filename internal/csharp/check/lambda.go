@@ -201,7 +201,7 @@ func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
 // reportLambda reports the errors inside a lambda that no overload accepted.
 func (b *binder) reportLambda(l *lambda) bool {
 	for _, bl := range l.cache {
-		if len(bl.errs) > 0 {
+		if len(bl.errs) > 0 || bl.expr != nil && isBad(bl.expr) {
 			b.report(bl.errs...)
 			return true
 		}

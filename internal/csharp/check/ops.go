@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strconv"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/syntax"
 )
@@ -528,7 +530,7 @@ func (b *binder) comparesNull(t *clr.Type) bool {
 
 func (b *binder) tupleEq(op string, x, y Expr, n syntax.Node) Expr {
 	if l, r := len(x.T().Args), len(y.T().Args); l != r {
-		b.err(n, "CS8384", "Tuple types used as operands of an == or != operator must have matching cardinalities. But this operator has tuple types of cardinality "+itoa(l)+" on the left and "+itoa(r)+" on the right.")
+		b.err(n, "CS8384", "Tuple types used as operands of an == or != operator must have matching cardinalities. But this operator has tuple types of cardinality "+strconv.Itoa(l)+" on the left and "+strconv.Itoa(r)+" on the right.")
 		return bad()
 	}
 	vx, vy := b.temp(x.T()), b.temp(y.T())

@@ -186,16 +186,27 @@ func (q *queryBuilder) group(c syntax.Clause) {
 }
 
 // queryError explains a call that a clause of a query was made into.
-func (b *binder) queryError(c *syntax.Call, g *group, near *picked) {
+func (b *binder) queryError(c *syntax.Call, g *group, near *picked, args []arg) {
 	at := syntax.Range{From: c.From, To: c.From + syntax.Pos(len(c.Clause))}
 	switch {
 	case near == nil || !b.extensionOf(g) && len(g.members) == 0:
 		b.err(sourceOf(c), "CS1936", "Could not find an implementation of the query pattern for source type '"+g.recv.T().String()+"'.  '"+g.name+"' not found.")
+	case c.Clause == "from":
+		l := c.Args[0].X.(*syntax.Lambda)
+		b.err(l.Body, "CS1943", "An expression of type '"+typeIn(args[0])+"' is not allowed in a subsequent from clause in a query expression with source type '"+g.recv.T().String()+"'.  Type inference failed in the call to '"+g.name+"'.")
 	case c.Clause == "join":
 		b.err(at, "CS1941", "The type of one of the expressions in the join clause is incorrect.  Type inference failed in the call to '"+g.name+"'.")
 	default:
 		b.err(at, "CS1942", "The type of the expression in the "+c.Clause+" clause is incorrect.  Type inference failed in the call to '"+g.name+"'.")
 	}
+}
+
+// typeIn is the type of what the lambda of a clause gives.
+func typeIn(a arg) string {
+	if l, ok := a.x.(*lambda); ok && len(l.cache) > 0 {
+		return display(l.cache[len(l.cache)-1].expr)
+	}
+	return "?"
 }
 
 // sourceOf is the first source of a query.

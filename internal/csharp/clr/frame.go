@@ -127,9 +127,6 @@ func (f *Frame) Alloc(n int) {
 	f.Step(n>>6 + 1)
 }
 
-// Left is the memory budget that remains, in bytes.
-func (f *Frame) Left() int64 { return f.mem }
-
 // Deadline bounds work that cannot be counted in steps, as regular expressions.
 func (f *Frame) Deadline(most time.Duration) time.Duration {
 	if d, ok := f.Context.Deadline(); ok {

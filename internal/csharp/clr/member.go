@@ -59,6 +59,7 @@ type Member struct {
 	Explicit   bool // of a conversion
 	Refused    bool // known to .NET, outside the sandbox
 	TypeParams []*Type
+	RefParam   *Type // the type parameter with the constraint class, or nil
 	Params     []Param
 	Ret        *Type
 	Const      *Value

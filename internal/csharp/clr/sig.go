@@ -2,6 +2,7 @@ package clr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -350,6 +351,13 @@ func (u *Universe) memberFrom(owner *Type, p *sigParser, row Row) (*Member, erro
 			return nil, err
 		}
 		p.accept(",")
+	}
+	if p.accept("where") { // T : class
+		i := slices.IndexFunc(m.TypeParams, func(t *Type) bool { return t.Name == p.peek() })
+		if i < 0 {
+			return nil, fmt.Errorf("constraint on %q, which is no type parameter", p.peek())
+		}
+		m.RefParam = m.TypeParams[i]
 	}
 	return m, nil
 }

@@ -2,6 +2,7 @@ package clr
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -125,7 +126,7 @@ func (t *Type) ReflectionName() string {
 	for i, a := range args {
 		names[i] = a.ReflectionName()
 	}
-	return t.FullName() + "`" + itoa(len(args)) + "[" + strings.Join(names, ",") + "]"
+	return t.FullName() + "`" + strconv.Itoa(len(args)) + "[" + strings.Join(names, ",") + "]"
 }
 
 var keywords = map[Code]string{
@@ -344,15 +345,12 @@ func (t *Type) BaseOf() *Type {
 	}
 	d := t.Definition()
 	if d.Base == nil {
-		if d.Kind == Array {
-			return ArrayBase
-		}
 		return ObjectType
 	}
 	return d.Base.Subst(t, nil)
 }
 
-// Interfaces are all interfaces of t, inherited ones included.
+// Interfaces are all interfaces of the interface t, inherited ones included.
 func (t *Type) Interfaces() []*Type {
 	var out []*Type
 	add := func(i *Type) {
@@ -360,23 +358,11 @@ func (t *Type) Interfaces() []*Type {
 			out = append(out, i)
 		}
 	}
-	for c := t; c != nil; c = c.BaseOf() {
-		direct := c.Definition().Ifaces
-		if c.Kind == Array && c.Rank == 1 {
-			for _, d := range ArrayIfaces {
-				i := Of(d, c.Elem)
-				add(i)
-				for _, j := range i.Interfaces() {
-					add(j)
-				}
-			}
-		}
-		for _, i := range direct {
-			i = i.Subst(c, nil)
-			add(i)
-			for _, j := range i.Interfaces() {
-				add(j)
-			}
+	for _, i := range t.Definition().Ifaces {
+		i = i.Subst(t, nil)
+		add(i)
+		for _, j := range i.Interfaces() {
+			add(j)
 		}
 	}
 	return out
@@ -465,11 +451,4 @@ func variant(i, base *Type) bool {
 var Covariant = map[string]bool{
 	"IEnumerable": true, "IReadOnlyCollection": true, "IReadOnlyList": true, "IEnumerator": true, "IGrouping": true,
 	"IOrderedEnumerable": true, "IJEnumerable": true,
-}
-
-func itoa(n int) string {
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return itoa(n/10) + itoa(n%10)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -88,7 +89,7 @@ func key(name string, arity int) string {
 	if arity == 0 {
 		return name
 	}
-	return name + "`" + itoa(arity)
+	return name + "`" + strconv.Itoa(arity)
 }
 
 func (u *Universe) add(t *Type) {

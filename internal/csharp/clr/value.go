@@ -65,10 +65,6 @@ var emptyString = stringPtr(new(byte))
 // must not be passed.
 func Object(x any) Value { return Value{0, x} }
 
-// Tagged makes a value whose bits are n and whose payload is o; it is meant for
-// struct types that keep something beside a pointer.
-func Tagged(n uint64, o any) Value { return Value{n, o} }
-
 // Bool is the truth of a System.Boolean.
 func (v Value) Bool() bool { return v.n != 0 }
 

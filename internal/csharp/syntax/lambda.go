@@ -73,7 +73,7 @@ func (p *parser) lambdaParam(l *Lambda, typed bool) LambdaParam {
 	a.Name, _ = p.name()
 	a.Range = p.since(from)
 	if n := len(l.Params); n > 0 && (a.Type == nil) != (l.Params[n-1].Type == nil) {
-		p.report(a.NameAt, a.To, "CS0748", "Inconsistent lambda parameter usage; parameter types must be all explicit or all implicit")
+		p.report(from, a.To, "CS0748", "Inconsistent lambda parameter usage; parameter types must be all explicit or all implicit")
 	}
 	if p.is("=") {
 		p.newer(p.next(), "lambda optional parameters", "12.0")
@@ -159,8 +159,7 @@ func (p *parser) queryExpr() Expr {
 		case p.word("group"):
 			c.Kind = p.next().Text
 			c.X = p.expr()
-			p.expectWord("by")
-			c.By = p.expr()
+			c.By = p.afterWord("CS0745", "by")
 		case p.word("into"):
 			c.Kind = p.next().Text
 			p.clauseName(&c)
@@ -182,12 +181,14 @@ func (p *parser) queryExpr() Expr {
 	}
 }
 
-func (p *parser) expectWord(w string) {
+// afterWord reads the expression behind a word that a clause must have.
+func (p *parser) afterWord(code, w string) Expr {
 	if !p.word(w) {
-		p.fail("CS1003", "Syntax error, '"+w+"' expected")
-		return
+		p.fail(code, "Expected contextual keyword '"+w+"'")
+		return &Bad{p.since(p.tok().Pos)}
 	}
 	p.next()
+	return p.expr()
 }
 
 func (p *parser) fromClause() Clause {
@@ -217,10 +218,8 @@ func (p *parser) joinClause(c *Clause) {
 	p.clauseName(c)
 	p.expect("in")
 	c.X = p.expr()
-	p.expectWord("on")
-	c.On = p.expr()
-	p.expectWord("equals")
-	c.Eq = p.expr()
+	c.On = p.afterWord("CS0743", "on")
+	c.Eq = p.afterWord("CS0744", "equals")
 	if p.word("into") {
 		p.next()
 		c.Into, _ = p.name()
