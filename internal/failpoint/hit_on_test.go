@@ -3,9 +3,12 @@
 package failpoint
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -112,5 +115,29 @@ func TestParse_RefusesWhatIsNotAPoint(t *testing.T) {
 	}
 	if p, err := parse("", ""); err != nil || p.name != "" {
 		t.Errorf("parse of nothing: %+v, %v", p, err)
+	}
+}
+
+func TestWorld_IsAsTheFilesSay(t *testing.T) {
+	dir := t.TempDir()
+	clock, full := filepath.Join(dir, "clock"), filepath.Join(dir, "full")
+	t.Setenv("PORTICO_FAILPOINT_CLOCK", clock)
+	t.Setenv("PORTICO_FAILPOINT_FULL", full)
+	if d := time.Since(Now()); d < 0 || d > time.Minute {
+		t.Errorf("the clock differs by %v, want not at all", d)
+	}
+	if err := Full(); err != nil {
+		t.Errorf("a disk with room: %v", err)
+	}
+	for path, text := range map[string]string{clock: "-24h\n", full: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := time.Since(Now()); d < 24*time.Hour || d > 24*time.Hour+time.Minute {
+		t.Errorf("the clock differs by %v, want a day", d)
+	}
+	if err := Full(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a full disk: %v, want ENOSPC", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -112,7 +113,7 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 // controller has taken over, and the store's error when the store cannot be read.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	c.fail, c.since = cancel, time.Now()
+	c.fail, c.since = cancel, failpoint.Now()
 	var watchers sync.WaitGroup
 	defer func() {
 		cancel(nil)

@@ -63,7 +63,7 @@ func (c *Controller) turn(ctx context.Context, w *worker) (outcome, error) {
 // advance takes one step: tell the fabric what is recorded, observe, plan, commit. again is set when there may be more
 // to do at once.
 func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out outcome, again bool, err error) {
-	if rec.op != nil && !time.Now().Before(c.deadline(rec)) {
+	if rec.op != nil && !failpoint.Now().Before(c.deadline(rec)) {
 		return outcome{}, true, c.giveUp(ctx, w, rec, codeTimedOut, fmt.Sprintf("The operation did not finish within %s.", c.opt.OperationDeadline))
 	}
 	if err := errors.Join(c.joinPool(ctx, w, rec), c.upgradePool(ctx, rec)); err != nil {
@@ -220,7 +220,7 @@ func (c *Controller) decide(rec *record, obs platform.Observation) platform.Deci
 // input is what the planner is asked.
 func (c *Controller) input(rec *record, obs platform.Observation) platform.Input {
 	in := platform.Input{
-		Wish: rec.status.Wish, State: rec.status.Hosting, Observation: obs, Now: time.Now(),
+		Wish: rec.status.Wish, State: rec.status.Hosting, Observation: obs, Now: failpoint.Now(),
 		Service: rec.doc.ID, Location: rec.location, Seq: rec.seq, Coexistence: c.opt.Coexistence,
 		Gateway: c.opt.Gateway, Zones: c.opt.Zones, NewID: newID,
 	}
@@ -286,7 +286,7 @@ func (c *Controller) commit(ctx context.Context, w *worker, rec *record, change 
 
 // take commits a step.
 func (c *Controller) take(ctx context.Context, w *worker, rec *record, d platform.Decision, obs platform.Observation) error {
-	now := time.Now().UTC()
+	now := failpoint.Now().UTC()
 	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
 		st.Hosting = d.State
 		if st.ProvisioningState == stateCreated {

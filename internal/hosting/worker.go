@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -133,7 +134,7 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		next := time.Now().Add(c.pause(w.failures))
+		next := failpoint.Now().Add(c.pause(w.failures))
 		if out.at.IsZero() || next.Before(out.at) {
 			out.at = next
 		}
@@ -154,7 +155,7 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 		delete(c.workers, w.key)
 		delete(c.pooled, w.key)
 	case !out.at.IsZero():
-		w.timer = time.AfterFunc(time.Until(out.at), func() { c.wake(ctx, w.key) })
+		w.timer = time.AfterFunc(out.at.Sub(failpoint.Now()), func() { c.wake(ctx, w.key) })
 	}
 	return false
 }

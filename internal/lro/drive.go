@@ -140,7 +140,7 @@ func record(tx store.Tx, name string, out Outcome) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := failpoint.Now()
 	out.apply(&op, now)
 	if out.Status == "" {
 		return Save(tx, op)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -147,7 +148,7 @@ func (e *Engine) pruneHourly(ctx context.Context) {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		if err := e.prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := e.prune(ctx, failpoint.Now()); err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "old operations were not pruned", slog.Any("error", err))
 		}
 		select {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/failpoint"
 )
 
 // lifetime of a token; answers say one second less, as the hosted directory does.
@@ -61,7 +62,7 @@ type Principal struct {
 }
 
 func (a *Authority) sign(origin, audience, clientID string) (token string, expires time.Time, err error) {
-	now := time.Now()
+	now := failpoint.Now()
 	expires = now.Add(lifetime).Truncate(time.Second)
 	oid := a.ObjectID(clientID)
 	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
@@ -99,11 +100,11 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, *arm.Error) {
 	c = claims{}
 	_, err := jwt.ParseWithClaims(strings.TrimSpace(raw), &c,
 		func(*jwt.Token) (any, error) { return &a.key.PublicKey, nil },
-		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway))
+		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(failpoint.Now))
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired): // the signature was found good before
 		return Principal{}, unauthorized("ExpiredAuthenticationToken", fmt.Sprintf(
-			"The access token expiry UTC time '%s' is earlier than current UTC time '%s'.", stamp(c.ExpiresAt.Time), stamp(time.Now())))
+			"The access token expiry UTC time '%s' is earlier than current UTC time '%s'.", stamp(c.ExpiresAt.Time), stamp(failpoint.Now())))
 	case err != nil:
 		return Principal{}, unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
 	case !a.isManagement(c.Audience):

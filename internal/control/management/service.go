@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
@@ -206,7 +207,7 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 	if err != nil {
 		return d, nil, err
 	}
-	now := time.Now().UTC()
+	now := failpoint.Now().UTC()
 	st := w.status
 	var op *lro.Operation
 	switch {
@@ -312,7 +313,7 @@ func (q *request) migrate() (*reply, *arm.Error) {
 		if derr != nil {
 			return derr
 		}
-		now, was, op := time.Now().UTC(), st.Wish, lro.Operation{Kind: MigrateService}
+		now, was, op := failpoint.Now().UTC(), st.Wish, lro.Operation{Kind: MigrateService}
 		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, wish
 		st.ModifiedAt, st.ModifiedBy = now, q.who.name()
 		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {

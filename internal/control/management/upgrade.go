@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -50,7 +50,7 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 			rep = &reply{status: http.StatusOK}
 			return nil
 		}
-		now, was, op := time.Now().UTC(), st.Wish, lro.Operation{Kind: UpgradeService}
+		now, was, op := failpoint.Now().UTC(), st.Wish, lro.Operation{Kind: UpgradeService}
 		st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Updating", "Updating", &was
 		st.Wish.Gateway = in.Gateway
 		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {

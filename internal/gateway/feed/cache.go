@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
@@ -235,6 +236,9 @@ const tempPrefix = ".new-"
 
 // write seals data into a file. The name is authenticated with it, so that files cannot be swapped.
 func (c *cache) write(name string, data []byte) error {
+	if err := failpoint.Full(); err != nil {
+		return err
+	}
 	sealed := c.seal.Seal([]byte{format}, nil, data, []byte(name))
 	f, err := os.CreateTemp(filepath.Join(c.dir, filepath.Dir(name)), tempPrefix)
 	if err != nil {

@@ -164,7 +164,7 @@ func newAgent(opt Options) *agent {
 		epochs:  map[string]int64{},
 		changed: make(chan struct{}),
 		// Callers keep the number across agents: no later one falls behind it.
-		changes: time.Now().UnixMicro(),
+		changes: failpoint.Now().UnixMicro(),
 		boot:    rand.Text(),
 	}
 	a.edge = newEdgeKeeper(a)

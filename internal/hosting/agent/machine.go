@@ -55,7 +55,7 @@ func newMachine(a *agent, s *set, spec platform.Machine) *machine {
 	return &machine{
 		a: a, set: s, spec: spec, kick: make(chan struct{}, 1), fresh: true,
 		status: platform.MachineStatus{
-			ID: spec.ID, Phase: platform.Exited, Since: time.Now(),
+			ID: spec.ID, Phase: platform.Exited, Since: failpoint.Now(),
 		},
 	}
 }
@@ -134,7 +134,7 @@ func (m *machine) failed(asked bool) time.Duration {
 	}
 	pause := backoff(m.status.Failures)
 	m.status.Failures++
-	m.status.NextStart = time.Now().Add(pause)
+	m.status.NextStart = failpoint.Now().Add(pause)
 	m.a.bump()
 	return pause
 }
@@ -301,7 +301,7 @@ func (m *machine) start() (*process, error) {
 	// been ready, however often it was started meanwhile.
 	m.status.PID, m.status.Phase = p.pid, platform.Starting
 	if m.fresh {
-		m.fresh, m.status.Since = false, time.Now()
+		m.fresh, m.status.Since = false, failpoint.Now()
 	}
 	m.status.Gateway, m.status.Refused = "", ""
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
@@ -387,7 +387,7 @@ func (m *machine) next(again bool) (o wire.Order, files []*wire.Handle, ok bool)
 	}
 	if o.Drain && m.status.Phase != platform.Stopping {
 		m.unready = m.status.Phase == platform.Starting
-		m.status.Phase, m.status.Since = platform.Stopping, time.Now()
+		m.status.Phase, m.status.Since = platform.Stopping, failpoint.Now()
 		m.a.bump()
 	}
 	m.gen++
@@ -426,7 +426,7 @@ func (m *machine) note(r wire.FromMachine) {
 // learn makes the status what the process says. a.mu is held.
 func (m *machine) learn(r wire.FromMachine) {
 	if r.Ready && m.status.Phase == platform.Starting {
-		m.status.Phase, m.status.Since = platform.Ready, time.Now()
+		m.status.Phase, m.status.Since = platform.Ready, failpoint.Now()
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest
 	m.status.Active, m.status.Conns = r.Active, r.Conns
@@ -463,7 +463,7 @@ func (m *machine) ended(why string) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	if m.status.Phase != platform.Starting {
-		m.status.Since = time.Now()
+		m.status.Since = failpoint.Now()
 	}
 	m.fresh = m.leaving
 	m.status.PID, m.status.Phase = 0, platform.Exited

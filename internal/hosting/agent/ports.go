@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 )
 
@@ -174,6 +175,9 @@ func writeJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	if err := failpoint.Full(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	tmp := path + ".new"
 	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {

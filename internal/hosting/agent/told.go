@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 )
 
@@ -64,7 +64,7 @@ func readTold(path string) (*told, error) {
 
 // firstChange is where the agent begins to count.
 func (t *told) firstChange() int64 {
-	now := time.Now().UnixMicro()
+	now := failpoint.Now().UnixMicro()
 	if t == nil {
 		return now
 	}

@@ -240,7 +240,11 @@ func (s *Store) seal(b *batch) error {
 		s.unswept, b.deleted = 0, 0
 	}
 	failpoint.Hit("store.commit.before")
-	if err := b.c.exec("COMMIT"); err != nil {
+	err := failpoint.Full()
+	if err == nil {
+		err = b.c.exec("COMMIT")
+	}
+	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	failpoint.Hit("store.commit.after")

@@ -1,0 +1,42 @@
+//go:build failpoint
+
+package failpoint
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Now is the time of day, as far away from the real one as the file says.
+func Now() time.Time {
+	path := os.Getenv("PORTICO_FAILPOINT_CLOCK")
+	if path == "" {
+		return time.Now()
+	}
+	data, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return time.Now()
+	}
+	if err != nil {
+		panic(err) // a crash test that is set up wrongly must not pass
+	}
+	offset, err := time.ParseDuration(strings.TrimSpace(string(data)))
+	if err != nil {
+		panic(err)
+	}
+	return time.Now().Round(0).Add(offset)
+}
+
+// Full stands before a write that a full disk refuses: while the file is there, that is this one.
+func Full() error {
+	path := os.Getenv("PORTICO_FAILPOINT_FULL")
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // it is not there
+	}
+	return syscall.ENOSPC
+}
