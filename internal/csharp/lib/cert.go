@@ -159,7 +159,8 @@ func (c *Certificate) signatureOID() string {
 	return parts.Algorithm.Algorithm.String()
 }
 
-func parseCertificate(b []byte) V {
+// parseCertificate reads DER, PEM or base64; nil when it is none of them.
+func parseCertificate(b []byte) *Certificate {
 	if p, _ := pem.Decode(b); p != nil {
 		b = p.Bytes
 	} else if d, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b))); err == nil {
@@ -167,9 +168,9 @@ func parseCertificate(b []byte) V {
 	}
 	c, err := x509.ParseCertificate(b)
 	if err != nil {
-		cryptoError("Cannot find the requested object.")
+		return nil
 	}
-	return clr.Object(&Certificate{X509: c})
+	return &Certificate{X509: c}
 }
 
 // verify builds a chain to a trusted root. Certificates carry no other
@@ -209,7 +210,7 @@ func certDecls() []clr.Decl {
 		}
 		return &label{"X509Certificates.X500DistinguishedName", dnText(n)}
 	}
-	make := func(_ F, a []V) V { return parseCertificate(bytesOf(a[0], "rawData")) }
+	load := func(f F, a []V) V { return loadCertificate(f, bytesOf(a[0], "rawData"), optional(a, 1).Str()) }
 	return []clr.Decl{
 		D("enum " + xns + "X509ContentType { Unknown = 0, Cert = 1, SerializedCert = 2, Pfx = 3, SerializedStore = 4, Pkcs7 = 5, Authenticode = 6 }"),
 		D("enum " + xns + "X509NameType { SimpleName, EmailName, UpnName, DnsName, DnsFromAlternativeName, UrlName }"),
@@ -234,7 +235,7 @@ func certDecls() []clr.Decl {
 			}),
 		),
 		D("class "+xns+"X509Certificate2 : X509Certificate",
-			R("new(byte[] rawData)", make),
+			R("new(byte[] rawData)", load), R("new(byte[] rawData, string password)", load),
 			R("string Thumbprint", str((*Certificate).Thumbprint)), R("string SerialNumber", str((*Certificate).serial)), R("int Version", func(_ F, a []V) V { return clr.Int(c(a[0]).X509.Version) }),
 			R("string FriendlyName", str(func(*Certificate) string { return "" })),
 			R("DateTime NotBefore", func(_ F, a []V) V { return local(c(a[0]).X509.NotBefore) }), R("DateTime NotAfter", func(_ F, a []V) V { return local(c(a[0]).X509.NotAfter) }),
