@@ -52,6 +52,11 @@ func (b *binder) call(n *syntax.Call) Expr {
 	}
 	args, ok := b.args(n.Args)
 	if isBad(fn) || !ok {
+		b.skim(args)
+		b.forget(args)
+		if f, isLocal := fn.(*funcGroup); isLocal && !f.f.Generic() {
+			return unknown(f.f.Ret)
+		}
 		return bad()
 	}
 	switch f := fn.(type) {
@@ -64,7 +69,7 @@ func (b *binder) call(n *syntax.Call) Expr {
 		}
 		return b.callLocal(f.f, targs, args, n)
 	case *typeExpr:
-		b.err(n.Fn, "CS1955", "Non-invocable member '"+f.of.String()+"' cannot be used like a method.")
+		b.err(callName(n), "CS1955", "Non-invocable member '"+f.of.String()+"' cannot be used like a method.")
 		return bad()
 	case *space:
 		return b.notValue(f, n.Fn)
@@ -73,7 +78,7 @@ func (b *binder) call(n *syntax.Call) Expr {
 		return b.invoke(fn, s, args, n)
 	}
 	if c, ok := fn.(*Call); ok && c.Site.Member.Kind == clr.Property {
-		b.err(n.Fn, "CS1955", "Non-invocable member '"+c.Site.Member.Owner.String()+"."+c.Site.Member.Name+"' cannot be used like a method.")
+		b.err(callName(n), "CS1955", "Non-invocable member '"+c.Site.Member.Owner.String()+"."+c.Site.Member.Name+"' cannot be used like a method.")
 		return bad()
 	}
 	b.err(n.Fn, "CS0149", "Method name expected")
@@ -399,7 +404,7 @@ func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at synta
 			b.noPlace(cands, args, at, "method '"+f.Name+"'", f.Name)
 		}
 		b.forget(args)
-		return bad()
+		return unknown(f.Ret)
 	}
 	full := b.fill(p, args, at)
 	if full == nil {

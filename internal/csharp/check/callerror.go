@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -140,15 +141,9 @@ func (b *binder) noPlace(cands []candidate, args []arg, at syntax.Node, what, na
 
 // missing reports the first parameter without an argument.
 func (b *binder) missing(c candidate, args []arg, at syntax.Node) {
-	given := map[string]bool{}
-	for i, a := range args {
-		if a.name == "" {
-			given[c.m.Params[i].Name] = true
-		}
-		given[a.name] = true
-	}
-	for _, p := range c.m.Params {
-		if !given[p.Name] && !p.Optional {
+	for i, p := range c.m.Params {
+		given := slices.ContainsFunc(args, func(a arg) bool { return a.name == p.Name }) || i < len(args) && args[i].name == ""
+		if !given && !p.Optional {
 			b.err(at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+p.Name+"' of '"+title(c.m, c.class)+"'")
 			return
 		}
@@ -256,6 +251,31 @@ func spaced(mod string) string {
 		return ""
 	}
 	return mod + " "
+}
+
+// skim binds the lambdas among the arguments of a call that is not understood,
+// for what is wrong inside of them.
+func (b *binder) skim(args []arg) {
+	for _, a := range args {
+		if l, ok := a.x.(*lambda); ok {
+			in := make([]*clr.Type, len(l.syn.Params))
+			for i := range in {
+				in[i] = clr.ErrorT
+			}
+			if bl := b.bindLambda(l, in); bl != nil {
+				b.report(bl.errs...)
+			}
+		}
+	}
+}
+
+// unknown stands for a value of a known type whose making is not understood, so
+// that mistakes in its use are found as well.
+func unknown(t *clr.Type) Expr {
+	if t.Kind == clr.ErrorKind || t.Kind == clr.Void {
+		return bad()
+	}
+	return &Unknown{typed{t}}
 }
 
 // forget declares the variables of out arguments of a call that is not

@@ -465,7 +465,10 @@ func sealed(t *clr.Type) bool {
 
 // cast applies an explicit conversion, or reports that there is none.
 func (b *binder) cast(x Expr, to *clr.Type, at syntax.Node) Expr {
-	if isBad(x) || to.Kind == clr.ErrorKind {
+	if isBad(x) {
+		return unknown(to)
+	}
+	if to.Kind == clr.ErrorKind {
 		return bad()
 	}
 	if l, ok := x.(*lambda); ok {

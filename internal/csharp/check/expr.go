@@ -516,7 +516,7 @@ func (b *binder) staticMember(t *clr.Type, n *syntax.Member) Expr {
 
 // memberOf binds a member of a value.
 func (b *binder) memberOf(x Expr, part *syntax.NamePart, n syntax.Node) Expr {
-	if isBad(x) {
+	if isBad(x) && !isUnknown(x) {
 		return bad()
 	}
 	t := x.T()

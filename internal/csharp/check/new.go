@@ -15,10 +15,11 @@ func (b *binder) newObject(n *syntax.New) Expr {
 	t := b.typ(n.Type)
 	args, ok := b.args(n.Args)
 	if t.Kind == clr.ErrorKind || !ok {
+		b.skim(args)
 		if n.Init != nil {
 			b.skimInit(n.Init)
 		}
-		return bad()
+		return unknown(t)
 	}
 	var x Expr
 	switch {
@@ -55,9 +56,9 @@ func (b *binder) newObject(n *syntax.New) Expr {
 			b.noConstructor(cands, near, args, n.Type, t)
 			b.forget(args)
 			if n.Init != nil {
-				b.initSteps(&Local{typed{t}, b.temp(t)}, n.Init)
+				b.initSteps(unknown(t), n.Init)
 			}
-			return bad()
+			return unknown(t)
 		}
 		x = b.finish(p, nil, args, n)
 	}

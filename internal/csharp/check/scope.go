@@ -147,9 +147,15 @@ func (b *binder) reported(n syntax.Node, code string) bool {
 // bad is the expression that was reported.
 func bad() Expr { return &Bad{typed{clr.ErrorT}} }
 
+// isUnknown reports whether x was reported though its type is known.
+func isUnknown(x Expr) bool {
+	_, ok := x.(*Unknown)
+	return ok
+}
+
 func isBad(xs ...Expr) bool {
 	for _, x := range xs {
-		if x == nil || x.T() == nil || x.T().Kind == clr.ErrorKind {
+		if x == nil || x.T() == nil || x.T().Kind == clr.ErrorKind || isUnknown(x) {
 			return true
 		}
 	}

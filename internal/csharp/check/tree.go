@@ -273,6 +273,8 @@ type (
 	}
 	// Bad was reported already.
 	Bad struct{ typed }
+	// Unknown was reported as well; that it has this type is known.
+	Unknown struct{ typed }
 )
 
 // InterpPart is text or a value of an interpolated string.

@@ -527,7 +527,12 @@ func (s *scanner) interpolated() []InterpPart {
 // hole reads what stands between { and } of an interpolated string.
 func (s *scanner) hole(start int, verbatim bool) (p InterpPart, ok bool) {
 	depth, end, before := 0, "", len(*s.errs)
+	from := s.pos
 	stop := func(t *Token) bool {
+		if i := strings.IndexByte(s.src[from:t.Pos], '\n'); i >= 0 && !verbatim {
+			s.pos = from + i // before C# 11 a hole ends with its line
+			return true
+		}
 		if t.Kind != Op {
 			return false
 		}
