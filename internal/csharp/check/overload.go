@@ -160,7 +160,7 @@ func nearer(a, c *picked) *picked {
 func (b *binder) place(c candidate, args []arg, expanded bool) *picked {
 	ps := c.m.Params
 	last := len(ps) - 1 // the array of params, when expanded
-	if expanded && (last < 0 || ps[last].Mod != clr.Params) || !accepts(ps, len(args), expanded) {
+	if expanded && (last < 0 || ps[last].Mod != clr.Params || ps[last].Type.Elem == nil) || !accepts(ps, len(args), expanded) {
 		return nil
 	}
 	b.spend(1 + len(args))

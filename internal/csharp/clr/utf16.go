@@ -11,7 +11,7 @@ import (
 
 // Surrogate decodes the three bytes of a surrogate.
 func Surrogate(s string) (uint16, bool) {
-	if len(s) >= 3 && s[0] == 0xED && s[1] >= 0xA0 && s[1] <= 0xBF {
+	if len(s) >= 3 && s[0] == 0xED && s[1] >= 0xA0 && s[1] <= 0xBF && s[2]&0xC0 == 0x80 {
 		return 0xD000 | uint16(s[1]&0x3F)<<6 | uint16(s[2]&0x3F), true
 	}
 	return 0, false

@@ -506,7 +506,7 @@ func (p *printer) text(s, special string) {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
-		case n == 1 && r == utf8.RuneError && len(s)-i >= 3 && s[i] == 0xED && s[i+1]&0xE0 == 0xA0:
+		case n == 1 && r == utf8.RuneError && len(s)-i >= 3 && s[i] == 0xED && s[i+1]&0xE0 == 0xA0 && s[i+2]&0xC0 == 0x80:
 			n = 3
 			fmt.Fprintf(&p.b, `\u%04x`, 0xD000|int(s[i+1]&0x3F)<<6|int(s[i+2]&0x3F))
 		case r < ' ' || r == 0x7F || strings.ContainsRune(special, r):
