@@ -53,8 +53,14 @@ func builderEdits(b func(V) *Builder, edit func(F, V, func([]uint16) []uint16) V
 		R("StringBuilder Append(char[] value, int startIndex, int charCount)", func(f F, a []V) V {
 			u := chars(notNull(a[1], "value"))
 			i, n := a[2].Int(), a[3].Int()
-			if i < 0 || n < 0 || i+n > int64(len(u)) {
-				clr.ThrowRange("startIndex", itemMessage)
+			if i < 0 {
+				clr.ThrowRange("startIndex", "Value must be positive.")
+			}
+			if n < 0 {
+				clr.ThrowRange("charCount", "Value must be positive.")
+			}
+			if i+n > int64(len(u)) {
+				clr.ThrowRange("charCount", itemMessage)
 			}
 			b(a[0]).add(f, fromUnits(u[i:i+n]))
 			return a[0]
@@ -82,11 +88,17 @@ func builderEdits(b func(V) *Builder, edit func(F, V, func([]uint16) []uint16) V
 		R("void CopyTo(int sourceIndex, char[] destination, int destinationIndex, int count)", func(f F, a []V) V {
 			u, d := units(string(b(a[0]).b)), arr(a[2], "destination")
 			from, to, n := int(a[1].Int()), int(a[3].Int()), int(a[4].Int())
-			if from < 0 || to < 0 || n < 0 || from+n > len(u) {
-				clr.ThrowRange("sourceIndex", "Specified argument was out of the range of valid values.")
-			}
-			if to+n > d.Len() {
+			switch {
+			case to < 0:
+				clr.ThrowRange("destinationIndex", "'destinationIndex' must be non-negative.")
+			case to > d.Len()-n:
 				clr.Throw(clr.ExArgument, "Either offset did not refer to a position in the string, or there is an insufficient length of destination character array.")
+			case n < 0:
+				clr.ThrowRange("count", "Argument count must not be negative.")
+			case from < 0 || from > len(u):
+				clr.ThrowRange("sourceIndex", itemMessage)
+			case from > len(u)-n:
+				clr.Throw(clr.ExArgument, "Source string was not long enough. Check sourceIndex and count.")
 			}
 			for i := range n {
 				d.Put(to+i, clr.Rune16(u[from+i]))

@@ -142,7 +142,7 @@ func fromText(v V, to *clr.Type) V {
 	case "DateTimeOffset":
 		return clr.Object(parseOffset(s))
 	case "Uri":
-		return clr.Object(newURI(s, 0))
+		return clr.Object(newURI(s))
 	}
 	clr.Throw(clr.ExInvalidCast, "Invalid cast from 'System.String' to '"+to.FullName()+"'.")
 	return v

@@ -15,7 +15,14 @@ const (
 	guidLength    = "Guid should contain 32 digits with 4 dashes (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)."
 	guidDashes    = "Dashes are in the wrong position for GUID parsing."
 	guidDigits    = "Guid string should only contain hexadecimal characters."
-	guidHex       = "Could not find a brace, or the length between the previous token and the brace was zero (i.e., '0x,'etc.)."
+	guidBrace     = "Expected {0xdddddddd, etc}."
+	guidPrefix    = "Expected 0x prefix."
+	guidComma     = "Could not find a comma, or the length between the previous token and the comma was zero (i.e., '0x,'etc.)."
+	guidLast      = "Could not find a brace, or the length between the previous token and the brace was zero (i.e., '0x,'etc.)."
+	guidEndBrace  = "Could not find the ending brace."
+	guidJunk      = "Additional non-parsable characters are at the end of the string."
+	guidByte      = "Value was either too large or too small for an unsigned byte."
+	guidOverflow  = "Value was either too large or too small for a UInt32."
 	guidBadFormat = "Format string can be only \"D\", \"d\", \"N\", \"n\", \"P\", \"p\", \"B\", \"b\", \"X\" or \"x\"."
 )
 
@@ -29,7 +36,11 @@ func guidFormat(format string) string {
 }
 
 func throwGuid(fault string) {
-	if fault != "" {
+	switch fault {
+	case "":
+	case guidOverflow:
+		clr.Throw(clr.ExOverflow, fault)
+	default:
 		clr.Throw(clr.ExFormat, fault)
 	}
 }
@@ -42,10 +53,10 @@ func readGuid(s string) (g *Guid, fault string) {
 		return &Guid{}, guidUnknown
 	case s[0] == '(':
 		return readGuidAs(s, "P")
-	case strings.HasPrefix(s, "{0x") || strings.HasPrefix(s, "{0X"):
-		return readGuidAs(s, "X")
-	case s[0] == '{':
+	case s[0] == '{' && strings.Contains(s, "-"):
 		return readGuidAs(s, "B")
+	case s[0] == '{':
+		return readGuidAs(s, "X")
 	case strings.Contains(s, "-"):
 		return readGuidAs(s, "D")
 	}
@@ -89,37 +100,71 @@ func readGuidAs(s, format string) (g *Guid, fault string) {
 
 // readGuidHex reads {0x…,0x…,0x…,{0x…, eight of them}}.
 func readGuidHex(s string) (g *Guid, fault string) {
-	s = strings.Map(func(r rune) rune {
-		if isSpace(r) {
-			return -1
-		}
-		return r
-	}, s)
-	inner, ok := strings.CutPrefix(s, "{")
-	head, tail, found := strings.Cut(inner, ",{")
-	tail, end := strings.CutSuffix(tail, "}}")
-	parts := append(strings.Split(head, ","), strings.Split(tail, ",")...)
-	if !ok || !found || !end || len(parts) != 11 {
-		return &Guid{}, guidHex
+	rest, ok := strings.CutPrefix(strings.Join(strings.FieldsFunc(s, isSpace), ""), "{")
+	if !ok {
+		return &Guid{}, guidBrace
 	}
-	g = &Guid{}
-	at := 0
-	for i, p := range parts {
-		size := 1
-		if i < 3 {
-			size = []int{4, 2, 2}[i]
+	var b []byte
+	for i := range 11 {
+		if i == 3 {
+			if rest, ok = strings.CutPrefix(rest, "{"); !ok {
+				return &Guid{}, guidBrace
+			}
 		}
-		digits, ok := strings.CutPrefix(strings.ToLower(p), "0x")
-		n, err := strconv.ParseUint(digits, 16, 8*size)
-		if !ok || err != nil {
-			return &Guid{}, guidHex
+		var n uint32
+		if n, rest, fault = guidPart(rest, i == 10); fault != "" {
+			return &Guid{}, fault
 		}
-		for k := range size {
-			g[at+k] = byte(n >> (8 * (size - 1 - k)))
+		switch {
+		case i == 0:
+			b = binary.BigEndian.AppendUint32(b, n)
+		case i < 3:
+			b = binary.BigEndian.AppendUint16(b, uint16(n))
+		case n > 0xFF:
+			return &Guid{}, guidByte
+		default:
+			b = append(b, byte(n))
 		}
-		at += size
 	}
-	return g, ""
+	switch {
+	case rest == "}":
+		return (*Guid)(b), ""
+	case strings.HasPrefix(rest, "}"):
+		return &Guid{}, guidJunk
+	}
+	return &Guid{}, guidEndBrace
+}
+
+// guidPart reads a number and what ends it: a comma, or a brace behind the last.
+func guidPart(s string, last bool) (n uint32, rest, fault string) {
+	if len(s) < 2 || s[0] != '0' || s[1]|0x20 != 'x' {
+		return 0, "", guidPrefix
+	}
+	end, missing := ",", guidComma
+	if last {
+		end, missing = "}", guidLast
+	}
+	digits, rest, ok := strings.Cut(s[2:], end)
+	if !ok || digits == "" {
+		return 0, "", missing
+	}
+	n, fault = guidNumber(digits)
+	return n, rest, fault
+}
+
+// guidNumber reads digits, which may have a plus sign and a prefix of their own.
+func guidNumber(s string) (n uint32, fault string) {
+	s = strings.ToLower(strings.TrimPrefix(s, "+"))
+	s = strings.TrimLeft(strings.TrimPrefix(s, "0x"), "0")
+	bad := strings.IndexFunc(s, func(r rune) bool { return hexValue(int64(r)) < 0 })
+	switch {
+	case bad > 8 || bad < 0 && len(s) > 8:
+		return 0, guidOverflow
+	case bad >= 0:
+		return 0, guidDigits
+	}
+	x, _ := strconv.ParseUint("0"+s, 16, 32)
+	return uint32(x), ""
 }
 
 func parseGuid(s string) V {

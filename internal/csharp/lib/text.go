@@ -53,15 +53,21 @@ func textDecls() []clr.Decl {
 		),
 		D("class System.IO.TextReader"), D("class System.IO.TextWriter"),
 		D("class System.IO.StringWriter : System.IO.TextWriter, IDisposable",
-			R("new()", func(F, []V) V { return clr.Object(&Builder{}) }),
-			R("void Write(object value)", func(f F, a []V) V { a[0].Ref().(*Builder).add(f, Text(f, a[1])); return clr.Null }),
-			R("void Write(string value)", func(f F, a []V) V { a[0].Ref().(*Builder).add(f, a[1].Str()); return clr.Null }),
-			R("void WriteLine()", func(f F, a []V) V { a[0].Ref().(*Builder).add(f, "\r\n"); return clr.Null }),
-			R("void WriteLine(string value)", func(f F, a []V) V { a[0].Ref().(*Builder).add(f, a[1].Str()+"\r\n"); return clr.Null }),
-			R("StringBuilder GetStringBuilder()", func(_ F, a []V) V { return a[0] }), R("string ToString()", toStringRow),
+			R("new()", func(F, []V) V { return clr.Object(&writer{}) }),
+			R("void Write(object value)", func(f F, a []V) V { a[0].Ref().(*writer).add(f, Text(f, a[1])); return clr.Null }),
+			R("void Write(string value)", func(f F, a []V) V { a[0].Ref().(*writer).add(f, a[1].Str()); return clr.Null }),
+			R("void WriteLine()", func(f F, a []V) V { a[0].Ref().(*writer).add(f, "\r\n"); return clr.Null }),
+			R("void WriteLine(string value)", func(f F, a []V) V { a[0].Ref().(*writer).add(f, a[1].Str()+"\r\n"); return clr.Null }),
+			R("StringBuilder GetStringBuilder()", func(_ F, a []V) V { return clr.Object(&a[0].Ref().(*writer).Builder) }), R("string ToString()", toStringRow),
 		),
 	}
 }
+
+// writer is a StringWriter, which writes to its StringBuilder.
+type writer struct{ Builder }
+
+// RuntimeType is System.IO.StringWriter.
+func (*writer) RuntimeType() *clr.Type { return named("System.IO.StringWriter") }
 
 type reader struct{ s string }
 
@@ -404,7 +410,13 @@ func encodingDecl() clr.Decl {
 	part := func(a []V) []byte {
 		b := bytesOf(a[1], "bytes")
 		i, n := a[2].Int(), a[3].Int()
-		if i < 0 || n < 0 || i+n > int64(len(b)) {
+		if i < 0 {
+			clr.ThrowRange("index", "Non-negative number required.")
+		}
+		if n < 0 {
+			clr.ThrowRange("count", "Non-negative number required.")
+		}
+		if i+n > int64(len(b)) {
 			clr.ThrowRange("bytes", "Index and count must refer to a location within the buffer.")
 		}
 		return b[i : i+n]
