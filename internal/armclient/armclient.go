@@ -137,6 +137,18 @@ const maxAnswer = 64 << 20 // bytes
 // Do sends one request. path is a resource ID, a path with a query, or an absolute URL that the server gave; body is
 // sent as JSON unless nil. An answer from 400 on is returned as *arm.Error.
 func (c *Client) Do(ctx context.Context, method, path, apiVersion string, body any, header ...string) (*Response, error) {
+	res, err := c.send(ctx, method, path, apiVersion, body, header...)
+	if Status(err) == http.StatusUnauthorized {
+		// A token can end early: when the server's clock is set, or its key is new. What was refused has changed nothing.
+		c.mu.Lock()
+		c.expires = time.Time{}
+		c.mu.Unlock()
+		return c.send(ctx, method, path, apiVersion, body, header...)
+	}
+	return res, err
+}
+
+func (c *Client) send(ctx context.Context, method, path, apiVersion string, body any, header ...string) (*Response, error) {
 	token, err := c.Token(ctx)
 	if err != nil {
 		return nil, err

@@ -206,7 +206,20 @@ func (c *Controller) observe(ctx context.Context, rec *record) (platform.Observa
 	if err != nil {
 		return obs, fmt.Errorf("observe %s: %w", rec.doc.ID, err)
 	}
+	retell(&obs, failpoint.Now())
 	return obs, nil
+}
+
+// retell tells an observation by this process's time of day, where the clock was set since the fabric looked.
+func retell(obs *platform.Observation, now time.Time) {
+	const clockSet = 10 * time.Second // less is the way here
+	if by := now.Sub(obs.At); !obs.At.IsZero() && by.Abs() > clockSet {
+		for id, m := range obs.Machines {
+			m.Since = m.Since.Add(by)
+			obs.Machines[id] = m
+		}
+	}
+	obs.At = now
 }
 
 // decide asks the planner, or, for a service that lives in a pool, looks at the pool.
@@ -220,9 +233,12 @@ func (c *Controller) decide(rec *record, obs platform.Observation) platform.Deci
 // input is what the planner is asked.
 func (c *Controller) input(rec *record, obs platform.Observation) platform.Input {
 	in := platform.Input{
-		Wish: rec.status.Wish, State: rec.status.Hosting, Observation: obs, Now: failpoint.Now(),
+		Wish: rec.status.Wish, State: rec.status.Hosting, Observation: obs, Now: obs.At,
 		Service: rec.doc.ID, Location: rec.location, Seq: rec.seq, Coexistence: c.opt.Coexistence,
 		Gateway: c.opt.Gateway, Zones: c.opt.Zones, NewID: newID,
+	}
+	if in.Now.IsZero() { // a forecast has seen nothing
+		in.Now = failpoint.Now()
 	}
 	if rec.isPool {
 		in.Service = ""

@@ -154,7 +154,10 @@ const (
 type Observation struct {
 	// Boot names the run of the fabric that observed. Another one than before has forgotten what it was told. Empty
 	// for fabrics that forget nothing.
-	Boot     string                   `json:"boot,omitempty"`
+	Boot string `json:"boot,omitempty"`
+	// At is the time of day of the fabric, by which Since is told. A clock that is set between this look and the next
+	// step of its reader must not make a phase seem longer.
+	At       time.Time                `json:"at,omitzero"`
 	Machines map[string]MachineStatus `json:"machines"` // by machine ID; absent: not there
 	// VIPs maps VIP ID to the set IDs whose machines accept on it right now.
 	VIPs map[string][]string `json:"vips"`

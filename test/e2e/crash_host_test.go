@@ -24,6 +24,7 @@ import (
 type crashHost struct {
 	*host
 	args      []string
+	env       []string // of the control plane, besides what aims
 	aimFile   string
 	hitLog    string
 	started   int64 // length of hitLog at the last start
@@ -80,7 +81,7 @@ func (h *crashHost) boot() error {
 	if err == nil {
 		h.started = info.Size()
 	}
-	return h.tryUp([]string{"PORTICO_FAILPOINT=@" + h.aimFile, "PORTICO_FAILPOINT_LOG=" + h.hitLog}, h.args...)
+	return h.tryUp(append([]string{"PORTICO_FAILPOINT=@" + h.aimFile, "PORTICO_FAILPOINT_LOG=" + h.hitLog}, h.env...), h.args...)
 }
 
 // aim says where the control plane is to die from now on; without a point, nowhere.

@@ -152,6 +152,14 @@ func (h *host) exited(limit time.Duration) error {
 }
 
 func (h *host) close() {
+	h.stopAll()
+	if err := os.RemoveAll(h.dir); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// stopAll stops everything of the folder, which must leave nothing running.
+func (h *host) stopAll() {
 	if h.cmd != nil {
 		_ = h.cmd.Process.Kill()
 		<-h.done
@@ -164,9 +172,6 @@ func (h *host) close() {
 	}
 	if h.t.Failed() {
 		h.t.Logf("log of %s:\n%s", h.dir, h.log())
-	}
-	if err := os.RemoveAll(h.dir); err != nil {
-		h.t.Error(err)
 	}
 }
 

@@ -32,7 +32,7 @@ func killAll(t testing.TB, pids map[string]int, names ...string) {
 
 // plain is an observation without what differs between two looks at the same.
 func plain(o platform.Observation) platform.Observation {
-	o.Boot = ""
+	o.Boot, o.At = "", time.Time{}
 	for id, m := range o.Machines {
 		m.Since, m.Active, m.Conns = time.Time{}, 0, 0
 		o.Machines[id] = m

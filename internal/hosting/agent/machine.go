@@ -36,6 +36,7 @@ type machine struct {
 	gone   bool // not listed any more
 	fresh  bool // the next start is a first one, not one after a failure
 	status platform.MachineStatus
+	since  time.Time // status.Since by a clock that nobody sets
 
 	// What the running process was told last and what it last said to hold. At most one order is under way, but for
 	// the one to drain, which waits for nothing.
@@ -53,11 +54,28 @@ type machine struct {
 
 func newMachine(a *agent, s *set, spec platform.Machine) *machine {
 	return &machine{
-		a: a, set: s, spec: spec, kick: make(chan struct{}, 1), fresh: true,
+		since: time.Now(),
+		a:     a, set: s, spec: spec, kick: make(chan struct{}, 1), fresh: true,
 		status: platform.MachineStatus{
 			ID: spec.ID, Phase: platform.Exited, Since: failpoint.Now(),
 		},
 	}
+}
+
+// begin notes that the phase begins now. a.mu is held.
+func (m *machine) begin() { m.status.Since, m.since = failpoint.Now(), time.Now() }
+
+// observed is the status as others see it at a time of day. When the clock has been set, Since moves along: whoever compares it with the
+// time of day learns how long the phase has lasted, and not how far the clock was set. a.mu is held.
+func (m *machine) observed(now time.Time) platform.MachineStatus {
+	const clockSet = time.Second // less is the clock being kept right
+	since := now.Add(-time.Since(m.since))
+	if off := since.Sub(m.status.Since).Abs(); off > clockSet {
+		m.status.Since = since
+	}
+	status := m.status
+	status.Mode = m.mode()
+	return status
 }
 
 // aim is what should become of a machine.
@@ -301,7 +319,8 @@ func (m *machine) start() (*process, error) {
 	// been ready, however often it was started meanwhile.
 	m.status.PID, m.status.Phase = p.pid, platform.Starting
 	if m.fresh {
-		m.fresh, m.status.Since = false, failpoint.Now()
+		m.fresh = false
+		m.begin()
 	}
 	m.status.Gateway, m.status.Refused = "", ""
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
@@ -387,7 +406,8 @@ func (m *machine) next(again bool) (o wire.Order, files []*wire.Handle, ok bool)
 	}
 	if o.Drain && m.status.Phase != platform.Stopping {
 		m.unready = m.status.Phase == platform.Starting
-		m.status.Phase, m.status.Since = platform.Stopping, failpoint.Now()
+		m.status.Phase = platform.Stopping
+		m.begin()
 		m.a.bump()
 	}
 	m.gen++
@@ -426,7 +446,8 @@ func (m *machine) note(r wire.FromMachine) {
 // learn makes the status what the process says. a.mu is held.
 func (m *machine) learn(r wire.FromMachine) {
 	if r.Ready && m.status.Phase == platform.Starting {
-		m.status.Phase, m.status.Since = platform.Ready, failpoint.Now()
+		m.status.Phase = platform.Ready
+		m.begin()
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest
 	m.status.Active, m.status.Conns = r.Active, r.Conns
@@ -463,7 +484,7 @@ func (m *machine) ended(why string) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	if m.status.Phase != platform.Starting {
-		m.status.Since = failpoint.Now()
+		m.begin()
 	}
 	m.fresh = m.leaving
 	m.status.PID, m.status.Phase = 0, platform.Exited

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
@@ -315,15 +316,13 @@ func (a *agent) setNames(l fabric.Lease, n fabric.Names) (int64, error) {
 func (a *agent) observe(sets []string) platform.Observation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	o := platform.Observation{Boot: a.boot, Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}}
+	o := platform.Observation{Boot: a.boot, At: failpoint.Now(), Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}}
 	for id, s := range a.sets {
 		if len(sets) > 0 && !slices.Contains(sets, id) {
 			continue
 		}
 		for mid, m := range s.machines {
-			status := m.status
-			status.Mode = m.mode()
-			o.Machines[mid] = status
+			o.Machines[mid] = m.observed(o.At)
 		}
 	}
 	for id, v := range a.vips {

@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A chaosTrouble is something that goes wrong during a round.
+type chaosTrouble struct {
+	name string
+	make func(c *chaos)
+	// cuts is how many requests of a poller may fail: it has one connection at a time, which a killed process can have.
+	cuts func(poller string) int
+}
+
+func cutsNone(string) int { return 0 }
+
+func cutsOne(string) int { return 1 }
+
+func cutsEdge(poller string) int {
+	if poller == "edge" {
+		return 1
+	}
+	return 0
+}
+
+// chaosPoints are where processes are made to die.
+var chaosPoints = []string{
+	"store.commit.before", "store.commit.after", "hosting.apply.before", "hosting.apply.after", "hosting.route.after",
+	"hosting.commit.before", "hosting.commit.after", "hosting.name.before", "hosting.delete.after",
+	"agent.call.before", "agent.call.done", "agent.launch.started", "agent.launch.after", "agent.order.before",
+	"agent.order.after", "agent.tell.before", "edge.change.before", "edge.change.after", "edge.pass.before",
+	"machine.order.before", "machine.order.after", "machine.drain.before",
+}
+
+// trouble picks one. Of ten, four are deaths at a point, three are kills, one is a full disk and two are set clocks.
+func (c *chaos) trouble() chaosTrouble {
+	if len(c.deck) == 0 {
+		c.deck = c.rnd.Perm(10)
+	}
+	pick := c.deck[0]
+	c.deck = c.deck[1:]
+	wait := time.Duration(c.rnd.IntN(150)) * time.Millisecond
+	switch {
+	case pick < 4:
+		return c.aiming()
+	case pick < 7:
+		victims := [][]string{{"up"}, {"host"}, {"edge"}, {"machine"}, {"host", "edge"}, {"up", "host"}, {"host", "machine"}, {"up", "host", "edge"}}
+		return c.killing(victims[c.rnd.IntN(len(victims))], c.rnd.IntN(1<<16), wait)
+	case pick < 8:
+		return chaosTrouble{name: "the disk is full", cuts: cutsNone, make: func(c *chaos) {
+			c.disk.fill(c.t)
+			time.Sleep(200 * time.Millisecond) // for so long
+			c.disk.free(c.t)
+		}}
+	}
+	minutes := []string{"10m", "-10m", "45m", "-45m"}
+	by := minutes[c.rnd.IntN(len(minutes))]
+	return chaosTrouble{name: "the clock is set to " + by, cuts: cutsNone, make: func(c *chaos) {
+		time.Sleep(wait)
+		c.setClock(by)
+	}}
+}
+
+func (c *chaos) aiming() chaosTrouble {
+	p := point{chaosPoints[c.rnd.IntN(len(chaosPoints))], 1 + c.rnd.IntN(3)}
+	cuts := cutsNone
+	switch who, _, _ := strings.Cut(p.name, "."); who {
+	case "edge":
+		cuts = cutsEdge
+	case "machine":
+		cuts = cutsOne
+	}
+	return chaosTrouble{name: "something dies at " + p.String(), cuts: cuts, make: func(c *chaos) { c.aim(p) }}
+}
+
+// killing ends one process of each kind, all at the same moment.
+func (c *chaos) killing(kinds []string, which int, wait time.Duration) chaosTrouble {
+	cuts := cutsNone
+	for _, k := range kinds {
+		switch k {
+		case "machine":
+			cuts = cutsOne
+		case "edge":
+			cuts = cutsEdge
+		}
+	}
+	return chaosTrouble{name: strings.Join(kinds, " and ") + " killed", cuts: cuts, make: func(c *chaos) {
+		time.Sleep(wait)
+		for _, k := range kinds {
+			if k == "up" {
+				_ = c.cmd.Process.Signal(syscall.SIGKILL)
+				continue
+			}
+			if pids := c.pidsOf(k); len(pids) > 0 {
+				_ = syscall.Kill(pids[which%len(pids)], syscall.SIGKILL)
+			}
+		}
+	}}
+}
+
+// pidsOf lists the processes of a kind.
+func (c *chaos) pidsOf(kind string) (pids []int) {
+	for _, line := range processes(c.t, c.dir) {
+		f := strings.Fields(line)
+		if pid, err := strconv.Atoi(f[0]); err == nil && f[2] == kind {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// setClock sets the clock of all processes, so far away from the real one.
+func (c *chaos) setClock(by string) {
+	if err := errors.Join(os.WriteFile(c.clock+".new", []byte(by), 0o600), os.Rename(c.clock+".new", c.clock)); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// A disk holds a data folder and can be full: a small one of its own, or, where none can be mounted, the program is told
+// that it is full.
+type disk struct {
+	dir     string
+	file    string // tells the program
+	mounted bool
+}
+
+// ballast is the file that fills a mounted disk.
+const ballast = "ballast"
+
+func (d *disk) fill(t testing.TB) {
+	if !d.mounted {
+		if err := os.WriteFile(d.file, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	f, err := os.Create(filepath.Join(d.dir, ballast))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	for chunk := make([]byte, 1<<20); len(chunk) > 0; {
+		if _, err := f.Write(chunk); err != nil {
+			chunk = chunk[:len(chunk)/2] // until not even a byte fits
+		}
+	}
+}
+
+func (d *disk) free(t testing.TB) {
+	for _, path := range []string{d.file, filepath.Join(d.dir, ballast)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
+	}
+}
