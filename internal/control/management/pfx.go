@@ -76,8 +76,8 @@ func belongs(key any, c *x509.Certificate) bool {
 // costly says whether keys of a file would take too long to derive. A salt is an octet string, and the number of
 // iterations the integer that follows it.
 func costly(der []byte, depth int) bool {
-	const deepest = 12
-	after := -1 // tag of the element before
+	const deepest = 24 // the iterations of PBES2 stand 13 deep
+	after := -1        // tag of the element before
 	for len(der) > 0 && depth < deepest {
 		var v asn1.RawValue
 		rest, err := asn1.Unmarshal(der, &v)
