@@ -14,6 +14,7 @@ type Frame struct {
 	Caps    []*Cell         // variables it captured
 	Result  Value           // of the return statement that ran last
 	Types   *Universe
+	Room    any // what the library keeps for the evaluation
 
 	stack []Value
 	sp    int
@@ -47,7 +48,7 @@ const (
 func (f *Frame) Reset(ctx context.Context, steps, memory int64) {
 	f.Context, f.steps, f.mem = ctx, steps, memory
 	f.sp, f.depth, f.tick = 0, 0, 0
-	f.Caps, f.Result = nil, Null
+	f.Caps, f.Result, f.Room = nil, Null, nil
 }
 
 // Clear drops what the last evaluation left, so that a pooled frame keeps

@@ -16,7 +16,7 @@ func Unescape(s string) string { return unpercent(s, true) }
 
 // ParseJSON reads JSON as JObject, JArray or JToken do.
 func ParseJSON(f F, s, class string) V {
-	kind := map[string]int{"JObject": jObject, "JArray": jArray}[class]
+	kind := map[string]uint8{"JObject": jObject, "JArray": jArray}[class]
 	return clr.Object(parseJSON(f, s, class, kind))
 }
 

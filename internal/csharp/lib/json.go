@@ -34,14 +34,15 @@ const (
 
 // Token is any JToken. Properties hold their value as only child.
 type Token struct {
-	kind   int
+	kind   uint8
+	names  uint32 // of an object: a bit for each name that it may have
+	line   int32  // of a value that was parsed: where it ended
+	col    int32
 	parent *Token
 	name   string // of a property or constructor
 	val    V      // of a value
-	line   int32  // of a value that was parsed: where it ended
-	col    int32
 	kids   []*Token
-	index  map[string]int // of an object with many properties; nil when stale
+	index  map[string]int // of an object with many properties, from indexedFrom; nil when stale
 }
 
 // RuntimeType is the class of the token.
@@ -128,8 +129,36 @@ func (t *Token) Equal(f F, o V) bool {
 	return t == u || !t.container() && !u.container() && deepEqual(f, t, u)
 }
 
+// nameBit tells most names apart.
+func nameBit(name string) uint32 {
+	h := len(name)
+	if h > 0 {
+		h += int(name[0]) + 2*int(name[h-1])
+	}
+	return 1 << (h & 31)
+}
+
+// push adds a child at the end.
+func (t *Token) push(k *Token) {
+	k.parent = t
+	if t.kind == jObject {
+		t.names |= nameBit(k.name)
+		if t.index != nil {
+			t.index[k.name] = len(t.kids)
+		}
+	}
+	t.kids = append(t.kids, k)
+}
+
+// indexedFrom is the number of properties from which on an object looks them up
+// in a map: below, comparing names takes less than making one.
+const indexedFrom = 32
+
 func (t *Token) property(name string) *Token {
-	if len(t.kids) > 8 {
+	if t.names&nameBit(name) == 0 {
+		return nil
+	}
+	if len(t.kids) > indexedFrom {
 		if t.index == nil {
 			t.index = make(map[string]int, len(t.kids))
 			for i, k := range t.kids {
@@ -169,13 +198,12 @@ func (t *Token) insert(f F, i int, k *Token) {
 	} else if k.kind == jProperty {
 		clr.Throw(clr.ExArgument, "Can not add "+k.RuntimeType().FullName()+" to "+t.RuntimeType().FullName()+".")
 	}
-	k.parent = t
-	if t.index != nil && i == len(t.kids) {
-		t.index[k.name] = i
-	} else {
+	t.push(k)
+	if last := len(t.kids) - 1; i < last {
+		copy(t.kids[i+1:], t.kids[i:last])
+		t.kids[i] = k
 		t.index = nil
 	}
-	t.kids = slices.Insert(t.kids, i, k)
 }
 
 func (t *Token) root() *Token {
@@ -218,9 +246,7 @@ func clone(f F, t *Token) *Token {
 	f.Alloc(96)
 	out := &Token{kind: t.kind, name: t.name, val: t.val}
 	for _, k := range t.kids {
-		c := clone(f, k)
-		c.parent = out
-		out.kids = append(out.kids, c)
+		out.push(clone(f, k))
 	}
 	return out
 }
@@ -238,51 +264,109 @@ func tokenValue(t *Token) V {
 }
 
 // newValue makes a JValue.
-func newValue(kind int, v V) *Token { return &Token{kind: kind, val: v} }
+func newValue(kind uint8, v V) *Token { return &Token{kind: kind, val: v} }
 
 // toToken makes a token of a value without looking into objects: what operators
 // and JProperty do.
 func toToken(f F, v V) *Token {
-	switch o := v.Ref().(type) {
-	case nil:
-		return newValue(jNull, clr.Null)
-	case *Token:
-		return o
-	case *clr.Decimal:
-		return newValue(jFloat, v)
-	case *Guid:
-		return newValue(jGuid, v)
-	case *DateTimeOffset:
-		return newValue(jDate, v)
-	case *URI:
-		return newValue(jURI, v)
-	case *clr.Arr:
-		if o.B != nil {
-			return newValue(jBytes, v)
-		}
-	case *clr.Unset:
-		return toToken(f, unset(o.T))
+	if t := tok(v); t != nil {
+		return t
 	}
+	kind, v := valueKind(f, v)
+	if kind == jNone {
+		return nil
+	}
+	return newValue(kind, v)
+}
+
+// valueKind is the kind of JValue that a value makes, and what is kept in it;
+// jNone for what is no JValue.
+func valueKind(f F, v V) (uint8, V) {
 	if v.IsString() {
-		return newValue(jString, v)
+		return jString, v
 	}
 	if t := v.Tag(); t != nil {
 		switch {
 		case t == clr.Boolean:
-			return newValue(jBoolean, v)
+			return jBoolean, v
 		case t == clr.Char:
-			return newValue(jString, clr.String(Text(f, v)))
+			return jString, clr.String(Text(f, v))
 		case t == clr.DateTime:
-			return newValue(jDate, v)
+			return jDate, v
 		case t == clr.TimeSpan:
-			return newValue(jTimeSpan, v)
+			return jTimeSpan, v
 		case t == clr.Double || t == clr.Single:
-			return newValue(jFloat, v)
+			return jFloat, v
 		case t.IsInteger() || t.Kind == clr.Enum:
-			return newValue(jInteger, v)
+			return jInteger, v
+		}
+		return jNone, v
+	}
+	switch o := v.Ref().(type) {
+	case nil:
+		return jNull, v
+	case *clr.Decimal:
+		return jFloat, v
+	case *Guid:
+		return jGuid, v
+	case *DateTimeOffset:
+		return jDate, v
+	case *URI:
+		return jURI, v
+	case *clr.Arr:
+		if o.B != nil {
+			return jBytes, v
+		}
+	case *clr.Unset:
+		return valueKind(f, unset(o.T))
+	}
+	return jNone, v
+}
+
+// cell is a property with a value that is no container, in one piece.
+type cell struct {
+	property, value Token
+	kid             [1]*Token
+}
+
+// newCell takes a cell from those that were made for the evaluation together:
+// two, then four, then eight at a time.
+func newCell(f F) *cell {
+	left, _ := f.Room.(*cells)
+	if left == nil {
+		left = &cells{}
+		f.Room = left
+	}
+	if len(left.free) == 0 {
+		left.made = min(max(2, 2*left.made), 8)
+		left.free = make([]cell, left.made)
+	}
+	c := &left.free[0]
+	left.free = left.free[1:]
+	f.Alloc(208)
+	return c
+}
+
+type cells struct {
+	free []cell
+	made int
+}
+
+// newProperty makes a JProperty; content is anything that contentToken takes.
+func newProperty(f F, name string, content V) *Token {
+	if tok(content) == nil {
+		if kind, v := valueKind(f, content); kind != jNone {
+			c := newCell(f)
+			c.property.kind, c.property.name = jProperty, name
+			c.value.kind, c.value.val, c.value.parent = kind, v, &c.property
+			c.kid[0] = &c.value
+			c.property.kids = c.kid[:]
+			return &c.property
 		}
 	}
-	return nil
+	p := &Token{kind: jProperty, name: name}
+	p.setValue(f, contentToken(f, content))
+	return p
 }
 
 // contentToken is toToken for content given to containers; sequences become
@@ -302,11 +386,20 @@ func contentToken(f F, v V) *Token {
 
 // addContent adds content to a container; a sequence adds its items.
 func addContent(f F, t *Token, v V) {
-	if s, ok := v.Ref().(clr.Seq); ok && tok(v) == nil {
-		if a, isArr := v.Ref().(*clr.Arr); !isArr || a.B == nil {
-			s.Each(f, func(x V) bool { addContent(f, t, x); return true })
-			return
+	switch s := v.Ref().(type) {
+	case *Token:
+	case *clr.Arr:
+		if s.B != nil {
+			break
 		}
+		t.kids = slices.Grow(t.kids, len(s.V))
+		for _, x := range s.V {
+			addContent(f, t, x)
+		}
+		return
+	case clr.Seq:
+		s.Each(f, func(x V) bool { addContent(f, t, x); return true })
+		return
 	}
 	t.insert(f, len(t.kids), contentToken(f, v))
 }
@@ -321,9 +414,7 @@ func setProperty(f F, t *Token, name string, v V) {
 }
 
 func addProperty(f F, t *Token, name string, v V) {
-	p := &Token{kind: jProperty, name: name}
-	p.setValue(f, contentToken(f, v))
-	t.insert(f, len(t.kids), p)
+	t.insert(f, len(t.kids), newProperty(f, name, v))
 }
 
 // writeJSON serialises a token.
@@ -341,7 +432,10 @@ type jsonWriter struct {
 
 func (w *jsonWriter) line(depth int) {
 	if w.indent {
-		w.b.WriteString("\r\n" + strings.Repeat("  ", depth))
+		w.b.WriteString("\r\n")
+		for range depth {
+			w.b.WriteString("  ")
+		}
 	}
 }
 
@@ -399,7 +493,7 @@ func (w *jsonWriter) value(t *Token) {
 	case jUndefined:
 		w.b.WriteString("undefined")
 	case jBoolean:
-		w.b.WriteString(map[bool]string{true: "true", false: "false"}[v.Bool()])
+		w.b.WriteString(strconv.FormatBool(v.Bool()))
 	case jInteger:
 		if v.Tag() != nil && v.Tag().Kind == clr.Enum {
 			w.b.WriteString(strconv.FormatInt(v.Int(), 10))
@@ -446,42 +540,62 @@ func jsonDate(v V) string {
 
 func (w *jsonWriter) str(s string) {
 	w.f.Alloc(len(s))
-	w.b.WriteString(quote(s))
+	writeQuoted(&w.b, s)
 }
 
 // quote is JsonConvert.ToString(string).
 func quote(s string) string {
 	var b strings.Builder
-	b.WriteByte('"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c == '\r':
-			b.WriteString(`\r`)
-		case c == '\t':
-			b.WriteString(`\t`)
-		case c == '\b':
-			b.WriteString(`\b`)
-		case c == '\f':
-			b.WriteString(`\f`)
-		case c < 0x20:
-			b.WriteString(`\u00` + string("0123456789abcdef"[c>>4]) + string("0123456789abcdef"[c&15]))
-		case strings.HasPrefix(s[i:], "\u0085"):
-			b.WriteString(`\u0085`)
-			i++
-		case strings.HasPrefix(s[i:], "\u2028"), strings.HasPrefix(s[i:], "\u2029"):
-			b.WriteString(`\u202` + string('8'+s[i+2]-0xA8))
-			i += 2
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
+	b.Grow(len(s) + 2)
+	writeQuoted(&b, s)
 	return b.String()
+}
+
+// writeQuoted writes quote(s). Most texts need no escapes and go in one piece.
+func writeQuoted(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	from := 0
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= 0x20 && c != '"' && c != '\\' && c != 0xC2 && c != 0xE2 {
+			continue
+		}
+		esc, n := escaped(s[i:])
+		if n == 0 {
+			continue
+		}
+		b.WriteString(s[from:i])
+		b.WriteString(esc)
+		i += n - 1
+		from = i + 1
+	}
+	b.WriteString(s[from:])
+	b.WriteByte('"')
+}
+
+// escaped is the escape for the character that s begins with, and its length in
+// s; 0 when it needs none.
+func escaped(s string) (string, int) {
+	switch c := s[0]; {
+	case c == '"' || c == '\\':
+		return `\` + s[:1], 1
+	case c == '\n':
+		return `\n`, 1
+	case c == '\r':
+		return `\r`, 1
+	case c == '\t':
+		return `\t`, 1
+	case c == '\b':
+		return `\b`, 1
+	case c == '\f':
+		return `\f`, 1
+	case c < 0x20:
+		return `\u00` + string("0123456789abcdef"[c>>4]) + string("0123456789abcdef"[c&15]), 1
+	case strings.HasPrefix(s, "\u0085"):
+		return `\u0085`, 2
+	case strings.HasPrefix(s, "\u2028"), strings.HasPrefix(s, "\u2029"):
+		return `\u202` + string('8'+s[2]-0xA8), 3
+	}
+	return "", 0
 }
 
 // deepEqual is JToken.DeepEquals.

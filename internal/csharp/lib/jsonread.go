@@ -29,7 +29,7 @@ type jsonReader struct {
 const jsonDepth = 64
 
 // parseJSON reads one document; what says which class is wanted.
-func parseJSON(f F, s, what string, wantKind int) *Token {
+func parseJSON(f F, s, what string, wantKind uint8) *Token {
 	f.Alloc(len(s))
 	r := &jsonReader{f: f, s: s, what: what, dates: true}
 	r.skip()
@@ -57,7 +57,7 @@ func (r *jsonReader) wrongKind(what string, c byte) {
 	item := names[c]
 	if item == "" || item == "String" || item == "Boolean" || item == "Null" {
 		v := r.value()
-		item = map[int]string{jInteger: "Integer", jFloat: "Float", jString: "String", jBoolean: "Boolean", jNull: "Null", jUndefined: "Undefined", jDate: "Date", jConstructor: "StartConstructor"}[v.kind]
+		item = map[uint8]string{jInteger: "Integer", jFloat: "Float", jString: "String", jBoolean: "Boolean", jNull: "Null", jUndefined: "Undefined", jDate: "Date", jConstructor: "StartConstructor"}[v.kind]
 	} else {
 		r.i++
 	}
@@ -159,7 +159,7 @@ func (r *jsonReader) read() *Token {
 
 type jsonWord struct {
 	text, what string
-	kind       int
+	kind       uint8
 	v          V
 }
 
@@ -253,12 +253,9 @@ func (r *jsonReader) object() *Token {
 		if p := t.property(name); p != nil {
 			p.setValue(r.f, v)
 		} else {
-			p := &Token{kind: jProperty, name: name, parent: t, kids: []*Token{v}}
+			p := &Token{kind: jProperty, name: name, kids: []*Token{v}}
 			v.parent = p
-			if t.index != nil {
-				t.index[name] = len(t.kids)
-			}
-			t.kids = append(t.kids, p)
+			t.push(p)
 		}
 		r.skip()
 		r.end()
@@ -312,8 +309,7 @@ func (r *jsonReader) array() *Token {
 			v = r.value()
 			r.path[len(r.path)-1] = at
 		}
-		v.parent = t
-		t.kids = append(t.kids, v)
+		t.push(v)
 		r.skip()
 		r.end()
 		switch r.s[r.i] {

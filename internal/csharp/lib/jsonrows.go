@@ -255,7 +255,7 @@ func tokenRows() []clr.Row {
 		}
 		return clr.Object(found[0])
 	}
-	parse := func(what string, kind int) func(F, []V) V {
+	parse := func(what string, kind uint8) func(F, []V) V {
 		return func(f F, a []V) V { return clr.Object(parseJSON(f, text(a[0], "s"), what, kind)) }
 	}
 	return []clr.Row{
@@ -491,13 +491,13 @@ func objectRows() []clr.Row {
 	}
 }
 
-func kindName(kind int) string {
+func kindName(kind uint8) string {
 	return []string{"None", "Object", "Array", "Constructor", "Property", "Comment", "Integer", "Float", "String", "Boolean", "Null", "Undefined", "Date", "Raw", "Bytes", "Guid", "Uri", "TimeSpan"}[kind]
 }
 
 // newContainer makes a container of content, which may be a container itself:
 // only the overloads for their own type copy.
-func newContainer(kind int) func(F, []V) V {
+func newContainer(kind uint8) func(F, []V) V {
 	return func(f F, a []V) V {
 		t := &Token{kind: kind}
 		if len(a) > 0 {
@@ -546,9 +546,7 @@ func arrayTokenRows() []clr.Row {
 
 func propertyRows() []clr.Row {
 	make := func(f F, a []V) V {
-		p := &Token{kind: jProperty, name: text(a[0], "name")}
-		p.setValue(f, contentToken(f, a[1]))
-		return clr.Object(p)
+		return clr.Object(newProperty(f, text(a[0], "name"), a[1]))
 	}
 	return []clr.Row{
 		R("new(string name, object content)", make), R("new(string name, params object[] content)", make),
