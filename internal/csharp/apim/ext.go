@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -60,10 +61,13 @@ func bodyForm(fr f, s *clr.Site, a []v) v {
 // Jwt is a parsed token; its signature was not looked at.
 type Jwt struct {
 	header, claims v
+	all            claimsMap // Claims
 }
 
 // RuntimeType is Jwt.
-func (*Jwt) RuntimeType() *clr.Type { return Universe().Lookup("Gateway.Jwt", 0) }
+func (*Jwt) RuntimeType() *clr.Type { return jwtType() }
+
+var jwtType = sync.OnceValue(func() *clr.Type { return Universe().Lookup("Gateway.Jwt", 0) })
 
 // ParseJwt reads a token, with or without the word Bearer before it.
 func ParseJwt(fr *clr.Frame, s string) (*Jwt, bool) {
@@ -76,6 +80,7 @@ func ParseJwt(fr *clr.Frame, s string) (*Jwt, bool) {
 		return nil, false
 	}
 	j := &Jwt{}
+	j.all.j = j
 	for i, to := range []*v{&j.header, &j.claims} {
 		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[i], "="))
 		if err != nil {
@@ -110,7 +115,7 @@ func (j *Jwt) date(fr f, name string) v {
 type claimsMap struct{ j *Jwt }
 
 // RuntimeType is IReadOnlyDictionary<string, string[]>.
-func (*claimsMap) RuntimeType() *clr.Type { return dictType(stringArray) }
+func (*claimsMap) RuntimeType() *clr.Type { return stringsDict() }
 
 // Lookup finds the values of a claim.
 func (m *claimsMap) Lookup(fr *clr.Frame, key v) (v, bool) {
@@ -135,23 +140,23 @@ func (m *claimsMap) Each(fr *clr.Frame, yield func(v) bool) {
 
 func jwtDecl() clr.Decl {
 	R := clr.R
-	claim := func(name string) func(f, []v) v {
-		return func(fr f, a []v) v { return a[0].Ref().(*Jwt).text(fr, name) }
+	claim := func(name string) clr.Getter {
+		return func(fr f, x v) v { return x.Ref().(*Jwt).text(fr, name) }
 	}
-	header := func(name string) func(f, []v) v {
-		return func(fr f, a []v) v {
-			if l := lib.TokenStrings(fr, a[0].Ref().(*Jwt).header, name); len(l) > 0 {
+	header := func(name string) clr.Getter {
+		return func(fr f, x v) v {
+			if l := lib.TokenStrings(fr, x.Ref().(*Jwt).header, name); len(l) > 0 {
 				return clr.String(l[0])
 			}
 			return clr.Null
 		}
 	}
-	date := func(name string) func(f, []v) v {
-		return func(fr f, a []v) v { return a[0].Ref().(*Jwt).date(fr, name) }
+	date := func(name string) clr.Getter {
+		return func(fr f, x v) v { return x.Ref().(*Jwt).date(fr, name) }
 	}
 	return clr.D("class Gateway.Jwt", R("string Algorithm", header("alg")), R("string Type", header("typ")), R("string Issuer", claim("iss")), R("string Subject", claim("sub")), R("string Id", claim("jti")),
 		R("IEnumerable<string> Audiences", func(fr f, a []v) v { return clr.Strings(lib.TokenStrings(fr, a[0].Ref().(*Jwt).claims, "aud")) }),
-		R("IReadOnlyDictionary<string,string[]> Claims", func(_ f, a []v) v { return clr.Object(&claimsMap{a[0].Ref().(*Jwt)}) }),
+		R("IReadOnlyDictionary<string,string[]> Claims", func(_ f, x v) v { return clr.Object(&x.Ref().(*Jwt).all) }),
 		R("DateTime? ExpirationTime", date("exp")), R("DateTime? NotBefore", date("nbf")), R("DateTime? IssuedAt", date("iat")))
 }
 

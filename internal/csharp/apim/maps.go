@@ -1,31 +1,38 @@
 package apim
 
 import (
+	"sync"
+
 	"github.com/portico-dev/portico/internal/csharp/clr"
 	"github.com/portico-dev/portico/internal/csharp/lib"
 )
 
 // The dictionaries of the context object. They wrap what the host gives.
 
-func dictType(val *clr.Type) *clr.Type {
-	return clr.Of(lib.Universe().Lookup("System.Collections.Generic.IReadOnlyDictionary", 2), clr.StringType, val)
+func dictType(val *clr.Type) func() *clr.Type {
+	return sync.OnceValue(func() *clr.Type {
+		return clr.Of(lib.Universe().Lookup("System.Collections.Generic.IReadOnlyDictionary", 2), clr.StringType, val)
+	})
 }
 
-var stringArray = clr.ArrayOf(clr.StringType)
+// The types of the dictionaries, by what they hold.
+var (
+	stringArray = clr.ArrayOf(clr.StringType)
+	stringsDict = dictType(stringArray)
+	textDict    = dictType(clr.StringType)
+	objectDict  = dictType(clr.ObjectType)
+)
 
-// headersOf reads a Header. Interface values of hosts are used as they are:
-// reading a header allocates nothing.
-func headersOf[T any](get func(T) Header) func(f, []v) v {
-	return func(_ f, a []v) v {
-		h := get(a[0].Ref().(T))
-		if h == nil {
-			return clr.Null
-		}
-		if m, ok := h.(interface{ HeaderMap() *HeaderMap }); ok {
-			return clr.Object(m.HeaderMap())
-		}
-		return clr.Object(&HeaderMap{h})
+// headers makes a Header a dictionary. Interface values of hosts are used as they
+// are: reading a header allocates nothing.
+func headers(h Header) v {
+	if h == nil {
+		return clr.Null
 	}
+	if m, ok := h.(interface{ HeaderMap() *HeaderMap }); ok {
+		return clr.Object(m.HeaderMap())
+	}
+	return clr.Object(&HeaderMap{h})
 }
 
 // HeaderMap makes a Header a dictionary. Hosts whose Header has a method
@@ -33,7 +40,7 @@ func headersOf[T any](get func(T) Header) func(f, []v) v {
 type HeaderMap struct{ Header }
 
 // RuntimeType is IReadOnlyDictionary<string, string[]>.
-func (*HeaderMap) RuntimeType() *clr.Type { return dictType(stringArray) }
+func (*HeaderMap) RuntimeType() *clr.Type { return stringsDict() }
 
 // Lookup finds the values of a name.
 func (m *HeaderMap) Lookup(_ *clr.Frame, key v) (v, bool) {
@@ -58,7 +65,7 @@ func (m *HeaderMap) Each(fr *clr.Frame, yield func(v) bool) {
 type stringsMap struct{ m Strings }
 
 // RuntimeType is IReadOnlyDictionary<string, string>.
-func (*stringsMap) RuntimeType() *clr.Type { return dictType(clr.StringType) }
+func (*stringsMap) RuntimeType() *clr.Type { return textDict() }
 
 // Lookup finds a value.
 func (m *stringsMap) Lookup(_ *clr.Frame, key v) (v, bool) {
@@ -89,8 +96,8 @@ func (m *stringsMap) Each(fr *clr.Frame, yield func(v) bool) {
 }
 
 // variables reads context.Variables.
-func variables(_ f, a []v) v {
-	vars := a[0].Ref().(Context).Variables()
+func variables(_ f, x v) v {
+	vars := x.Ref().(Context).Variables()
 	if m, ok := vars.(interface{ VariablesMap() *VariablesMap }); ok {
 		return clr.Object(m.VariablesMap())
 	}
@@ -102,7 +109,7 @@ func variables(_ f, a []v) v {
 type VariablesMap struct{ Vars Variables }
 
 // RuntimeType is IReadOnlyDictionary<string, object>.
-func (*VariablesMap) RuntimeType() *clr.Type { return dictType(clr.ObjectType) }
+func (*VariablesMap) RuntimeType() *clr.Type { return objectDict() }
 
 // Lookup finds a variable.
 func (m *VariablesMap) Lookup(_ *clr.Frame, key v) (v, bool) {
@@ -135,7 +142,7 @@ type certMap struct{ d Deployment }
 
 // RuntimeType is IReadOnlyDictionary<string, X509Certificate2>.
 func (*certMap) RuntimeType() *clr.Type {
-	return dictType(lib.Universe().Lookup("System.Security.Cryptography.X509Certificates.X509Certificate2", 0))
+	return dictType(lib.Universe().Lookup("System.Security.Cryptography.X509Certificates.X509Certificate2", 0))()
 }
 
 // Lookup finds a certificate by its thumbprint.

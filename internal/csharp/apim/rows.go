@@ -45,20 +45,22 @@ func Universe() *clr.Universe {
 // ContextType is the type of the identifier context.
 func ContextType() *clr.Type { return Universe().Lookup("Gateway.IContext", 0) }
 
-// str, num, flag and ref make rows that read one property of a host object.
+// str, flag and ref make rows that read one property of a host object. The few
+// that most expressions read have functions of their own instead: to find a T in
+// an interface takes generic code several times as long.
 
-func str[T any](get func(T) string) func(f, []v) v {
-	return func(_ f, a []v) v { return clr.String(get(a[0].Ref().(T))) }
+func str[T any](get func(T) string) clr.Getter {
+	return func(_ f, x v) v { return clr.String(get(x.Ref().(T))) }
 }
 
-func flag[T any](get func(T) bool) func(f, []v) v {
-	return func(_ f, a []v) v { return clr.Bool(get(a[0].Ref().(T))) }
+func flag[T any](get func(T) bool) clr.Getter {
+	return func(_ f, x v) v { return clr.Bool(get(x.Ref().(T))) }
 }
 
-func ref[T any, R comparable](get func(T) R) func(f, []v) v {
+func ref[T any, R comparable](get func(T) R) clr.Getter {
 	var null R
-	return func(_ f, a []v) v {
-		r := get(a[0].Ref().(T))
+	return func(_ f, x v) v {
+		r := get(x.Ref().(T))
 		if r == null {
 			return clr.Null
 		}
@@ -66,9 +68,9 @@ func ref[T any, R comparable](get func(T) R) func(f, []v) v {
 	}
 }
 
-func moment[T any](get func(T) (time.Time, bool)) func(f, []v) v {
-	return func(_ f, a []v) v {
-		t, ok := get(a[0].Ref().(T))
+func moment[T any](get func(T) (time.Time, bool)) clr.Getter {
+	return func(_ f, x v) v {
+		t, ok := get(x.Ref().(T))
 		if !ok {
 			return clr.Null
 		}
@@ -94,8 +96,8 @@ func decls() []clr.Decl {
 		listed("IContext",
 			R("IContextApi Api", ref(Context.API)), R("IDeployment Deployment", ref(Context.Deployment)), R("TimeSpan Elapsed", func(_ f, a []v) v { return lib.TimeSpan(a[0].Ref().(Context).Elapsed()) }),
 			R("ProxyError LastError", ref(Context.LastError)), R("IOperation Operation", ref(Context.Operation)), R("IProduct Product", ref(Context.Product)),
-			R("IRequest Request", ref(Context.Request)), R("Guid RequestId", func(_ f, a []v) v { return lib.NewGuid(a[0].Ref().(Context).RequestID()) }),
-			R("IResponse Response", ref(Context.Response)), R("ISubscription Subscription", ref(Context.Subscription)),
+			R("IRequest Request", func(_ f, x v) v { return clr.Object(x.Ref().(Context).Request()) }), R("Guid RequestId", func(_ f, a []v) v { return lib.NewGuid(a[0].Ref().(Context).RequestID()) }),
+			R("IResponse Response", func(_ f, x v) v { return clr.Object(x.Ref().(Context).Response()) }), R("ISubscription Subscription", ref(Context.Subscription)),
 			R("DateTime Timestamp", func(_ f, a []v) v { return lib.DateTime(a[0].Ref().(Context).Timestamp()) }), R("bool Tracing", flag(Context.Tracing)),
 			R("IUser User", ref(Context.User)), R("IReadOnlyDictionary<string,object> Variables", variables),
 			R("void Trace(string message)", func(_ f, a []v) v { a[0].Ref().(Context).Trace("", a[1].Str()); return clr.Null }),
@@ -110,9 +112,9 @@ func decls() []clr.Decl {
 		listed("IGraphQL", R("JToken Arguments", func(fr f, a []v) v { return a[0].Ref().(*graphQL).token(fr, "Arguments") }), R("JToken Parent", func(fr f, a []v) v { return a[0].Ref().(*graphQL).token(fr, "Parent") }),
 			R("JToken this[string name]", func(fr f, a []v) v { return a[0].Ref().(*graphQL).token(fr, a[1].Str()) })),
 		listed("IRequest",
-			R("IMessageBody Body", ref(Request.Body)), R("X509Certificate2 Certificate", ref(Request.Certificate)), R(dict+"<string,string[]> Headers", headersOf(Request.Headers)),
+			R("IMessageBody Body", ref(Request.Body)), R("X509Certificate2 Certificate", ref(Request.Certificate)), R(dict+"<string,string[]> Headers", func(_ f, x v) v { return headers(x.Ref().(Request).Headers()) }),
 			R("string IpAddress", str(Request.IPAddress)), R(dict+"<string,string> MatchedParameters", func(_ f, a []v) v { return clr.Object(&stringsMap{a[0].Ref().(Request).MatchedParameters()}) }),
-			R("string Method", str(Request.Method)), R("IUrl OriginalUrl", ref(Request.OriginalURL)), R("IUrl Url", ref(Request.URL)),
+			R("string Method", func(_ f, x v) v { return clr.String(x.Ref().(Request).Method()) }), R("IUrl OriginalUrl", ref(Request.OriginalURL)), R("IUrl Url", ref(Request.URL)),
 			R("bool HasBody", flag(func(r Request) bool { return r.Body() != nil })),
 			R("IPrivateEndpointConnection PrivateEndpointConnection", func(_ f, a []v) v {
 				p, ok := a[0].Ref().(PrivateEndpoint)
@@ -127,11 +129,11 @@ func decls() []clr.Decl {
 			}),
 		),
 		listed("IPrivateEndpointConnection", R("string Name", item(0)), R("string GroupId", item(1)), R("string MemberName", item(2))),
-		listed("IResponse", R("IMessageBody Body", ref(Response.Body)), R(dict+"<string,string[]> Headers", headersOf(Response.Headers)),
-			R("int StatusCode", func(_ f, a []v) v { return clr.Int(a[0].Ref().(Response).StatusCode()) }), R("string StatusReason", str(Response.StatusReason))),
+		listed("IResponse", R("IMessageBody Body", ref(Response.Body)), R(dict+"<string,string[]> Headers", func(_ f, x v) v { return headers(x.Ref().(Response).Headers()) }),
+			R("int StatusCode", func(_ f, x v) v { return clr.Int(x.Ref().(Response).StatusCode()) }), R("string StatusReason", str(Response.StatusReason))),
 		listed("IMessageBody", R("T As<T>(bool preserveContent = false) where T : class", bodyAs), R("IDictionary<string,IList<string>> AsFormUrlEncodedContent(bool preserveContent = false)", bodyForm)),
 		listed("IUrl", R("string Scheme", str(URL.Scheme)), R("string Host", str(URL.Host)), R("int Port", func(_ f, a []v) v { return clr.Int(a[0].Ref().(URL).Port()) }), R("string Path", str(URL.Path)),
-			R("string QueryString", str(URL.QueryString)), R(dict+"<string,string[]> Query", headersOf(URL.Query)), R("Uri ToUri()", func(_ f, a []v) v { return lib.NewURI(a[0].Ref().(URL).String()) }),
+			R("string QueryString", str(URL.QueryString)), R(dict+"<string,string[]> Query", func(_ f, x v) v { return headers(x.Ref().(URL).Query()) }), R("Uri ToUri()", func(_ f, a []v) v { return lib.NewURI(a[0].Ref().(URL).String()) }),
 			R("string ToString()", str(URL.String))),
 		listed("IApi", R("string Id", str(API.APIID)), R("string Name", str(API.Name)), R("string Path", str(API.Path)), R("IEnumerable<string> Protocols", func(_ f, a []v) v { return clr.Strings(a[0].Ref().(API).Protocols()) }),
 			R("IUrl ServiceUrl", ref(API.ServiceURL)), R("ISubscriptionKeyParameterNames SubscriptionKeyParameterNames", func(_ f, a []v) v {
@@ -217,8 +219,8 @@ type record struct {
 // RuntimeType is the object's type.
 func (r *record) RuntimeType() *clr.Type { return Universe().Lookup("Gateway."+r.name, 0) }
 
-func item(i int) func(f, []v) v {
-	return func(_ f, a []v) v { return clr.String(a[0].Ref().(*record).vals[i]) }
+func item(i int) clr.Getter {
+	return func(_ f, x v) v { return clr.String(x.Ref().(*record).vals[i]) }
 }
 
 type gateway struct{ d Deployment }

@@ -28,10 +28,23 @@ type Frame struct {
 // Cell is a variable that a lambda captured, or an out argument.
 type Cell struct{ V Value }
 
-// Closure is a delegate.
+// Closure is a delegate. Its parameters are the first of its slots.
 type Closure struct {
-	T  *Type
-	Fn func(f *Frame, a []Value) Value
+	T     *Type
+	Slots int
+	Caps  []*Cell // variables of the functions around it
+	Body  func(f *Frame) Value
+}
+
+// Call runs a closure on slots from Push, in which its arguments are.
+func (c *Closure) Call(f *Frame, slots []Value) Value {
+	f.Enter()
+	outer, caps := f.Slots, f.Caps
+	f.Slots, f.Caps = slots, c.Caps
+	v := c.Body(f)
+	f.Slots, f.Caps = outer, caps
+	f.Leave()
+	return v
 }
 
 // RuntimeType is the delegate type.
@@ -148,10 +161,12 @@ func (f *Frame) Invoke(fn Value, args ...Value) Value {
 	if !ok {
 		ThrowNull()
 	}
-	a := f.Push(len(args))
-	copy(a, args)
-	v := c.Fn(f, a)
-	f.Pop(len(args))
+	s := f.Push(c.Slots)
+	for i := range args {
+		s[i] = args[i]
+	}
+	v := c.Call(f, s)
+	f.Pop(c.Slots)
 	return v
 }
 

@@ -41,6 +41,9 @@ type Func = func(f *Frame, a []Value) Value
 // GenericFunc is a Func that needs the types it was bound with.
 type GenericFunc = func(f *Frame, s *Site, a []Value) Value
 
+// Getter reads a property of a receiver that is not null.
+type Getter = func(f *Frame, x Value) Value
+
 // Site is what the checker knows about one use of a member.
 type Site struct {
 	Member *Member
@@ -64,6 +67,7 @@ type Member struct {
 	Ret        *Type
 	Const      *Value
 	Call       Func
+	Get        Getter // of a property that is read often: the same as Call
 	Generic    GenericFunc
 	Set        Func // of a writable property or indexer: receiver, arguments, value
 	Pure       bool // may be evaluated while compiling
@@ -73,7 +77,7 @@ type Member struct {
 // Row is a member as a table writes it: a C# signature and what it does.
 type Row struct {
 	Sig  string
-	Fn   any // Func, GenericFunc or, for constants, Value
+	Fn   any // Func, Getter, GenericFunc or, for constants, Value
 	Set  Func
 	Pure bool
 }

@@ -310,6 +310,9 @@ func (u *Universe) memberFrom(owner *Type, p *sigParser, row Row) (*Member, erro
 	switch fn := row.Fn.(type) {
 	case Func:
 		m.Call = fn
+	case Getter:
+		m.Get = fn
+		m.Call = func(f *Frame, a []Value) Value { return fn(f, a[0]) }
 	case GenericFunc:
 		m.Generic = fn
 	case Value:

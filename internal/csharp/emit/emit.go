@@ -7,6 +7,8 @@
 package emit
 
 import (
+	"slices"
+
 	"github.com/portico-dev/portico/internal/csharp/check"
 	"github.com/portico-dev/portico/internal/csharp/clr"
 )
@@ -50,7 +52,7 @@ func Program(p *check.Program) *Code {
 	return &Code{slots: n, Run: func(f *clr.Frame) clr.Value {
 		f.Slots = f.Push(n)
 		for _, c := range cells {
-			f.Slots[c] = clr.Object(&clr.Cell{})
+			f.Slots[c] = newCell(f, clr.Null)
 		}
 		return body(f)
 	}}
@@ -120,7 +122,7 @@ func (e *emitter) fresh(v *check.Var) func(*clr.Frame, clr.Value) {
 	case v.Hoisted:
 		return e.set(v)
 	case v.Captured:
-		return func(f *clr.Frame, x clr.Value) { f.Slots[slot] = clr.Object(&clr.Cell{V: x}) }
+		return func(f *clr.Frame, x clr.Value) { f.Slots[slot] = newCell(f, x) }
 	}
 	return func(f *clr.Frame, x clr.Value) { f.Slots[slot] = x }
 }
@@ -144,56 +146,59 @@ func (e *emitter) function(fn *check.Func, t *clr.Type) val {
 	for i, v := range fn.Captures {
 		caps[i] = e.cell(v)
 	}
-	params := fn.Params
-	boxed := false
-	for _, p := range params {
-		boxed = boxed || p.Captured
+	if len(cells) > 0 || boxed(fn.Params) {
+		body = withCells(fn.Params, cells, body)
 	}
 	n := fn.Slots
+	if len(caps) == 0 {
+		return func(f *clr.Frame) clr.Value {
+			f.Alloc(closureSize)
+			return clr.Object(&clr.Closure{T: t, Slots: n, Body: body})
+		}
+	}
 	return func(f *clr.Frame) clr.Value {
-		var held []*clr.Cell
-		if len(caps) > 0 {
-			held = make([]*clr.Cell, len(caps))
-			for i, c := range caps {
-				held[i] = c(f)
-			}
+		f.Alloc(closureSize + 8*len(caps))
+		held := make([]*clr.Cell, len(caps))
+		for i, c := range caps {
+			held[i] = c(f)
 		}
-		run := func(f *clr.Frame, a []clr.Value) clr.Value {
-			f.Enter()
-			slots, outer := f.Slots, f.Caps
-			s := f.Push(n)
-			if boxed {
-				bindParams(s, params, a)
-			} else {
-				copy(s, a)
-			}
-			for _, c := range cells {
-				s[c] = clr.Object(&clr.Cell{})
-			}
-			f.Slots, f.Caps = s, held
-			v := body(f)
-			f.Pop(n)
-			f.Slots, f.Caps = slots, outer
-			f.Leave()
-			return v
-		}
-		return clr.Object(&clr.Closure{T: t, Fn: run})
+		return clr.Object(&clr.Closure{T: t, Slots: n, Caps: held, Body: body})
 	}
 }
 
-// bindParams puts captured parameters into cells. A parameter passed by
-// reference comes as the caller's cell.
-func bindParams(s []clr.Value, params []*check.Var, a []clr.Value) {
-	for i, p := range params {
-		switch {
-		case !p.Captured:
-			s[p.Slot] = a[i]
-		default:
-			if _, ok := a[i].Ref().(*clr.Cell); ok {
-				s[p.Slot] = a[i]
-			} else {
-				s[p.Slot] = clr.Object(&clr.Cell{V: a[i]})
-			}
+// What a closure and a cell take of the memory budget.
+const (
+	closureSize = 64
+	cellSize    = 24
+)
+
+func boxed(params []*check.Var) bool {
+	return slices.ContainsFunc(params, func(p *check.Var) bool { return p.Captured })
+}
+
+// withCells makes the cells of captured variables before body. A parameter passed
+// by reference comes as the caller's cell.
+func withCells(params []*check.Var, cells []int, body val) val {
+	var captured []int
+	for _, p := range params {
+		if p.Captured {
+			captured = append(captured, p.Slot)
 		}
 	}
+	return func(f *clr.Frame) clr.Value {
+		for _, i := range captured {
+			if _, ok := f.Slots[i].Ref().(*clr.Cell); !ok {
+				f.Slots[i] = newCell(f, f.Slots[i])
+			}
+		}
+		for _, i := range cells {
+			f.Slots[i] = newCell(f, clr.Null)
+		}
+		return body(f)
+	}
+}
+
+func newCell(f *clr.Frame, v clr.Value) clr.Value {
+	f.Alloc(cellSize)
+	return clr.Object(&clr.Cell{V: v})
 }

@@ -191,7 +191,7 @@ func (e *emitter) block(s *check.Block) stmt {
 	}
 	return func(f *clr.Frame) ctl {
 		for _, slot := range hoisted {
-			f.Slots[slot] = clr.Object(&clr.Cell{})
+			f.Slots[slot] = newCell(f, clr.Null)
 		}
 		for _, c := range cells {
 			c(f, clr.Null)

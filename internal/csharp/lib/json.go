@@ -47,20 +47,19 @@ type Token struct {
 
 // RuntimeType is the class of the token.
 func (t *Token) RuntimeType() *clr.Type {
-	name := "JValue"
-	switch t.kind {
-	case jObject:
-		name = "JObject"
-	case jArray:
-		name = "JArray"
-	case jProperty:
-		name = "JProperty"
-	case jConstructor:
-		name = "JConstructor"
-	case jRaw:
-		name = "JRaw"
+	Universe()
+	return table.tokens[t.kind]
+}
+
+// tokenClasses finds the classes of tokens in the table.
+func tokenClasses(u *clr.Universe) (out [jTimeSpan + 1]*clr.Type) {
+	for kind := range out {
+		out[kind] = u.Lookup(jns+"JValue", 0)
 	}
-	return named("Newtonsoft.Json.Linq." + name)
+	for kind, name := range map[int]string{jNone: "JToken", jObject: "JObject", jArray: "JArray", jProperty: "JProperty", jConstructor: "JConstructor", jRaw: "JRaw"} {
+		out[kind] = u.Lookup(jns+name, 0)
+	}
+	return out
 }
 
 func (t *Token) container() bool {
@@ -107,7 +106,10 @@ func (t *Token) Each(f F, yield func(V) bool) {
 	}
 }
 
-func tokenType() *clr.Type { return named("Newtonsoft.Json.Linq.JToken") }
+func tokenType() *clr.Type {
+	Universe()
+	return table.tokens[jNone]
+}
 
 // Count is the number of children.
 func (t *Token) Count(F) int { return len(t.kids) }

@@ -47,8 +47,9 @@ func Decls() []clr.Decl {
 
 // table is built when it is first asked for, and constant from then on.
 var table struct {
-	once sync.Once
-	u    *clr.Universe
+	once   sync.Once
+	u      *clr.Universe
+	tokens [jTimeSpan + 1]*clr.Type // classes of JTokens, by kind
 }
 
 // Universe is the table without the context object. It is built once.
@@ -58,7 +59,7 @@ func Universe() *clr.Universe {
 		if err != nil {
 			panic(err) // a row of the table is wrong; tests build it
 		}
-		table.u = u
+		table.u, table.tokens = u, tokenClasses(u)
 	})
 	return table.u
 }
