@@ -138,6 +138,27 @@ func fit(t *Type, r int64) (n int64, ok bool) {
 	return n, n == r
 }
 
+// Divide divides integers of type t, which is signed or fits.
+func Divide(t *Type, x, y int64) int64 {
+	checkDivisor(t, x, y)
+	return x / y
+}
+
+// Remainder is what remains of it.
+func Remainder(t *Type, x, y int64) int64 {
+	checkDivisor(t, x, y)
+	return x % y
+}
+
+func checkDivisor(t *Type, x, y int64) {
+	if y == 0 {
+		Throw(ExDivideByZero, "Attempted to divide by zero.")
+	}
+	if y == -1 && (x == math.MinInt64 || t.Code == CodeInt32 && x == math.MinInt32) {
+		overflow()
+	}
+}
+
 func intArith(op string, t *Type, x, y int64, checked bool) Value {
 	var r int64
 	lost := false
@@ -151,20 +172,10 @@ func intArith(op string, t *Type, x, y int64, checked bool) Value {
 	case "*":
 		r = x * y
 		lost = x != 0 && (r/x != y || x == -1 && y == math.MinInt64)
-	case "/", "%":
-		if y == 0 {
-			Throw(ExDivideByZero, "Attempted to divide by zero.")
-		}
-		if y == -1 {
-			if lowest := x == math.MinInt64 || t.Code == CodeInt32 && x == math.MinInt32; lowest {
-				overflow()
-			}
-		}
-		if op == "/" {
-			r = x / y
-		} else {
-			r = x % y
-		}
+	case "/":
+		r = Divide(t, x, y)
+	case "%":
+		r = Remainder(t, x, y)
 	case "&":
 		r = x & y
 	case "|":

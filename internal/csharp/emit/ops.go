@@ -121,17 +121,13 @@ func (e *emitter) unary(x *check.Unary) val {
 	}
 }
 
-// small reports types whose arithmetic fits int64 closures.
-func small(t *clr.Type) bool { return t.Code == clr.CodeInt32 || t.Code == clr.CodeInt64 }
-
 func (e *emitter) binary(x *check.Binary) val {
 	if x.Type == clr.Boolean && !x.Lifted {
 		c := e.cond(x)
 		return func(f *clr.Frame) clr.Value { return clr.Bool(c(f)) }
 	}
-	if small(x.Of) && !x.Lifted && !x.Checked && x.Op != "/" && x.Op != "%" {
-		n, t := e.num(x), x.Of
-		if t.Code == clr.CodeInt64 {
+	if n := e.arith(x); n != nil {
+		if x.Of.Code == clr.CodeInt64 {
 			return func(f *clr.Frame) clr.Value { return clr.Long(n(f)) }
 		}
 		return func(f *clr.Frame) clr.Value { return clr.Int(int(n(f))) }
@@ -200,44 +196,6 @@ func (e *emitter) num(x check.Expr) num {
 	}
 	v := e.val(x)
 	return func(f *clr.Frame) int64 { return v(f).Int() }
-}
-
-// arith compiles unchecked arithmetic of int and long.
-func (e *emitter) arith(x *check.Binary) num {
-	if !small(x.Of) || x.Lifted || x.Checked || x.Type == clr.Boolean {
-		return nil
-	}
-	wide := x.Of.Code == clr.CodeInt64
-	cut := func(n int64) int64 {
-		if wide {
-			return n
-		}
-		return int64(int32(n))
-	}
-	l, r := e.num(x.X), e.num(x.Y)
-	mask := int64(31)
-	if wide {
-		mask = 63
-	}
-	switch x.Op {
-	case "+":
-		return func(f *clr.Frame) int64 { return cut(l(f) + r(f)) }
-	case "-":
-		return func(f *clr.Frame) int64 { return cut(l(f) - r(f)) }
-	case "*":
-		return func(f *clr.Frame) int64 { return cut(l(f) * r(f)) }
-	case "&":
-		return func(f *clr.Frame) int64 { return l(f) & r(f) }
-	case "|":
-		return func(f *clr.Frame) int64 { return l(f) | r(f) }
-	case "^":
-		return func(f *clr.Frame) int64 { return l(f) ^ r(f) }
-	case "<<":
-		return func(f *clr.Frame) int64 { a := l(f); return cut(a << (r(f) & mask)) }
-	case ">>":
-		return func(f *clr.Frame) int64 { a := l(f); return a >> (r(f) & mask) }
-	}
-	return nil
 }
 
 // cond compiles a condition.
@@ -336,31 +294,13 @@ func (e *emitter) compare(x *check.Binary) cond {
 		}
 		return nil
 	case of.Kind == clr.Enum || of.IsInteger() && of.Code != clr.CodeUInt64:
-		return intCompare(x.Op, e.num(x.X), e.num(x.Y))
+		return e.intCompare(x)
 	}
 	l, r, op := e.val(x.X), e.val(x.Y), x.Op
 	return func(f *clr.Frame) bool {
 		a := l(f)
 		return clr.Arith(op, of, a, r(f), false).Bool()
 	}
-}
-
-func intCompare(op string, l, r num) cond {
-	switch op {
-	case "==":
-		return func(f *clr.Frame) bool { a := l(f); return a == r(f) }
-	case "!=":
-		return func(f *clr.Frame) bool { a := l(f); return a != r(f) }
-	case "<":
-		return func(f *clr.Frame) bool { a := l(f); return a < r(f) }
-	case "<=":
-		return func(f *clr.Frame) bool { a := l(f); return a <= r(f) }
-	case ">":
-		return func(f *clr.Frame) bool { a := l(f); return a > r(f) }
-	case ">=":
-		return func(f *clr.Frame) bool { a := l(f); return a >= r(f) }
-	}
-	return nil
 }
 
 // each enumerates what foreach runs over.

@@ -658,12 +658,30 @@ func average(by *clr.Type) clr.GenericFunc {
 
 // total adds numbers, and counts them.
 func total(f F, a []V, by *clr.Type) (acc V, n int64) {
+	if by.IsInteger() {
+		return integers(f, a, by)
+	}
 	acc = clr.Zero(by)
 	eachNumber(f, a, func(v V) {
 		acc = clr.Arith("+", by, acc, clr.ConvertNumber(v, f.TypeOf(v), by, false), true)
 		n++
 	})
 	return acc, n
+}
+
+// integers is total of int and long.
+func integers(f F, a []V, by *clr.Type) (V, int64) {
+	sum, n, narrow := int64(0), int64(0), by == clr.Int32
+	eachNumber(f, a, func(v V) {
+		x := v.Int()
+		next := sum + x
+		if (next > sum) != (x > 0) && x != 0 || narrow && next != int64(int32(next)) {
+			clr.Throw(clr.ExOverflow, "Arithmetic operation resulted in an overflow.")
+		}
+		sum = next
+		n++
+	})
+	return clr.Scalar(by, sum), n
 }
 
 func extreme(sign int) clr.GenericFunc {
