@@ -564,18 +564,17 @@ func shared() []clr.Row {
 
 // enumerator walks over a copy of the items.
 type enumerator struct {
+	t     *clr.Type
 	items []V
 	i     int
 }
 
-// RuntimeType says that enumerators implement the interface for objects.
-func (*enumerator) RuntimeType() *clr.Type {
-	return clr.Of(Universe().Lookup("System.Collections.Generic.IEnumerator", 1), clr.ObjectType)
+// RuntimeType is the interface that the enumerator was asked for by.
+func (e *enumerator) RuntimeType() *clr.Type { return e.t }
+
+func enumerateRow(f F, s S, a []V) V {
+	return clr.Object(&enumerator{t: s.Ret, items: gather(f, a[0], "source"), i: -1})
 }
-
-func enumerate(f F, v V) V { return clr.Object(&enumerator{items: gather(f, v, "source"), i: -1}) }
-
-func enumerateRow(f F, a []V) V { return enumerate(f, a[0]) }
 
 func enumCurrent(_ F, a []V) V {
 	e := a[0].Ref().(*enumerator)
@@ -632,8 +631,13 @@ func arrayRows() []clr.Row {
 		R("static void Reverse(Array array, int index, int length)", func(_ F, a []V) V {
 			r := arr(a[0], "array")
 			i, n := a[1].Int(), a[2].Int()
-			if i < 0 || n < 0 || i+n > int64(r.Len()) {
-				clr.ThrowIndex()
+			switch {
+			case i < 0:
+				clr.ThrowRange("index", "Non-negative number required.")
+			case n < 0:
+				clr.ThrowRange("length", "Non-negative number required.")
+			case i+n > int64(r.Len()):
+				clr.Throw(clr.ExArgument, "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection.")
 			}
 			for lo, hi := int(i), int(i+n-1); lo < hi; lo, hi = lo+1, hi-1 {
 				x, y := r.At(lo), r.At(hi)
@@ -743,8 +747,12 @@ func sortArray(f F, r *clr.Arr, by V) {
 func copyArray(src V, from int64, dst V, to, n int64) {
 	s, d := arr(src, "sourceArray"), arr(dst, "destinationArray")
 	switch {
-	case n < 0 || from < 0 || to < 0:
+	case n < 0:
 		clr.ThrowRange("length", "Non-negative number required.")
+	case from < 0:
+		clr.ThrowRange("sourceIndex", "Number was less than the array's lower bound in the first dimension.")
+	case to < 0:
+		clr.ThrowRange("destinationIndex", "Number was less than the array's lower bound in the first dimension.")
 	case from+n > int64(s.Len()):
 		clr.ThrowArg(clr.ExArgument, "Source array was not long enough. Check the source index, length, and the array's lower bounds.", "sourceArray")
 	case to+n > int64(d.Len()):

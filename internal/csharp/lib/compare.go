@@ -145,19 +145,21 @@ func stringCompareRows() []clr.Row {
 		}
 		return 0
 	}
-	sub := func(s V, from, n V) V {
-		if s.IsNull() {
-			return s
+	compareParts := func(a []V, mode int64) V {
+		part := [2]V{a[0], a[2]}
+		for i, param := range []string{"indexA", "indexB"} {
+			s, from, n := a[2*i], a[2*i+1].Int(), a[4].Int()
+			switch all := int64(length(s.Str())); {
+			case a[0].IsNull() || a[2].IsNull():
+			case n < 0:
+				clr.ThrowRange("length", "Length cannot be less than zero.")
+			case from < 0 || from > all:
+				clr.ThrowRange(param, indexMessage)
+			default:
+				part[i] = clr.String(cut(s.Str(), int(from), int(min(n, all-from))))
+			}
 		}
-		all := length(s.Str())
-		i, m := int(from.Int()), int(n.Int())
-		if i < 0 || i > all {
-			clr.ThrowRange("indexA", "")
-		}
-		if m < 0 {
-			clr.ThrowRange("length", "")
-		}
-		return clr.String(cut(s.Str(), i, min(m, all-i)))
+		return clr.Int(compareStrings(part[0], part[1], mode))
 	}
 	return []clr.Row{
 		P("static bool operator ==(string a, string b)", func(_ F, a []V) V { return clr.Bool(equalStrings(a[0], a[1], 4)) }),
@@ -172,17 +174,17 @@ func stringCompareRows() []clr.Row {
 			return clr.Int(compareStrings(a[0], a[1], a[2].Int()))
 		}),
 		P("static int Compare(string strA, int indexA, string strB, int indexB, int length)", func(_ F, a []V) V {
-			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), 0))
+			return compareParts(a, 0)
 		}),
 		P("static int Compare(string strA, int indexA, string strB, int indexB, int length, StringComparison comparisonType)", func(_ F, a []V) V {
-			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), a[5].Int()))
+			return compareParts(a, a[5].Int())
 		}),
 		P("static int Compare(string strA, int indexA, string strB, int indexB, int length, bool ignoreCase)", func(_ F, a []V) V {
-			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), ignore(a[5])))
+			return compareParts(a, ignore(a[5]))
 		}),
 		P("static int CompareOrdinal(string strA, string strB)", func(_ F, a []V) V { return clr.Int(compareStrings(a[0], a[1], 4)) }),
 		P("static int CompareOrdinal(string strA, int indexA, string strB, int indexB, int length)", func(_ F, a []V) V {
-			return clr.Int(compareStrings(sub(a[0], a[1], a[4]), sub(a[2], a[3], a[4]), 4))
+			return compareParts(a, 4)
 		}),
 		P("int CompareTo(string strB)", func(_ F, a []V) V { return clr.Int(compareStrings(a[0], a[1], 0)) }),
 		P("int CompareTo(object value)", func(_ F, a []V) V {

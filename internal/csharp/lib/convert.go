@@ -148,6 +148,20 @@ func fromText(v V, to *clr.Type) V {
 	return v
 }
 
+// base64Span checks the arguments offset and length.
+func base64Span(a []V, all int) (i, n int64) {
+	i, n = a[1].Int(), a[2].Int()
+	switch {
+	case n < 0:
+		clr.ThrowRange("length", indexMessage)
+	case i < 0:
+		clr.ThrowRange("offset", "Value must be positive.")
+	case i > int64(all)-n:
+		clr.ThrowRange("offset", "Offset and length must refer to a position in the string.")
+	}
+	return i, n
+}
+
 func convertDecls() []clr.Decl {
 	rows := []clr.Row{
 		R("static string ToBase64String(byte[] inArray)", func(f F, a []V) V { return f.Str(base64.StdEncoding.EncodeToString(bytesOf(a[0], "inArray"))) }),
@@ -164,24 +178,13 @@ func convertDecls() []clr.Decl {
 		}),
 		R("static string ToBase64String(byte[] inArray, int offset, int length)", func(f F, a []V) V {
 			b := bytesOf(a[0], "inArray")
-			i, n := a[1].Int(), a[2].Int()
-			switch {
-			case n < 0:
-				clr.ThrowRange("length", indexMessage)
-			case i < 0:
-				clr.ThrowRange("offset", "Value must be positive.")
-			case i > int64(len(b))-n:
-				clr.ThrowRange("offset", "Offset and length must refer to a position in the string.")
-			}
+			i, n := base64Span(a, len(b))
 			return f.Str(base64.StdEncoding.EncodeToString(b[i : i+n]))
 		}),
 		R("static byte[] FromBase64String(string s)", func(f F, a []V) V { return fromBase64(f, text(a[0], "s")) }),
 		R("static byte[] FromBase64CharArray(char[] inArray, int offset, int length)", func(f F, a []V) V {
 			u := chars(notNull(a[0], "inArray"))
-			i, n := int(a[1].Int()), int(a[2].Int())
-			if i < 0 || n < 0 || i+n > len(u) {
-				clr.ThrowRange("offset", "")
-			}
+			i, n := base64Span(a, len(u))
 			return fromBase64(f, fromUnits(u[i:i+n]))
 		}),
 		R("static object ChangeType(object value, Type conversionType)", func(f F, a []V) V {

@@ -106,7 +106,7 @@ func parsePicture(sec string) picture {
 			}
 		case '%', '\xe2':
 			if c == '\xe2' && !strings.HasPrefix(sec[i:], "‰") {
-				p.toks = append(p.toks, picTok{kind: 'l', text: string(c)})
+				p.toks = append(p.toks, picTok{kind: 'l', text: sec[i : i+1]})
 				break
 			}
 			if c == '%' {

@@ -503,10 +503,7 @@ func charRows() []clr.Row {
 			fn = unicode.ToLower
 		}
 		rows = append(rows, P("static char "+name+"(char c)", func(_ F, a []V) V {
-			if r := fn(rune(a[0].Int())); r <= 0xFFFF {
-				return clr.Rune16(uint16(r))
-			}
-			return a[0]
+			return clr.Rune16(uint16(fn(rune(a[0].Int()))))
 		}))
 	}
 	tests := map[string]func(rune) bool{
@@ -589,8 +586,13 @@ func bitDecl() clr.Decl {
 		if len(a) > 2 {
 			n = a[2].Int()
 		}
-		if i < 0 || n < 0 || i+n > int64(len(b)) {
-			clr.ThrowRange("startIndex", itemMessage)
+		switch {
+		case i < 0 || i > 0 && i >= int64(len(b)):
+			clr.ThrowRange("startIndex", "StartIndex cannot be less than zero.")
+		case n < 0:
+			clr.ThrowRange("length", "Value must be positive.")
+		case i+n > int64(len(b)):
+			clr.Throw(clr.ExArgument, "Destination array is not long enough to copy all the items in the collection. Check array index and length.")
 		}
 		return b[i : i+n]
 	}

@@ -281,10 +281,7 @@ func readFloatStyle(s string, style int64) (float64, bool) {
 	if !ok {
 		return floatWord(s)
 	}
-	x, err := strconv.ParseFloat(n.text(), 64)
-	if err != nil && !math.IsInf(x, 0) {
-		return 0, false
-	}
+	x, _ := strconv.ParseFloat(n.text(), 64)
 	return x, true
 }
 

@@ -148,7 +148,7 @@ func stringRows() []clr.Row {
 			return clr.Null
 		}),
 		P("int GetHashCode()", func(_ F, a []V) V { return clr.Int(int(stringHash(a[0].Str()))) }),
-		R("CharEnumerator GetEnumerator()", func(f F, a []V) V { return enumerate(f, a[0]) }),
+		R("CharEnumerator GetEnumerator()", enumerateRow),
 	}
 	rows = append(rows, stringCompareRows()...)
 	rows = append(rows, stringSearchRows()...)
