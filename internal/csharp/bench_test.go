@@ -2,6 +2,8 @@ package csharp_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,6 +38,30 @@ func BenchmarkRun(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkCorpus compiles every expression of the corpus, one after the other.
+func BenchmarkCorpus(b *testing.B) {
+	var sources []string
+	err := filepath.WalkDir(corpusDir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".xml") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		sources = append(sources, extract(string(data))...)
+		return err
+	})
+	if err != nil {
+		b.Skip("the corpus is not there: ", err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, src := range sources {
+			_, _ = csharp.CompileMarked(src, options()) // the damaged ones are refused
+		}
+	}
+	b.ReportMetric(float64(len(sources)), "expressions")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(sources)), "ns/expression")
 }
 
 func BenchmarkCompile(b *testing.B) {
