@@ -47,7 +47,7 @@ func failure(t *testing.T, s *sim) platform.Failure {
 				delete(s.machines, id)
 			case m.dead:
 			case m.trips && m.spec.Mode == platform.Serving:
-				m.dead, m.phase, m.failures = true, platform.Exited, 3
+				m.dead, m.phase, m.failures = true, platform.Exited, 5
 			default:
 				m.phase, m.mode, m.seq = platform.Ready, m.spec.Mode, s.seq
 			}
@@ -72,7 +72,7 @@ func TestNext_FailsWithTheCause(t *testing.T) {
 	upgraded := func(w platform.Wish) platform.Wish {
 		return as(w, func(w *platform.Wish) { w.Gateway = "2" })
 	}
-	crashes := func(m *simMachine) { m.dead, m.phase, m.failures = true, platform.Exited, 3 }
+	crashes := func(m *simMachine) { m.dead, m.phase, m.failures = true, platform.Exited, 5 }
 	hangs := func(m *simMachine) { m.dead = true }
 	refuses := func(m *simMachine) { m.refused = "/apis/a: too new" }
 	lies := func(m *simMachine) { m.runs = "0" }
@@ -170,7 +170,7 @@ func TestNext_LeftoversOfAFailureDoNotFailTheNextWish(t *testing.T) {
 	calm(t, s, w)
 	s.bad = func(m platform.Machine, sm *simMachine) {
 		if m.Gateway == "2" {
-			sm.dead, sm.phase, sm.failures = true, platform.Exited, 3
+			sm.dead, sm.phase, sm.failures = true, platform.Exited, 5
 		}
 	}
 	w.Gateway = "2"

@@ -213,7 +213,7 @@ func (s *sim) advance(id string, m *simMachine) {
 		case m.spec.Mode == platform.Draining:
 			delete(s.machines, id)
 		case m.dead:
-			m.failures = 3
+			m.failures = 5
 			to(platform.Exited)
 		case s.rnd.IntN(3) == 0:
 			to(platform.Ready)

@@ -132,9 +132,9 @@ type MachineStatus struct {
 	Mode Mode `json:"mode,omitempty"`
 }
 
-// loopsFrom is the number of failures in a row that make a crash loop. One or two happen to a machine that starts on a
-// busy host.
-const loopsFrom = 3
+// loopsFrom is the number of failures in a row that make a crash loop. With the pauses of a fabric they take about a
+// second: what passes sooner, such as a disk that is full for a moment, is none.
+const loopsFrom = 5
 
 // CrashLoop says that the machine fails again and again: starting it once more is not expected to help.
 func (s MachineStatus) CrashLoop() bool { return s.Failures >= loopsFrom }

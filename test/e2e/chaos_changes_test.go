@@ -33,6 +33,11 @@ func (c *chaos) look(s *chaosSubject) chaosFacts {
 		c.t.Fatal(err)
 	}
 	f.There, f.Tier, f.Units, f.Platform = true, v.SKU.Name, v.SKU.Capacity, v.Properties.PlatformVersion
+	if f.Platform != "mtv1" {
+		for _, m := range c.machines(s.name) {
+			f.Gateway = m.Gateway
+		}
+	}
 	var ledger struct {
 		Properties struct {
 			Value string `json:"value"`
@@ -62,6 +67,9 @@ func (c *chaos) change(s *chaosSubject) chaosChange {
 		if f.Tier == "Premium" {
 			all = append(all, c.scaling(s, 3-f.Units), c.scaling(s, 3-f.Units))
 		}
+		if f.Platform != "mtv1" {
+			all = append(all, c.upgrading(s))
+		}
 		if f.Platform == "stv1" {
 			all = append(all, c.migrating(s, "PreserveIp"), c.migrating(s, "NewIP"))
 		}
@@ -79,7 +87,29 @@ func (c *chaos) sending(method, id, apiVersion string, body any) func(context.Co
 func (c *chaos) creating(s *chaosSubject, tier string, units int, apiVersion, platform string) chaosChange {
 	return chaosChange{
 		name: "create " + tier + " (" + platform + ")", send: c.sending(http.MethodPut, c.service(s.name), apiVersion, serviceBody(tier, units)),
-		then: func(f *chaosFacts) { *f = chaosFacts{There: true, Tier: tier, Units: units, Platform: platform} },
+		then: func(f *chaosFacts) {
+			*f = chaosFacts{There: true, Tier: tier, Units: units, Platform: platform, Gateway: c.newest(platform)}
+		},
+	}
+}
+
+// newest is the version of the gateway that a new service of a platform gets, as far as the facts tell.
+func (c *chaos) newest(platform string) string {
+	if platform == "mtv1" {
+		return ""
+	}
+	return "e2e" // that of the control plane
+}
+
+func (c *chaos) upgrading(s *chaosSubject) chaosChange {
+	to := nextVersion
+	if s.want.Gateway == nextVersion {
+		to = "e2e"
+	}
+	return chaosChange{
+		name: "upgrade to " + to, serves: true,
+		send: c.sending(http.MethodPost, c.service(s.name)+"/providers/Portico.Hosting/upgrade", latest, object{"gateway": to}),
+		then: func(f *chaosFacts) { f.Gateway = to },
 	}
 }
 
@@ -131,6 +161,7 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 			if *f = s.was; f.Platform == "stv1" {
 				f.Platform = "stv2" // as the api-version of the request has it
 			}
+			f.Gateway = c.newest(f.Platform)
 		},
 	}
 }

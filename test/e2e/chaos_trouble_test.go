@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -52,6 +53,13 @@ func (c *chaos) trouble() chaosTrouble {
 		return c.aiming()
 	case pick < 7:
 		victims := [][]string{{"up"}, {"host"}, {"edge"}, {"machine"}, {"host", "edge"}, {"up", "host"}, {"host", "machine"}, {"up", "host", "edge"}}
+		if c.rnd.IntN(len(victims)+1) == 0 {
+			return chaosTrouble{name: "the agent is replaced", cuts: cutsNone, make: func(c *chaos) {
+				if out, err := exec.Command(program, "restart", "--agent", "--data", c.dir).CombinedOutput(); err != nil {
+					c.t.Errorf("portico restart --agent: %v\n%s", err, out)
+				}
+			}}
+		}
 		return c.killing(victims[c.rnd.IntN(len(victims))], c.rnd.IntN(1<<16), wait)
 	case pick < 8:
 		return chaosTrouble{name: "the disk is full", cuts: cutsNone, make: func(c *chaos) {

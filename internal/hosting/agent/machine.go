@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
@@ -50,6 +52,7 @@ type machine struct {
 	unready bool // it was asked before it was ready
 
 	adopted *process // that an earlier agent started; taken by run
+	excused bool     // the last run failed for want of something that the host has too little of; supervise's own
 }
 
 func newMachine(a *agent, s *set, spec platform.Machine) *machine {
@@ -151,7 +154,11 @@ func (m *machine) failed(asked bool) time.Duration {
 		return 0
 	}
 	pause := backoff(m.status.Failures)
-	m.status.Failures++
+	if m.excused {
+		pause = max(pause, backoffMin)
+	} else {
+		m.status.Failures++
+	}
 	m.status.NextStart = failpoint.Now().Add(pause)
 	m.a.bump()
 	return pause
@@ -237,6 +244,7 @@ func (m *machine) forget() bool {
 // run starts a process and sees it to its end. It returns whether the end was asked for.
 func (m *machine) run() (asked bool) {
 	p, err := m.process()
+	m.excused = exhausted(err)
 	if err != nil {
 		m.ended(fmt.Sprintf("could not start: %v", err))
 		return false
@@ -294,6 +302,13 @@ func (m *machine) process() (*process, error) {
 		return p, nil
 	}
 	return m.start()
+}
+
+// exhausted says whether something could not be done because the host has no room, descriptors, memory or processes left
+// for it: that is not the machine's failure, and passes.
+func exhausted(err error) bool {
+	return slices.ContainsFunc([]error{unix.ENOSPC, unix.EDQUOT, unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EAGAIN},
+		func(lack error) bool { return errors.Is(err, lack) })
 }
 
 // start starts the process, notes it, and tells it what it is, in this order: a process that nobody noted is told
