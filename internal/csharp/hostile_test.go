@@ -354,3 +354,32 @@ func TestErrors_AreReportedTogether(t *testing.T) {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
+
+// TestLoopsOverLongStrings: asking for length and characters costs a step each, whatever the length; walking calls cost
+// steps by it.
+func TestLoopsOverLongStrings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, source, want string }{
+		{"ASCII", `{ var s = new string('a', 200000); var n = 0; for (var i = 0; i < s.Length; i++) { if (s[i] == 'a') n++; } return n; }`, "200000"},
+		{"others", `{ var s = new string('é', 100000) + "€"; var n = 0; for (var i = 0; i < s.Length; i++) { if (s[i] == 'é') n++; } return n + s.Length; }`, "200001"},
+		{"end", `{ var s = new string('a', 100); try { return s[100].ToString(); } catch (Exception e) { return e.Message; } }`, "Index was outside the bounds of the array."},
+		{"walking", `{ var s = new string('a', 4000000); var n = 0; while (s.IndexOf('b') < 0) { n++; } return n; }`, "expression exceeded its step budget"},
+	} {
+		p, errs := csharp.Compile(c.source, options())
+		if errs != nil {
+			t.Fatal(c.name, errs)
+		}
+		f := csharp.NewFrame(t.Context(), nil)
+		v, err := p.Run(f)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else if got, err = f.Text(p, v); err != nil {
+			t.Fatal(err)
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+		f.Release()
+	}
+}

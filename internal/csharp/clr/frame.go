@@ -14,7 +14,8 @@ type Frame struct {
 	Caps    []*Cell         // variables it captured
 	Result  Value           // of the return statement that ran last
 	Types   *Universe
-	Room    any // what the library keeps for the evaluation
+	Wide    Wide // of the long string that was looked at last
+	Room    any  // what the library keeps for the evaluation
 
 	stack []Value
 	sp    int
@@ -68,7 +69,7 @@ func (f *Frame) Reset(ctx context.Context, steps, memory int64) {
 // nothing alive.
 func (f *Frame) Clear() {
 	clear(f.stack[:min(f.high, len(f.stack))])
-	f.high, f.Global, f.Result, f.Context, f.Slots, f.Caps = 0, Null, Null, nil, nil, nil
+	f.high, f.Global, f.Result, f.Context, f.Slots, f.Caps, f.Wide = 0, Null, Null, nil, nil, nil, Wide{}
 	if len(f.stack) > 4096 {
 		f.stack = nil
 	}

@@ -3,6 +3,7 @@ package clr
 import (
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Strings are UTF-8 inside. A surrogate without its other half has the three
@@ -58,4 +59,33 @@ func Whole(s string) string {
 		return s
 	}
 	return string(append(b, s[done:]...))
+}
+
+// Wide is a string with its UTF-16 form. Loops that ask a long string for its length or for one character after the
+// other keep it in their frame, or each round would walk the string anew.
+type Wide struct {
+	Text  string
+	ASCII bool     // each byte is a unit
+	Units []uint16 // unless ASCII
+}
+
+// Is reports whether w is of this very string.
+func (w *Wide) Is(s string) bool {
+	return len(w.Text) == len(s) && unsafe.StringData(w.Text) == unsafe.StringData(s)
+}
+
+// Len is the number of units.
+func (w *Wide) Len() int {
+	if w.ASCII {
+		return len(w.Text)
+	}
+	return len(w.Units)
+}
+
+// At is a unit; i must be within.
+func (w *Wide) At(i int) uint16 {
+	if w.ASCII {
+		return uint16(w.Text[i])
+	}
+	return w.Units[i]
 }

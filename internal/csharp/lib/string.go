@@ -28,10 +28,18 @@ func stringDecls() []clr.Decl {
 }
 
 func stringRows() []clr.Row {
-	rows := []clr.Row{
+	direct := []clr.Row{
 		R("static string Empty", clr.String("")),
-		P("int Length", func(_ F, a []V) V { return clr.Int(length(a[0].Str())) }),
+		P("int Length", func(f F, a []V) V {
+			s := a[0].Str()
+			if len(s) <= long {
+				return clr.Int(length(s))
+			}
+			return clr.Int(spread(f, s).Len())
+		}),
 		P("char this[int index]", charAt),
+	}
+	rows := []clr.Row{
 		R("new(char c, int count)", func(f F, a []V) V { return repeat(f, unit(uint16(a[0].Int())), int(a[1].Int())) }),
 		R("new(char[] value)", func(f F, a []V) V {
 			if a[0].IsNull() {
@@ -153,11 +161,18 @@ func stringRows() []clr.Row {
 	rows = append(rows, stringCompareRows()...)
 	rows = append(rows, stringSearchRows()...)
 	rows = append(rows, stringJoinRows()...)
-	return rows
+	return append(direct, walked(rows)...)
 }
 
-func charAt(_ F, a []V) V {
+func charAt(f F, a []V) V {
 	s, i := a[0].Str(), a[1].Int()
+	if len(s) > long {
+		w := spread(f, s)
+		if i < 0 || i >= int64(w.Len()) {
+			clr.ThrowIndex()
+		}
+		return clr.Rune16(w.At(int(i)))
+	}
 	if i >= 0 && i < int64(len(s)) && ascii(s) {
 		return clr.Rune16(uint16(s[i]))
 	}

@@ -38,6 +38,48 @@ func length(s string) int {
 	return n
 }
 
+// long is from how many bytes on walking a string costs steps.
+const long = 64
+
+// spread is a long string with its units, walked once and not for every look at it.
+func spread(f F, s string) *clr.Wide {
+	if f.Wide.Is(s) {
+		return &f.Wide
+	}
+	walk(f, s)
+	f.Wide = clr.Wide{Text: s, ASCII: ascii(s)}
+	if !f.Wide.ASCII {
+		f.Alloc(2 * len(s))
+		f.Wide.Units = units(s)
+	}
+	return &f.Wide
+}
+
+// walk spends the steps of walking a string.
+func walk(f F, s string) {
+	if len(s) > long {
+		f.Step(len(s) >> 8)
+	}
+}
+
+// walked makes rows spend the steps of walking their receiver: a loop of cheap looking calls on a huge string would
+// otherwise outlive its budget.
+func walked(rows []clr.Row) []clr.Row {
+	for i, row := range rows {
+		call, ok := row.Fn.(clr.Func)
+		if !ok || strings.HasPrefix(row.Sig, "new(") {
+			continue
+		}
+		rows[i].Fn = clr.Func(func(f F, a []V) V {
+			if len(a) > 0 {
+				walk(f, a[0].Str())
+			}
+			return call(f, a)
+		})
+	}
+	return rows
+}
+
 // units are the UTF-16 units of s.
 func units(s string) []uint16 {
 	out := make([]uint16, 0, len(s))
