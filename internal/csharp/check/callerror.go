@@ -152,6 +152,9 @@ func (b *binder) missing(c candidate, args []arg, at syntax.Node) {
 
 // namedErrors reports what is wrong with named arguments.
 func (b *binder) namedErrors(cands []candidate, args []arg, what, name string) bool {
+	if len(cands) == 0 { // a struct without constructors
+		return false
+	}
 	seen := map[string]bool{}
 	positional := 0
 	for i, a := range args {

@@ -75,7 +75,7 @@ func (s *Source) Line(line int) string {
 func AppendUnit(b []byte, u uint16) []byte {
 	if u >= 0xDC00 && u <= 0xDFFF && len(b) >= 3 {
 		t := b[len(b)-3:]
-		if t[0] == 0xED && t[1] >= 0xA0 && t[1] <= 0xAF {
+		if t[0] == 0xED && t[1] >= 0xA0 && t[1] <= 0xAF && t[2]&0xC0 == 0x80 {
 			hi := rune(t[1]&0x0F)<<6 | rune(t[2]&0x3F)
 			return utf8.AppendRune(b[:len(b)-3], 0x10000+hi<<10+rune(u-0xDC00))
 		}
