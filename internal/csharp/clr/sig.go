@@ -103,6 +103,7 @@ func (u *Universe) declare(d Decl) (*head, error) {
 		return u.delegate(d, t, p)
 	}
 	t.setName(p.next())
+	t.Outer = u.types[t.Space]
 	t.Params = p.typeParams(t)
 	if known := u.types[key(t.FullName(), len(t.Params))]; known != nil {
 		if d.Access != AccessAll {
@@ -294,6 +295,11 @@ func (p *sigParser) named(name string, arity int) *Type {
 	}
 	if t := p.u.Simple(name, arity); t != nil {
 		return t
+	}
+	if outer, nested, ok := strings.Cut(name, "."); ok {
+		if t := p.u.Simple(outer, 0); t != nil {
+			return p.u.Lookup(t.FullName()+"."+nested, arity)
+		}
 	}
 	return p.u.Lookup(name, arity)
 }

@@ -81,6 +81,7 @@ type Type struct {
 	Flags       bool  // [Flags] enum
 	Index       int   // of a type parameter
 	Owner       *Type // the class of a class's type parameter, nil for a method's
+	Outer       *Type // the class that a nested type is declared in; Space is its full name
 	size        int   // of constructed types, see Size
 }
 
@@ -118,6 +119,9 @@ func (t *Type) ReflectionName() string {
 	args := t.Args
 	if len(args) == 0 {
 		args = t.Params
+	}
+	if t.Outer != nil {
+		return t.Outer.ReflectionName() + "+" + t.Name
 	}
 	if len(args) == 0 {
 		return t.FullName()
@@ -160,6 +164,9 @@ func (t *Type) display(qualified bool) string {
 		return "(" + fields(t, qualified) + ")"
 	}
 	name := t.Name
+	if t.Outer != nil {
+		return t.Outer.display(qualified) + "." + name
+	}
 	if qualified && t.Space != "" && t.Space != "Gateway" {
 		name = t.Space + "." + name
 	}

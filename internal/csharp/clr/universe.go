@@ -98,7 +98,7 @@ func (u *Universe) add(t *Type) {
 		u.order = append(u.order, t)
 	}
 	u.types[k] = t
-	for s := t.Space; s != ""; {
+	for s := t.Space; s != "" && t.Outer == nil; {
 		u.spaces[s] = true
 		i := strings.LastIndexByte(s, '.')
 		s = s[:max(i, 0)]

@@ -37,7 +37,7 @@ func Decls() []clr.Decl {
 	var out []clr.Decl
 	for _, part := range [][]clr.Decl{
 		objectDecls(), delegateDecls(), stringDecls(), numberDecls(), mathDecls(), convertDecls(), collectionDecls(),
-		linqDecls(), timeDecls(), zoneDecls(), textDecls(), webDecls(), regexDecls(), jsonDecls(), xmlDecls(), cryptoDecls(),
+		linqDecls(), timeDecls(), zoneDecls(), zoneRuleDecls(), textDecls(), webDecls(), regexDecls(), jsonDecls(), xmlDecls(), cryptoDecls(),
 		certDecls(), refusedDecls(),
 	} {
 		out = append(out, part...)
@@ -228,6 +228,8 @@ func unset(t *clr.Type) V {
 		return clr.Object(&Guid{})
 	case "System.DateTimeOffset":
 		return clr.Object(&DateTimeOffset{})
+	case zns + "TransitionTime":
+		return clr.Object(&transition{})
 	case "System.Collections.Generic.KeyValuePair":
 		return clr.Object(&pair{T: t, Key: clr.Zero(t.Args[0]), Val: clr.Zero(t.Args[1])})
 	}

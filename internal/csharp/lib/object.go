@@ -235,6 +235,7 @@ func Equal(f F, a, b V) bool {
 		}
 		return a.Tag() == b.Tag() && a.Bits() == b.Bits()
 	}
+	a, b = given(a), given(b)
 	switch o := a.Ref().(type) {
 	case Equaler:
 		return o.Equal(f, b)
@@ -254,6 +255,16 @@ func Equal(f F, a, b V) bool {
 		return true
 	}
 	return clr.SameRef(a, b)
+}
+
+// given is v, or what the default value of a struct stands for.
+func given(v V) V {
+	if o, ok := v.Ref().(*clr.Unset); ok {
+		if d := unset(o.T); !d.IsNull() {
+			return d
+		}
+	}
+	return v
 }
 
 func floating(v V) bool { return isFloat(v.Tag()) }
@@ -321,7 +332,7 @@ func hash(f F, v V) int32 {
 		return decimalHash(o)
 	case *DateTimeOffset:
 		return foldHash(o.utc())
-	case *Guid:
+	case interface{ hash() int32 }:
 		return o.hash()
 	}
 	if k, ok := key(f, v).(string); ok {

@@ -359,6 +359,7 @@ func zoneDecls() []clr.Decl {
 				o, ok := a[1].Ref().(*zone)
 				return clr.Bool(ok && strings.EqualFold(o.id, z(a).id))
 			}),
+			R("TimeZoneInfo.AdjustmentRule[] GetAdjustmentRules()", func(f F, a []V) V { return z(a).adjustmentRules(f) }),
 			R("string ToString()", toStringRow),
 		),
 	}
