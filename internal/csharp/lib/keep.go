@@ -147,8 +147,7 @@ func (k *keeper) token(t *Token, depth int) (*Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.parent = out
-		out.kids = append(out.kids, c)
+		out.push(c)
 	}
 	return out, nil
 }
