@@ -98,11 +98,12 @@ func (p *parser) lambdaBody(from Pos, l *Lambda) Expr {
 func (p *parser) anonMethod() Expr {
 	t := p.next()
 	from := t.Pos
-	l := &Lambda{Typed: true, NoSig: true, Anonymous: true, Arrow: Range{t.Pos, t.End}}
+	l := &Lambda{NoSig: true, Anonymous: true, Arrow: Range{t.Pos, t.End}}
 	if p.accept("(") {
 		l.NoSig = false
 		p.params(func() { l.Params = append(l.Params, p.lambdaParam(l, true)) })
 	}
+	l.Typed = l.NoSig || len(l.Params) > 0 // as of a lambda: without parameters there is nothing to type
 	l.Body = p.block()
 	l.Range = p.since(from)
 	return l
