@@ -30,6 +30,12 @@ func TestChaos(t *testing.T) {
 	t.Parallel()
 	rounds, seed := number(t, "PORTICO_CHAOS_ROUNDS", 10), number(t, "PORTICO_CHAOS_SEED", 1)
 	c := startChaos(t, uint64(seed))
+	defer func() {
+		if t.Failed() {
+			t.Log(c.story)
+			c.allSucceeded() // tells of those that did not
+		}
+	}()
 	for range rounds {
 		c.round()
 	}
@@ -112,10 +118,6 @@ func startChaos(t *testing.T, seed uint64) *chaos {
 	h.env = []string{"PORTICO_FAILPOINT_CLOCK=" + c.clock, "PORTICO_FAILPOINT_FULL=" + d.file}
 	t.Cleanup(func() {
 		d.free(t)
-		if t.Failed() {
-			h.allSucceeded()
-			t.Log(c.story)
-		}
 		h.stopAll()
 		d.unmount(t)
 		for _, path := range []string{dir, side} {
@@ -155,6 +157,9 @@ func (c *chaos) round() {
 	pollers := c.load(changes)
 
 	answers := c.carryOut(changes, trouble)
+	if trouble.after != nil {
+		trouble.after(c)
+	}
 	c.aim(point{})
 	c.disk.free(c.t)
 	c.recover()

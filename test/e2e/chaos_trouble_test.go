@@ -16,6 +16,8 @@ import (
 type chaosTrouble struct {
 	name string
 	make func(c *chaos)
+	// after is done when the changes are answered; nil for nothing.
+	after func(c *chaos)
 	// cuts is how many requests of a poller may fail: it has one connection at a time, which a killed process can have.
 	cuts func(poller string) int
 }
@@ -70,10 +72,14 @@ func (c *chaos) trouble() chaosTrouble {
 	}
 	minutes := []string{"10m", "-10m", "45m", "-45m"}
 	by := minutes[c.rnd.IntN(len(minutes))]
-	return chaosTrouble{name: "the clock is set to " + by, cuts: cutsNone, make: func(c *chaos) {
-		time.Sleep(wait)
-		c.setClock(by)
-	}}
+	// It is set on in the end: a window that was to last until a time of day would otherwise last until that comes.
+	return chaosTrouble{
+		name: "the clock is set to " + by, cuts: cutsNone, after: func(c *chaos) { c.setClock("60m") },
+		make: func(c *chaos) {
+			time.Sleep(wait)
+			c.setClock(by)
+		},
+	}
 }
 
 func (c *chaos) aiming() chaosTrouble {
