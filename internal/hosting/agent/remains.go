@@ -108,8 +108,8 @@ func (a *agent) inherit(ctx context.Context, h *handed) (*remains, error) {
 	return nil, nil
 }
 
-// gather collects the descriptors that were handed over and those that came back. Those of an intake are taken from a machine before the edge: a machine
-// waits for what comes out of it, and the edge can be told of another.
+// gather collects the descriptors that were handed over and those that came back. Those of an intake are taken from a
+// machine before the edge: a machine waits for what comes out of it, and the edge can be told of another.
 func (r *remains) gather(h *handed) {
 	r.files = treasury{have: map[wire.Held][]*wire.Handle{}}
 	r.files.add(h.keeps)
