@@ -384,7 +384,7 @@ func TestProperty_Uris(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		segment := rapid.StringMatching(`[a-z0-9_.~-]{1,6}`).Filter(func(s string) bool { return strings.Trim(s, ".") != "" })
 		path := "/" + strings.Join(rapid.SliceOfN(segment, 0, 3).Draw(t, "path"), "/")
-		query := rapid.StringMatching(`(\?[a-z]{1,3}=[a-z0-9%20]{0,3})?`).Filter(func(s string) bool { _, err := url.ParseQuery(s); return err == nil }).Draw(t, "query")
+		query := rapid.StringMatching(`(\?[a-z]{1,3}=([a-z0-9]|%20){0,3})?`).Draw(t, "query") // .NET undoes needless escapes
 		fragment := rapid.StringMatching(`(#[a-z]{1,4})?`).Draw(t, "fragment")
 		scheme := rapid.SampledFrom([]string{"http", "https"}).Draw(t, "scheme")
 		host := rapid.StringMatching(`[a-z]{1,8}\.example`).Draw(t, "host")
