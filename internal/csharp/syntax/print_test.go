@@ -131,9 +131,18 @@ func (p *printer) args(open string, args []Argument, closing string) {
 		if a.Mod != "" {
 			p.put(a.Mod, " ")
 		}
-		p.expr(a.X)
+		p.item(a.X)
 	})
 	p.put(closing)
+}
+
+// item puts one of several expressions behind commas: a < b, c > (d) would be a call of a generic method.
+func (p *printer) item(x Expr) {
+	if _, ok := unparen(x).(*Binary); ok {
+		p.operand(x)
+		return
+	}
+	p.expr(x)
 }
 
 func (p *printer) expr(x Expr) {
@@ -353,7 +362,7 @@ func (p *printer) init(in *Init) {
 			p.put(" =")
 		case e.Args != nil:
 			p.put("{")
-			p.list(len(e.Args), func(j int) { p.expr(e.Args[j]) })
+			p.list(len(e.Args), func(j int) { p.item(e.Args[j]) })
 			p.put("}")
 			return
 		}
