@@ -113,11 +113,16 @@ func (p *printer) operand(x Expr) {
 	switch x := x.(type) {
 	case *Literal, *Interp, *Name, *TypeName, *Member, *Call, *Index, *New, *NewAnon, *TypeOf, *SizeOf, *Default, *Checked, *Tuple, *Bound:
 		p.expr(x)
-	default:
-		p.put("(")
-		p.expr(x)
-		p.put(")")
+		return
+	case *Unary:
+		if x.Postfix { // primary, and in a?.b++.c no parentheses can stand around it
+			p.expr(x)
+			return
+		}
 	}
+	p.put("(")
+	p.expr(x)
+	p.put(")")
 }
 
 func (p *printer) args(open string, args []Argument, closing string) {
