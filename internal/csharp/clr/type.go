@@ -155,7 +155,12 @@ func (t *Type) display(qualified bool) string {
 	case t.Kind == Void:
 		return "void"
 	case t.Kind == Array:
-		return t.Elem.display(qualified) + "[" + strings.Repeat(",", t.Rank-1) + "]"
+		elem, ranks := t, "" // the first rank is the outermost
+		for elem != nil && elem.Kind == Array {
+			ranks += "[" + strings.Repeat(",", elem.Rank-1) + "]"
+			elem = elem.Elem
+		}
+		return elem.display(qualified) + ranks
 	case t.Kind == Anonymous:
 		return "<anonymous type: " + fields(t, qualified) + ">"
 	case t.Def == NullableDef:

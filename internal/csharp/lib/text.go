@@ -14,7 +14,10 @@ import (
 )
 
 // Builder is a StringBuilder.
-type Builder struct{ b []byte }
+type Builder struct {
+	b    []byte
+	wide bool // may hold more than ASCII: its units are not its bytes
+}
 
 // RuntimeType is System.Text.StringBuilder.
 func (*Builder) RuntimeType() *clr.Type { return named("System.Text.StringBuilder") }
@@ -25,6 +28,35 @@ func (b *Builder) Text(F) string { return clr.Whole(string(b.b)) }
 func (b *Builder) add(f F, s string) {
 	f.Alloc(len(s))
 	b.b = append(b.b, s...)
+	b.wide = b.wide || !ascii(s)
+}
+
+func (b *Builder) set(s string) { b.b, b.wide = []byte(s), !ascii(s) }
+
+// whole is the content of a builder that has to be looked through, for the steps that it takes: loops look again and
+// again.
+func (b *Builder) whole(f F) string {
+	f.Step(len(b.b)>>6 + 1)
+	return string(b.b)
+}
+
+func (b *Builder) length(f F) int {
+	if !b.wide {
+		return len(b.b)
+	}
+	return length(b.whole(f))
+}
+
+func (b *Builder) at(f F, i V) V {
+	switch n := i.Int(); {
+	case b.wide:
+		return charAt(f, []V{clr.String(b.whole(f)), i})
+	case n < 0 || n >= int64(len(b.b)):
+		clr.ThrowIndex()
+		return clr.Null
+	default:
+		return clr.Rune16(uint16(b.b[n]))
+	}
 }
 
 func textDecls() []clr.Decl {
@@ -97,7 +129,7 @@ func builderRows() []clr.Row {
 		f.Step(len(x.b) / 8)
 		s := fromUnits(fn(units(string(x.b))))
 		f.Alloc(max(0, len(s)-len(x.b)))
-		x.b = []byte(s)
+		x.set(s)
 		return v
 	}
 	check := func(ok bool, param string) {
@@ -114,7 +146,7 @@ func builderRows() []clr.Row {
 	}
 	rows := []clr.Row{
 		R("new()", make), R("new(string value)", make), R("new(int capacity)", make), R("new(string value, int capacity)", make),
-		RW("int Length", func(_ F, a []V) V { return clr.Int(length(string(b(a[0]).b))) }, func(f F, a []V) V {
+		RW("int Length", func(f F, a []V) V { return clr.Int(b(a[0]).length(f)) }, func(f F, a []V) V {
 			n := int(a[1].Int())
 			check(n >= 0, "value")
 			return edit(f, a[0], func(u []uint16) []uint16 {
@@ -126,7 +158,7 @@ func builderRows() []clr.Row {
 			})
 		}),
 		R("int Capacity", func(_ F, a []V) V { return clr.Int(max(16, cap(b(a[0]).b))) }), R("int MaxCapacity", func(F, []V) V { return clr.Int(1<<31 - 1) }),
-		RW("char this[int index]", func(f F, a []V) V { return charAt(f, []V{clr.String(string(b(a[0]).b)), a[1]}) }, func(f F, a []V) V {
+		RW("char this[int index]", func(f F, a []V) V { return b(a[0]).at(f, a[1]) }, func(f F, a []V) V {
 			return edit(f, a[0], func(u []uint16) []uint16 {
 				if a[1].Int() < 0 || a[1].Int() >= int64(len(u)) {
 					clr.ThrowRange("index", itemMessage)
@@ -173,19 +205,19 @@ func builderRows() []clr.Row {
 		}),
 		R("StringBuilder Replace(string oldValue, string newValue)", func(f F, a []V) V {
 			x := b(a[0])
-			x.b = []byte(replace(f, x.Text(f), a[1], a[2].Str(), false).Str())
+			x.set(replace(f, x.Text(f), a[1], a[2].Str(), false).Str())
 			return a[0]
 		}),
 		R("StringBuilder Replace(char oldChar, char newChar)", func(f F, a []V) V {
 			x := b(a[0])
-			x.b = []byte(replace(f, x.Text(f), clr.String(unit(uint16(a[1].Int()))), unit(uint16(a[2].Int())), false).Str())
+			x.set(replace(f, x.Text(f), clr.String(unit(uint16(a[1].Int()))), unit(uint16(a[2].Int())), false).Str())
 			return a[0]
 		}),
-		R("StringBuilder Clear()", func(_ F, a []V) V { b(a[0]).b = nil; return a[0] }),
+		R("StringBuilder Clear()", func(_ F, a []V) V { *b(a[0]) = Builder{}; return a[0] }),
 		R("int EnsureCapacity(int capacity)", func(_ F, a []V) V { return a[1] }),
 		R("string ToString()", toStringRow),
 		R("string ToString(int startIndex, int length)", func(f F, a []V) V {
-			s := string(b(a[0]).b)
+			s := b(a[0]).whole(f)
 			checkSpan(length(s), int(a[1].Int()), int(a[2].Int()))
 			return f.Str(cut(s, int(a[1].Int()), int(a[2].Int())))
 		}),

@@ -297,9 +297,11 @@ func (p *parser) typ() *Type {
 	return p.arrays(t)
 }
 
+// arrays reads the ranks behind an element type. The first one is the outermost: int[][,] is an array of int[,].
 func (p *parser) arrays(t *Type) *Type {
-	for depth := 0; p.is("["); depth++ {
-		if depth > maxDepth {
+	var ranks []int
+	for p.is("[") {
+		if len(ranks) > maxDepth {
 			p.tooComplex()
 			break
 		}
@@ -311,9 +313,11 @@ func (p *parser) arrays(t *Type) *Type {
 			break
 		}
 		p.i += n + 1
+		ranks = append(ranks, n)
+	}
+	for _, n := range slices.Backward(ranks) {
 		t = &Type{Range: p.since(t.From), Elem: t, Rank: n, Arrays: true}
 	}
-	// int[][] reads from the left: the first rank is the outermost.
 	return t
 }
 

@@ -54,8 +54,9 @@ func (p *printer) typ(t *Type) {
 		p.typ(t.Elem)
 		p.put("?")
 	case t.Arrays:
-		p.typ(t.Elem)
-		p.put("[", strings.Repeat(",", t.Rank-1), "]")
+		elem, ranks := arrayRanks(t)
+		p.typ(elem)
+		p.put(ranks)
 	case t.Tuple != nil:
 		p.put("(")
 		p.list(len(t.Tuple), func(i int) {
@@ -76,6 +77,15 @@ func (p *printer) typ(t *Type) {
 			p.part(part)
 		}
 	}
+}
+
+// arrayRanks are the ranks of a type, the outermost first, and what they are ranks of.
+func arrayRanks(t *Type) (elem *Type, ranks string) {
+	for t != nil && t.Arrays {
+		ranks += "[" + strings.Repeat(",", t.Rank-1) + "]"
+		t = t.Elem
+	}
+	return t, ranks
 }
 
 func (p *printer) part(n NamePart) {
@@ -333,12 +343,7 @@ func (p *printer) castOperand(x Expr) {
 
 func (p *printer) newArray(x *NewArray) {
 	p.put("new ")
-	ranks := strings.Builder{}
-	elem := x.Elem
-	for elem != nil && elem.Arrays {
-		ranks.WriteString("[" + strings.Repeat(",", elem.Rank-1) + "]")
-		elem = elem.Elem
-	}
+	elem, ranks := arrayRanks(x.Elem)
 	if elem != nil {
 		p.typ(elem)
 	}
@@ -347,7 +352,7 @@ func (p *printer) newArray(x *NewArray) {
 		p.put(strings.Repeat(",", x.Rank-1))
 	}
 	p.list(len(x.Sizes), func(i int) { p.expr(x.Sizes[i]) })
-	p.put("]", ranks.String())
+	p.put("]", ranks)
 	p.init(x.Init)
 }
 
