@@ -117,8 +117,31 @@ func unparen(x Expr) Expr {
 	}
 }
 
-// operand puts an expression where a primary one must stand.
+// operand puts an expression where a primary one must stand. A name with type arguments is one only before some tokens.
 func (p *printer) operand(x Expr) {
+	switch x := unparen(x).(type) {
+	case *Name:
+		p.bare(x, x.Args == nil)
+	case *Member:
+		p.bare(x, x.Name.Args == nil)
+	default:
+		p.callee(x)
+	}
+}
+
+// bare puts an expression, in parentheses if it cannot stand without.
+func (p *printer) bare(x Expr, can bool) {
+	if can {
+		p.expr(x)
+		return
+	}
+	p.put("(")
+	p.expr(x)
+	p.put(")")
+}
+
+// callee puts a primary expression in front of a parenthesis, a dot or a question mark.
+func (p *printer) callee(x Expr) {
 	x = unparen(x)
 	switch x := x.(type) {
 	case *Literal, *Interp, *Name, *TypeName, *Member, *Call, *Index, *New, *NewAnon, *TypeOf, *SizeOf, *Default, *Checked, *Tuple, *Bound:
@@ -130,9 +153,7 @@ func (p *printer) operand(x Expr) {
 			return
 		}
 	}
-	p.put("(")
-	p.expr(x)
-	p.put(")")
+	p.bare(x, false)
 }
 
 func (p *printer) args(open string, args []Argument, closing string) {
@@ -173,12 +194,12 @@ func (p *printer) expr(x Expr) {
 		p.typ(x.Type)
 	case *Member:
 		if _, bound := x.X.(*Bound); !bound {
-			p.operand(x.X)
+			p.callee(x.X)
 			p.put(".")
 		}
 		p.part(x.Name)
 	case *Call:
-		p.operand(x.Fn)
+		p.callee(x.Fn)
 		p.args("(", x.Args, ")")
 	case *Index:
 		if _, bound := x.X.(*Bound); !bound {
@@ -186,7 +207,7 @@ func (p *printer) expr(x Expr) {
 		}
 		p.args("[", x.Args, "]")
 	case *CondAccess:
-		p.operand(x.X)
+		p.callee(x.X)
 		p.put("?")
 		if startsWithMember(x.Then) {
 			p.put(".")
