@@ -40,7 +40,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 	c.publisher = publish.New(c.store, func(d store.Document) (map[string]any, error) { return resource.Open(d, sealer) }, c.log.With(slog.String("part", "publish")),
 		publish.Options{Domain: c.cfg.Domain, Certificate: c.hosts.Certificate})
 	c.controller = hosting.New(c.store, fabric, c.log.With(slog.String("part", "hosting")),
-		hosting.Options{Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Domain: c.cfg.Domain, Gateway: buildVersion()})
+		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Domain: c.cfg.Domain, Gateway: buildVersion()})
 	addresses, err := newAddressBook(info.Pool, c.store)
 	if err != nil {
 		return err
@@ -53,10 +53,10 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Decide: platform.Decide, ParseTier: platform.ParseTier,
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
 		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
-		URLs: urls.of, AllocateIP: addresses.allocate, SoftDelete: c.cfg.SoftDelete,
+		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, SoftDelete: c.cfg.SoftDelete,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
 	})
-	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers())
+	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers(), c.clock)
 	if err := c.pruneGateways(ctx); err != nil {
 		return err
 	}

@@ -61,6 +61,8 @@ var proofs = map[string]string{
 	"portico expr --check":                 "TestCLI_Expr",
 	"portico expr --run":                   "TestCLI_Expr",
 	"portico units":                        "TestCLI_Service",
+	"portico clock":                        "TestPace_Fast",
+	"portico clock --advance":              "TestPace_Manual",
 	"portico api import":                   "TestCLI_Import",
 	"portico api import --id":              "TestCLI_Import",
 	"portico api import --path":            "TestCLI_Import",

@@ -75,6 +75,8 @@ func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) 
 			return map[string]any{"value": all}, nil
 		},
 		"POST gateways": c.installGateway,
+		"GET clock":     c.showClock,
+		"POST clock":    c.advanceClock,
 	}
 }
 

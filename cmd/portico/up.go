@@ -28,6 +28,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/store/sqlite"
 )
@@ -139,6 +140,7 @@ type controlPlane struct {
 	agent      *agentKeeper
 	gateways   gateways.Gateways
 	store      *sqlite.Store
+	clock      *pace.Clock
 	authority  *identity.Authority
 	ca         *identity.CA
 	hosts      *identity.HostCertificates
@@ -184,6 +186,9 @@ func open(ctx context.Context, cfg config.Up, layout config.Layout, files map[st
 func (c *controlPlane) openState(ctx context.Context, sealer *secret.Sealer, files map[string]*os.File) (err error) {
 	if c.store, err = sqlite.Open(ctx, c.layout.DB(), sqlite.Options{}); err != nil {
 		return err
+	}
+	if c.clock, err = pace.Open(ctx, c.store, c.cfg.Pace); err != nil {
+		return errors.Join(err, c.store.Close())
 	}
 	if c.listeners, err = listen(c.layout, c.cfg, files); err != nil {
 		return errors.Join(err, c.store.Close())

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/portico-dev/portico/internal/pace"
 )
 
 // A Setting is one row of the table of settings. Key is the flag's name; the environment variable is PORTICO_ and the
@@ -50,6 +52,7 @@ type Up struct {
 	Idle           time.Duration // after which an mtv1 worker unloads a service
 	Counters       int           // for rate limits, and as many for quotas, of a service at a location
 	Cache          int64         // bytes of one machine for responses and values that policies keep
+	Pace           pace.Pace     // of platform time
 	LogLevel       string
 }
 
@@ -71,7 +74,7 @@ func Settings() []Setting {
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
-		{"pace", "instant", "instant: work takes as long as it takes (azure, xN and manual are not built yet)", "TestUp_PaceOtherThanInstantIsRefused", pace},
+		{"pace", "instant", "instant: work takes as long as it takes; azure: as long as in the cloud service; xN: as in the cloud service, with a clock N times as fast; manual: the clock stands until `portico clock --advance`", "TestPace_Manual", speed},
 		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
 	}
 }
@@ -172,11 +175,9 @@ func positive(field func(*Up) *time.Duration) func(*Up, string) error {
 	}
 }
 
-func pace(_ *Up, v string) error {
-	if v != "instant" {
-		return fmt.Errorf("%q: only the pace instant is built", v)
-	}
-	return nil
+func speed(u *Up, v string) (err error) {
+	u.Pace, err = pace.Parse(v)
+	return err
 }
 
 func level(u *Up, v string) error {

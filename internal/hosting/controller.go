@@ -21,6 +21,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
 )
@@ -37,6 +38,8 @@ const (
 
 // Options of a Controller. The zero value is good for a single host.
 type Options struct {
+	// Clock tells platform time; nil means the time of day.
+	Clock *pace.Clock
 	// Coexistence is how long the old set of a migration is kept; 15 minutes by default.
 	Coexistence time.Duration
 	// OperationDeadline is when a customer operation is given up, counted from its start; 2 hours by default.
@@ -57,6 +60,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = pace.New(pace.Instant())
+	}
 	if o.Coexistence <= 0 {
 		o.Coexistence = 15 * time.Minute
 	}
@@ -150,9 +156,7 @@ func (c *Controller) stop() {
 	c.mu.Lock()
 	c.stopped = true
 	for _, w := range c.workers {
-		if w.timer != nil {
-			w.timer.Stop()
-		}
+		w.sleepNoMore()
 	}
 	c.mu.Unlock()
 	c.running.Wait()

@@ -36,6 +36,8 @@ type world struct {
 	opt  hosting.Options
 	ctl  *hosting.Controller
 	stop func() error // stops the controller and returns what Run returned
+	// takes is how long operations take at the pace of the clock in opt.
+	takes time.Duration
 	// close ends everything; the test's cleanup calls it too.
 	close func()
 
@@ -261,6 +263,10 @@ func (w *world) ask(service, kind string, wish platform.Wish) string {
 			st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Updating", "Updating", &was
 		}
 		op = lro.Operation{Kind: kind, Target: d.ID, Started: time.Now()}
+		if w.takes > 0 {
+			op.Started = w.opt.Clock.Now()
+			op.NotBefore = op.Started.Add(w.takes)
+		}
 		if wish.Gone {
 			st.ProvisioningState, st.TargetProvisioningState = "Terminating", "Deleting"
 			op.OnSuccess = []lro.Write{{DeleteTree: d.ID}}

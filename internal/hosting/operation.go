@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
-	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -99,7 +98,7 @@ func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, st
 	if rec.op == nil {
 		return nil // its record is gone; the service is free all the same
 	}
-	err = lro.Finish(tx, *rec.op, status, e, failpoint.Now().UTC())
+	err = lro.Finish(tx, *rec.op, status, e, c.opt.Clock.Now())
 	if errors.Is(err, lro.ErrEnded) {
 		return nil // ended from outside
 	}

@@ -26,6 +26,7 @@ type record struct {
 	doc      store.Document
 	status   platform.ServiceStatus // of a pool: with its wish filled in
 	op       *lro.Operation         // the customer operation under way; nil when there is none
+	held     *lro.Operation         // or the one whose work may not begin yet
 	location string
 	isPool   bool
 	inPool   bool                    // lives in the pool of its location
@@ -63,6 +64,12 @@ func (c *Controller) turn(ctx context.Context, w *worker) (outcome, error) {
 // advance takes one step: tell the fabric what is recorded, observe, plan, commit. again is set when there may be more
 // to do at once.
 func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out outcome, again bool, err error) {
+	switch {
+	case rec.held != nil && rec.status.Previous == nil: // there is nothing to look after meanwhile
+		return outcome{due: rec.held.NotBefore}, false, nil
+	case rec.op != nil && rec.op.Begun.IsZero() && !rec.op.NotBefore.IsZero():
+		return outcome{}, true, c.beginWork(ctx, w, rec)
+	}
 	if rec.op != nil && !failpoint.Now().Before(c.deadline(rec)) {
 		return outcome{}, true, c.giveUp(ctx, w, rec, codeTimedOut, fmt.Sprintf("The operation did not finish within %s.", c.opt.OperationDeadline))
 	}
@@ -88,14 +95,17 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 		return outcome{}, true, c.giveUp(ctx, w, rec, d.Failed.Code, d.Failed.Message)
 	case d.Step != "":
 		return outcome{}, true, c.take(ctx, w, rec, d, obs)
-	case d.Reached && rec.status.Operation != "":
+	case d.Reached && rec.status.Operation != "" && rec.held == nil:
 		return outcome{}, true, c.finish(ctx, w, rec)
 	case d.Reached && rec.isPool && rec.status.Wish.Gone:
 		return outcome{}, true, c.removePool(ctx, rec)
 	case late != nil:
-		return outcome{at: d.Until}, false, late
+		return outcome{at: d.Until, due: d.Due}, false, late
 	}
-	out = outcome{waiting: d.Wait != "", at: d.Until}
+	out = outcome{waiting: d.Wait != "", at: d.Until, due: d.Due}
+	if rec.held != nil && (out.due.IsZero() || rec.held.NotBefore.Before(out.due)) {
+		out.due = rec.held.NotBefore
+	}
 	if at := c.deadline(rec); rec.op != nil && (out.at.IsZero() || at.Before(out.at)) {
 		out.at = at
 	}
@@ -107,7 +117,10 @@ func (c *Controller) deadline(rec *record) time.Time {
 	if rec.op == nil {
 		return time.Time{}
 	}
-	return rec.op.Started.Add(c.opt.OperationDeadline)
+	if rec.op.Begun.IsZero() {
+		return rec.op.Started.Add(c.opt.OperationDeadline)
+	}
+	return rec.op.Begun.Add(c.opt.OperationDeadline)
 }
 
 // load reads a record; nil when there is none.
@@ -133,6 +146,7 @@ func (c *Controller) load(ctx context.Context, key string) (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
+	c.hold(rec)
 	return rec, nil
 }
 
@@ -233,7 +247,7 @@ func (c *Controller) decide(rec *record, obs platform.Observation) platform.Deci
 // input is what the planner is asked.
 func (c *Controller) input(rec *record, obs platform.Observation) platform.Input {
 	in := platform.Input{
-		Wish: rec.status.Wish, State: rec.status.Hosting, Observation: obs, Now: obs.At,
+		Wish: rec.wish(), State: rec.status.Hosting, Observation: obs, Now: obs.At, Clock: c.opt.Clock.Now(),
 		Service: rec.doc.ID, Location: rec.location, Seq: rec.seq, Coexistence: c.opt.Coexistence,
 		Gateway: c.opt.Gateway, Zones: c.opt.Zones, NewID: newID,
 	}
@@ -302,7 +316,7 @@ func (c *Controller) commit(ctx context.Context, w *worker, rec *record, change 
 
 // take commits a step.
 func (c *Controller) take(ctx context.Context, w *worker, rec *record, d platform.Decision, obs platform.Observation) error {
-	now := failpoint.Now().UTC()
+	now := c.opt.Clock.Now()
 	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
 		st.Hosting = d.State
 		if st.ProvisioningState == stateCreated {

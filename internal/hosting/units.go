@@ -124,6 +124,6 @@ func (c *Controller) Forecast(ctx context.Context, serviceID string, wish platfo
 	case wish.Platform == platform.MTv1 && !wish.Gone:
 		return nil, errors.New("a service in a pool has no steps of its own")
 	}
-	rec.status.Wish = wish
+	rec.status.Wish, rec.held = wish, nil
 	return platform.Forecast(c.input(rec, platform.Observation{})), nil
 }

@@ -25,6 +25,7 @@ type worker struct {
 	stale    bool  // the fabric may have forgotten what it was told
 	seen     int64 // Seq of the newest form of the document that a turn has read or written
 	timer    *time.Timer
+	alarm    func()   // stops what the clock is to wake the worker for; nil when it is not
 	failures int      // turns in a row
 	listed   []string // what own noted
 
@@ -39,7 +40,8 @@ const unnamed = "?"
 // outcome is how a turn ended.
 type outcome struct {
 	waiting bool      // something is expected of the fabric
-	at      time.Time // look again then; zero for never
+	at      time.Time // look again at this time of day; zero for never
+	due     time.Time // and at this platform time
 	forget  bool      // the document is gone and so is everything that it listed
 }
 
@@ -76,10 +78,7 @@ func (c *Controller) start(ctx context.Context, w *worker) {
 		return
 	}
 	w.running = true
-	if w.timer != nil {
-		w.timer.Stop()
-		w.timer = nil
-	}
+	w.sleepNoMore()
 	c.running.Go(func() { c.work(ctx, w) })
 }
 
@@ -154,10 +153,32 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 	case out.forget:
 		delete(c.workers, w.key)
 		delete(c.pooled, w.key)
-	case !out.at.IsZero():
-		w.timer = time.AfterFunc(out.at.Sub(failpoint.Now()), func() { c.wake(ctx, w.key) })
+	default:
+		c.sleep(ctx, w, out)
 	}
 	return false
+}
+
+// sleep has a worker woken when a turn asked for it. c.mu is held.
+func (c *Controller) sleep(ctx context.Context, w *worker, out outcome) {
+	wake := func() { c.wake(ctx, w.key) }
+	if !out.at.IsZero() {
+		w.timer = time.AfterFunc(out.at.Sub(failpoint.Now()), wake)
+	}
+	if !out.due.IsZero() {
+		w.alarm = c.opt.Clock.AfterFunc(out.due, wake)
+	}
+}
+
+// sleepNoMore stops what would wake a worker. Controller.mu is held.
+func (w *worker) sleepNoMore() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if w.alarm != nil {
+		w.alarm()
+	}
+	w.timer, w.alarm = nil, nil
 }
 
 // pause is how long to wait after so many failures before: a hundredth of Retry, then twice as long each time.

@@ -69,6 +69,9 @@ func (d *driver) turn(ctx context.Context, name string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	if d.clock.Timed() && d.clock.Now().Before(op.NotBefore) {
+		return 0, d.clock.Wait(ctx, op.NotBefore)
+	}
 	out, err := d.step(ctx, op)
 	switch {
 	case err == nil && out.Status != "":
@@ -127,12 +130,12 @@ func (d *driver) step(ctx context.Context, op Operation) (out Outcome, err error
 				return err
 			}
 		}
-		return record(tx, op.Name, out)
+		return d.record(tx, op.Name, out)
 	})
 }
 
 // record enters an outcome in the stored record, which others may have changed since it was read.
-func record(tx store.Tx, name string, out Outcome) error {
+func (e *Engine) record(tx store.Tx, name string, out Outcome) error {
 	op, err := Load(tx, name)
 	if errors.Is(err, store.ErrNotFound) || err == nil && op.Status != InProgress {
 		return errGone
@@ -140,7 +143,7 @@ func record(tx store.Tx, name string, out Outcome) error {
 	if err != nil {
 		return err
 	}
-	now := failpoint.Now()
+	now := e.clock.Now()
 	out.apply(&op, now)
 	if out.Status == "" {
 		return Save(tx, op)
@@ -157,7 +160,7 @@ func (d *driver) giveUp(ctx context.Context, op Operation, e *arm.Error, cause e
 				return fmt.Errorf("put the end in order: %w", err)
 			}
 		}
-		return record(tx, op.Name, Outcome{Status: Failed, Error: e})
+		return d.record(tx, op.Name, Outcome{Status: Failed, Error: e})
 	})
 	if err != nil {
 		return errors.Join(err, cause)

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/portico-dev/portico/internal/failpoint"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -30,11 +30,13 @@ type Engine struct {
 	st       store.Store
 	log      *slog.Logger
 	handlers map[string]Handler // by Kind
+	clock    *pace.Clock
 }
 
-// NewEngine makes an engine. Operations of other kinds than those in handlers are left alone.
-func NewEngine(st store.Store, log *slog.Logger, handlers map[string]Handler) *Engine {
-	return &Engine{st: st, log: log, handlers: handlers}
+// NewEngine makes an engine. Operations of other kinds than those in handlers are left alone. Its clock tells when they
+// began, went on and ended.
+func NewEngine(st store.Store, log *slog.Logger, handlers map[string]Handler, clock *pace.Clock) *Engine {
+	return &Engine{st: st, log: log, handlers: handlers, clock: clock}
 }
 
 // Run takes up all operations that have not ended, and each new one as soon as its transaction is committed. It
@@ -148,7 +150,7 @@ func (e *Engine) pruneHourly(ctx context.Context) {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		if err := e.prune(ctx, failpoint.Now()); err != nil && ctx.Err() == nil {
+		if err := e.prune(ctx, e.clock.Now()); err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "old operations were not pruned", slog.Any("error", err))
 		}
 		select {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -56,7 +57,7 @@ func (l *lockedBuffer) String() string {
 func run(t *testing.T, st store.Store, handlers map[string]Handler) (stop func(), log *lockedBuffer) {
 	t.Helper()
 	log = &lockedBuffer{}
-	e := NewEngine(st, slog.New(slog.NewTextHandler(log, nil)), handlers)
+	e := NewEngine(st, slog.New(slog.NewTextHandler(log, nil)), handlers, pace.New(pace.Instant()))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
@@ -410,7 +411,9 @@ func TestEngine_StopsWithItsStore(t *testing.T) {
 	t.Parallel()
 	st := openStore(t, t.TempDir())
 	done := make(chan error, 1)
-	go func() { done <- NewEngine(st, slog.New(slog.DiscardHandler), nil).Run(t.Context()) }()
+	go func() {
+		done <- NewEngine(st, slog.New(slog.DiscardHandler), nil, pace.New(pace.Instant())).Run(t.Context())
+	}()
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}

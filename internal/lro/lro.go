@@ -33,17 +33,22 @@ const (
 
 // An Operation is the durable record. Its document's Status field holds it; Desired is empty.
 type Operation struct {
-	Name       string          `json:"name"` // opaque, safe in a path
-	Kind       string          `json:"kind"` // which handler runs it: "service.update"
-	Target     string          `json:"target"`
-	APIVersion string          `json:"apiVersion"` // of the request that started it
-	Status     Status          `json:"status"`
-	Percent    int             `json:"percent"`
-	Error      *arm.Error      `json:"error,omitempty"`
-	Started    time.Time       `json:"started"`
-	Ended      time.Time       `json:"ended,omitzero"`
-	Steps      []Step          `json:"steps,omitempty"`
-	State      json.RawMessage `json:"state,omitempty"` // the handler's own
+	Name       string     `json:"name"` // opaque, safe in a path
+	Kind       string     `json:"kind"` // which handler runs it: "service.update"
+	Target     string     `json:"target"`
+	APIVersion string     `json:"apiVersion"` // of the request that started it
+	Status     Status     `json:"status"`
+	Percent    int        `json:"percent"`
+	Error      *arm.Error `json:"error,omitempty"`
+	Started    time.Time  `json:"started"` // platform time, as Ended and those of Steps
+	Ended      time.Time  `json:"ended,omitzero"`
+	// NotBefore is the platform time before which the work does not begin: the pace of the platform gives the operation
+	// a time to take.
+	NotBefore time.Time `json:"notBefore,omitzero"`
+	// Begun is the time of day at which the work began, by which it is given up.
+	Begun time.Time       `json:"begun,omitzero"`
+	Steps []Step          `json:"steps,omitempty"`
+	State json.RawMessage `json:"state,omitempty"` // the handler's own
 	// OnSuccess is written in the transaction that ends the operation well.
 	OnSuccess []Write `json:"onSuccess,omitempty"`
 }

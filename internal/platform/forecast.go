@@ -26,6 +26,9 @@ func Forecast(in Input) []ForecastStep {
 	made := 0
 	in.NewID = func() string { made++; return "forecast-" + strconv.Itoa(made) }
 	in.Observation, in.Deadline = Observation{}, 0
+	if in.Clock.IsZero() {
+		in.Clock = in.Now
+	}
 	in.State = in.State.Clone()
 	var steps []ForecastStep
 	var at time.Time
@@ -40,8 +43,8 @@ func Forecast(in Input) []ForecastStep {
 			if in.imagine(); len(steps) > 0 {
 				steps[len(steps)-1].Reached = newPlan(in).reached
 			}
-		case d.Until.After(in.Now):
-			in.Now, at = d.Until, d.Until
+		case d.Due.After(in.Clock):
+			in.Clock, at = d.Due, d.Due
 		default:
 			return steps
 		}

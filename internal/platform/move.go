@@ -189,7 +189,7 @@ func (p *plan) putFirst(id string) {
 
 // takeOver makes the target the active set and keeps the one before for the coexistence window.
 func (p *plan) takeOver(oldVIP string) {
-	p.state.Coexistence = &Coexistence{Set: p.active.ID, VIP: oldVIP, Until: p.Now.Add(p.Coexistence)}
+	p.state.Coexistence = &Coexistence{Set: p.active.ID, VIP: oldVIP, Until: p.Clock.Add(p.Coexistence)}
 	p.state.Active = p.target.ID
 }
 

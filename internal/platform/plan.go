@@ -11,7 +11,9 @@ type Input struct {
 	Wish        Wish
 	State       State
 	Observation Observation
-	Now         time.Time
+	Now         time.Time // time of day, as that of Observation
+	// Clock is the platform time, by which the coexistence window is told; zero means Now.
+	Clock time.Time
 
 	Service  string // resource ID; empty for the mtv1 pool
 	Location string // normalised
@@ -44,8 +46,8 @@ type Decision struct {
 	State State
 	// Wait says what is missing before the next step; empty when there is a Step or nothing is left to do.
 	Wait string
-	// Until is when to ask again even if nothing was observed; zero for never.
-	Until time.Time
+	// Until is the time of day to ask again even if nothing was observed, Due the platform time; zero for never.
+	Until, Due time.Time
 	// Failed says why the wish cannot be reached; nil while it may be. Nothing is changed then: restoring the wish
 	// before is the caller's decision, and leads back like any other wish.
 	Failed *Failure
@@ -93,8 +95,8 @@ func Next(in Input) Decision {
 		}
 	}
 	d := Decision{State: in.State, Wait: p.wait, Failed: p.overdue(), Reached: p.reached}
-	d.Until = p.until
-	d.Done = p.reached && p.wait == "" && p.until.IsZero()
+	d.Until, d.Due = p.until, p.due
+	d.Done = p.reached && p.wait == "" && p.until.IsZero() && p.due.IsZero()
 	return d
 }
 
@@ -112,10 +114,14 @@ type plan struct {
 	reached bool
 	wait    string
 	until   time.Time
+	due     time.Time // platform time
 }
 
 func newPlan(in Input) *plan {
 	p := &plan{Input: in, state: in.State.Clone(), profile: ProfileOf(in.Wish.Platform), need: in.Wish.Machines()}
+	if p.Clock.IsZero() {
+		p.Clock = p.Now
+	}
 	p.gateway = p.version(in.Wish)
 	p.zones = p.profile.zones(in.Wish, in.Zones)
 	p.active = p.state.Set(p.state.Active)

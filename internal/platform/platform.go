@@ -97,7 +97,7 @@ type VIP struct {
 type Coexistence struct {
 	Set   string    `json:"set"`           // the old set
 	VIP   string    `json:"vip,omitempty"` // the old VIP (NewIP only)
-	Until time.Time `json:"until"`
+	Until time.Time `json:"until"`         // platform time
 }
 
 // State is the hosting record of one service at one location: the sets and addresses that the fabric is asked to

@@ -23,8 +23,8 @@ func (p *plan) endCoexistence() string {
 	if c == nil || p.target != nil && p.target.ID == c.Set {
 		return ""
 	}
-	if p.Now.Before(c.Until) {
-		p.askAgain(c.Until)
+	if p.Clock.Before(c.Until) {
+		p.due = c.Until
 		return ""
 	}
 	p.state.Coexistence = nil

@@ -158,10 +158,10 @@ func TestUp_Domain(t *testing.T) {
 	}
 }
 
-func TestUp_PaceOtherThanInstantIsRefused(t *testing.T) {
+func TestUp_UnknownPaceIsRefused(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command(program, "up", "--data", t.TempDir(), "--pace", "azure").CombinedOutput()
-	if want := `portico: pace (flag): "azure": only the pace instant is built`; err == nil || strings.TrimSpace(string(out)) != want {
+	out, err := exec.Command(program, "up", "--data", t.TempDir(), "--pace", "fast").CombinedOutput()
+	if want := `portico: pace (flag): "fast" is none of instant, azure, x1 to x3600, manual`; err == nil || strings.TrimSpace(string(out)) != want {
 		t.Errorf("got %v %q, want %q", err, out, want)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
-	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
@@ -61,7 +60,7 @@ func (q *request) startDelete(tx store.Tx, doc *store.Document, soft bool) (stor
 	if st.Operation != "" {
 		return *doc, nil, locked(doc.ID)
 	}
-	now := failpoint.Now().UTC()
+	now := q.opt.Clock.Now()
 	op := &lro.Operation{Kind: DeleteService, OnSuccess: []lro.Write{{DeleteTree: doc.ID}}}
 	if soft {
 		rec, err := q.deletedRecord(doc, now)
@@ -135,7 +134,7 @@ func (q *request) purge() (*reply, *arm.Error) {
 		if err := json.Unmarshal(p.doc.Desired, &rec); err != nil {
 			return fmt.Errorf("read %s: %w", p.doc.ID, err)
 		}
-		now := failpoint.Now().UTC()
+		now := q.opt.Clock.Now()
 		op, err := lro.Start(tx, lro.Operation{
 			Kind: PurgeService, Target: p.doc.ID, APIVersion: string(q.version), Started: now,
 			OnSuccess: []lro.Write{{DeleteTree: rec.Properties.ServiceID}, {Delete: p.doc.ID}},
@@ -164,16 +163,12 @@ const purgeEvery = time.Minute
 
 // Run purges soft-deleted services when their time is over, until ctx ends.
 func (h *Handler) Run(ctx context.Context) error {
-	tick := time.NewTicker(min(purgeEvery, h.opt.SoftDelete))
-	defer tick.Stop()
 	for {
-		if err := h.PurgeExpired(ctx, failpoint.Now()); err != nil && ctx.Err() == nil {
+		if err := h.PurgeExpired(ctx, h.opt.Clock.Now()); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "soft-deleted services not purged", slog.Any("error", err))
 		}
-		select {
-		case <-ctx.Done():
+		if h.opt.Clock.Sleep(ctx, min(purgeEvery, h.opt.SoftDelete)) != nil {
 			return nil
-		case <-tick.C:
 		}
 	}
 }

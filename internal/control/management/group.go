@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
-	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
@@ -33,7 +32,7 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 		}
 		name := st.Deleting
 		if name == "" {
-			op, err := lro.Start(tx, lro.Operation{Kind: DeleteGroup, Target: p.doc.ID, APIVersion: string(q.version), Started: failpoint.Now().UTC()})
+			op, err := lro.Start(tx, lro.Operation{Kind: DeleteGroup, Target: p.doc.ID, APIVersion: string(q.version), Started: q.opt.Clock.Now()})
 			if err != nil {
 				return err
 			}

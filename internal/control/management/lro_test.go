@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -107,7 +108,7 @@ func TestDeleteGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- lro.NewEngine(w.store, slog.New(slog.DiscardHandler), w.handler.Handlers()).Run(ctx)
+		done <- lro.NewEngine(w.store, slog.New(slog.DiscardHandler), w.handler.Handlers(), pace.New(pace.Instant())).Run(ctx)
 	}()
 	defer func() { cancel(); <-done }()
 	monitor := local(t, w.want(202, "DELETE", groupPath+"?api-version=2021-04-01", "").Header.Get("Location"))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/control/fetch"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
@@ -76,6 +77,8 @@ type Options struct {
 	// RetryAfter is what pollers of long-running operations are told, rounded up to whole seconds; 0 means one second.
 	// Some clients take a Retry-After of 0 for none and wait half a minute.
 	RetryAfter time.Duration
+	// Clock tells platform time; nil means the time of day.
+	Clock *pace.Clock
 	// SoftDelete is how long a deleted service can be restored; 0 means 48 hours.
 	SoftDelete time.Duration
 	// BaseURL is the scheme and host for absolute URLs; nil takes them from the request.
@@ -125,6 +128,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.MaxBody == 0 {
 		opt.MaxBody = 16 << 20
+	}
+	if opt.Clock == nil {
+		opt.Clock = pace.New(pace.Instant())
 	}
 	if opt.SoftDelete == 0 {
 		opt.SoftDelete = 48 * time.Hour

@@ -207,7 +207,7 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 	if err != nil {
 		return d, nil, err
 	}
-	now := failpoint.Now().UTC()
+	now := w.opt.Clock.Now()
 	st := w.status
 	var op *lro.Operation
 	switch {
@@ -247,6 +247,11 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 func (q *request) start(tx store.Tx, d store.Document, st platform.ServiceStatus, op *lro.Operation, now time.Time) (store.Document, error) {
 	if op != nil {
 		op.Target, op.APIVersion, op.Started = d.ID, string(q.version), now
+		if takes := platform.Takes(st.Previous, st.Wish); takes > 0 && q.opt.Clock.Timed() {
+			op.NotBefore = now.Add(takes)
+		} else {
+			op.Begun = failpoint.Now().UTC()
+		}
 		started, err := lro.Start(tx, *op)
 		if err != nil {
 			return d, err
@@ -313,7 +318,7 @@ func (q *request) migrate() (*reply, *arm.Error) {
 		if derr != nil {
 			return derr
 		}
-		now, was, op := failpoint.Now().UTC(), st.Wish, lro.Operation{Kind: MigrateService}
+		now, was, op := q.opt.Clock.Now(), st.Wish, lro.Operation{Kind: MigrateService}
 		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, wish
 		st.ModifiedAt, st.ModifiedBy = now, q.who.name()
 		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
-	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -50,7 +49,7 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 			rep = &reply{status: http.StatusOK}
 			return nil
 		}
-		now, was, op := failpoint.Now().UTC(), st.Wish, lro.Operation{Kind: UpgradeService}
+		now, was, op := q.opt.Clock.Now(), st.Wish, lro.Operation{Kind: UpgradeService}
 		st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Updating", "Updating", &was
 		st.Wish.Gateway = in.Gateway
 		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {
