@@ -56,11 +56,11 @@ type Description struct {
 type Imported struct {
 	DisplayName, Description, ServiceURL string
 	Protocols                            []string
-	Operations                           []ImportedOperation
+	Operations, Schemas                  []ImportedChild
 }
 
-// An ImportedOperation is one API operation; Name is its last name segment.
-type ImportedOperation struct {
+// An ImportedChild is one entity below the API; Name is its last name segment.
+type ImportedChild struct {
 	Name       string
 	Properties map[string]any
 }

@@ -35,7 +35,7 @@ var (
 func All() []*Row {
 	return append([]*Row{
 		resourceGroups(), publicIPAddresses(), service(), deletedServices(),
-		apis(), operations(), apiVersionSets(), releases(),
+		apis(), operations(), apiSchemas(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),
 		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(), certificates(),

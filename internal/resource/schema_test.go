@@ -25,7 +25,8 @@ var schemaOperations = map[string]string{
 	"service/loggers": "Logger_CreateOrUpdate", "service/diagnostics": "Diagnostic_CreateOrUpdate", "service/apis/diagnostics": "ApiDiagnostic_CreateOrUpdate",
 	"service/apis/releases": "ApiRelease_CreateOrUpdate|ApiRelease_Create", "service/apiVersionSets": "ApiVersionSet_CreateOrUpdate", "service/tags": "Tag_CreateOrUpdate",
 	"service/policyFragments": "PolicyFragment_CreateOrUpdate", "service/certificates": "Certificate_CreateOrUpdate",
-	"service/users": "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
+	"service/apis/schemas": "ApiSchema_CreateOrUpdate",
+	"service/users":        "User_CreateOrUpdate", "service/groups": "Group_CreateOrUpdate",
 }
 
 // schemaDiffers lists, by row, beginnings of paths that the row has on purpose otherwise, and why.
@@ -49,6 +50,7 @@ var schemaDiffers = map[string][]string{
 	"service/apis/operations": {"properties.method"},                                                                                          // bounded here
 	"service/products":        {"properties.groups"},                                                                                          // shown when a list is asked for it
 	"service/certificates":    {"properties.subject", "properties.thumbprint", "properties.expirationDate", "properties.keyVault.lastStatus"}, // shown, never read
+	"service/apis/schemas":    {"properties.document"},                                                                                        // two versions say no more than that it is an object
 	"service/users":           {"properties.groups", "properties.registrationDate"},                                                           // shown, never read
 }
 

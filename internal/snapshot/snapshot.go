@@ -229,10 +229,12 @@ type Response struct {
 	Contents []Content `json:"contents,omitempty"`
 }
 
-// Content is a media type of a response with the bodies that stand as examples for it.
+// Content is a media type of a response with the bodies that stand as examples for it. Sample is a body that its schema
+// describes; only what has no example has one.
 type Content struct {
 	Type     string   `json:"type"`
 	Examples []string `json:"examples,omitempty"`
+	Sample   string   `json:"sample,omitempty"`
 }
 
 // PollPath is where a machine posts a PollRequest, on the publish socket. The answer comes as soon as something the

@@ -1,6 +1,5 @@
 // Package exporter writes the description of an API as others read it: OpenAPI 3.0 in JSON or YAML, and Swagger 2.0 in
-// JSON. What package importer makes of such a document, the document says again; schemas are not kept, so bodies have
-// media types, examples and form fields.
+// JSON. What package importer makes of such a document, the document says again.
 //
 // Start reading at API.Write.
 package exporter
@@ -20,6 +19,7 @@ type API struct {
 	KeyHeader, KeyQuery string
 	KeyRequired         bool
 	Operations          []Operation
+	Schemas             []Schema
 }
 
 // Media types of the formats.

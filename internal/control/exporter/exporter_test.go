@@ -45,6 +45,14 @@ func imported(t *testing.T, text string) (exporter.API, *importer.Result) {
 	for _, o := range r.Operations {
 		a.Operations = append(a.Operations, exporter.Operation{Name: o.Name, Properties: plain(t, o.Properties).(map[string]any)})
 	}
+	if r.Schema != nil {
+		document := plain(t, r.Schema.Document).(map[string]any)
+		types, ok := document["definitions"].(map[string]any)
+		if !ok {
+			types = document["components"].(map[string]any)["schemas"].(map[string]any)
+		}
+		a.Schemas = []exporter.Schema{{Name: importer.SchemaName, Types: types}}
+	}
 	return a, r
 }
 
@@ -66,7 +74,7 @@ paths:
         '200':
           description: The book.
           headers: {X-Count: {schema: {type: integer}}}
-          content: {application/json: {example: {title: T, pages: 12.5}}}
+          content: {application/json: {example: {title: T, pages: 12.5}, schema: {$ref: '#/components/schemas/Book'}}}
         '404': {description: ''}
   /books:
     post:
@@ -76,7 +84,10 @@ paths:
           application/x-www-form-urlencoded:
             schema: {required: [title], properties: {title: {type: string, description: Its title.}, cover: {type: string}}}
           application/json: {examples: {one: {summary: One, value: [1, null, 'x']}}}
-      responses: {'201': {description: Made.}}
+      responses: {'201': {description: Made., content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/Book'}}}}}}
+components:
+  schemas:
+    Book: {type: object, required: [title], properties: {title: {type: string, maxLength: 80}, pages: {type: number}, next: {$ref: '#/components/schemas/Book'}}}
 `
 
 // What is exported reads back, in each format, as the API operations that it was made of.
@@ -104,6 +115,9 @@ func TestWrite_ReadsBack(t *testing.T) {
 			_, got := imported(t, string(data))
 			if d := cmp.Diff(plain(t, want.Operations), plain(t, got.Operations)); d != "" {
 				t.Errorf("%s in %s (-want +got):\n%s\n%s", name, format, d, data)
+			}
+			if d := cmp.Diff(plain(t, want.Schema), plain(t, got.Schema)); d != "" && !strings.Contains(name, "swagger") {
+				t.Errorf("%s in %s: schemas (-want +got):\n%s\n%s", name, format, d, data)
 			}
 			if got.DisplayName != want.DisplayName || got.Description != want.Description {
 				t.Errorf("%s in %s: %q %q", name, format, got.DisplayName, got.Description)

@@ -14,13 +14,18 @@ func (a API) openAPI() doc {
 		servers = append(servers, doc{{"url", s}})
 	}
 	d.set("servers", servers)
-	d = append(d, field{"paths", a.paths(methods, openAPIOperation)})
-	d.set("components", doc{{"securitySchemes", a.keys()}})
+	d = append(d, field{"paths", a.paths(methods, a.openAPIOperation)})
+	components := doc{}
+	components.set("schemas", a.types(openAPITypes))
+	d.set("components", append(components, field{"securitySchemes", a.keys()}))
 	d.set("security", a.security())
 	return d
 }
 
-func openAPIOperation(o Operation, id string) doc {
+// openAPITypes is where OpenAPI 3 keeps named schemas.
+const openAPITypes = "#/components/schemas/"
+
+func (a API) openAPIOperation(o Operation, id string) doc {
 	d := doc{}
 	d.set("summary", text(o.Properties, "displayName"))
 	d.set("description", text(o.Properties, "description"))
@@ -37,7 +42,7 @@ func openAPIOperation(o Operation, id string) doc {
 	}
 	d.set("parameters", params)
 	request := object(o.Properties["request"])
-	if content := content(request["representations"]); len(content) > 0 {
+	if content := a.content(request["representations"]); len(content) > 0 {
 		body := doc{}
 		body.set("description", text(request, "description"))
 		d.set("requestBody", append(body, field{"content", content}))
@@ -56,7 +61,7 @@ func openAPIOperation(o Operation, id string) doc {
 			headers.set(text(h, "name"), y)
 		}
 		x.set("headers", headers)
-		x.set("content", content(r["representations"]))
+		x.set("content", a.content(r["representations"]))
 		if code := fmt.Sprint(r["statusCode"]); !responses.has(code) {
 			responses = append(responses, field{code, x})
 		}
@@ -100,7 +105,7 @@ func schema(p map[string]any) doc {
 }
 
 // content describes representations by media type.
-func content(representations any) doc {
+func (a API) content(representations any) doc {
 	d := doc{}
 	for _, r := range objects(representations) {
 		kind := text(r, "contentType")
@@ -110,6 +115,8 @@ func content(representations any) doc {
 		media := doc{}
 		if form := objects(r["formParameters"]); len(form) > 0 {
 			media.set("schema", formSchema(form))
+		} else if name, ok := a.typeOf(r); ok {
+			media.set("schema", reference(openAPITypes, name))
 		}
 		media.set("examples", examples(r))
 		d = append(d, field{kind, media})

@@ -30,10 +30,14 @@ func (a API) swagger() doc {
 	d.set("securityDefinitions", a.keys())
 	d.set("security", a.security())
 	known := slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == "trace" })
-	return append(d, field{"paths", a.paths(known, swaggerOperation)})
+	d.set("definitions", a.types(swaggerTypes))
+	return append(d, field{"paths", a.paths(known, a.swaggerOperation)})
 }
 
-func swaggerOperation(o Operation, id string) doc {
+// swaggerTypes is where Swagger 2.0 keeps named schemas.
+const swaggerTypes = "#/definitions/"
+
+func (a API) swaggerOperation(o Operation, id string) doc {
 	d := doc{}
 	d.set("summary", text(o.Properties, "displayName"))
 	d.set("description", text(o.Properties, "description"))
@@ -53,8 +57,8 @@ func swaggerOperation(o Operation, id string) doc {
 	for _, p := range o.parameters() {
 		params = append(params, swaggerParameter(p.in, p.of))
 	}
-	d.set("parameters", append(params, swaggerBody(request)...))
-	return append(d, field{"responses", swaggerResponses(o)})
+	d.set("parameters", append(params, a.swaggerBody(request)...))
+	return append(d, field{"responses", a.swaggerResponses(o)})
 }
 
 func swaggerParameter(in string, p map[string]any) doc {
@@ -79,12 +83,15 @@ func swaggerParameter(in string, p map[string]any) doc {
 }
 
 // swaggerBody describes the body of a request: the fields of a form, or one parameter for everything else.
-func swaggerBody(request map[string]any) []any {
+func (a API) swaggerBody(request map[string]any) []any {
 	var form []any
-	seen, other := map[string]bool{}, false
+	seen, other, schema := map[string]bool{}, false, doc{}
 	for _, r := range objects(request["representations"]) {
 		fields := objects(r["formParameters"])
 		other = other || len(fields) == 0
+		if name, ok := a.typeOf(r); ok && len(schema) == 0 {
+			schema = reference(swaggerTypes, name)
+		}
 		for _, p := range fields {
 			if name := text(p, "name"); !seen[name] {
 				seen[name] = true
@@ -97,19 +104,23 @@ func swaggerBody(request map[string]any) []any {
 	}
 	body := doc{{"name", "body"}, {"in", "body"}}
 	body.set("description", text(request, "description"))
-	return []any{append(body, field{"schema", doc{}})}
+	return []any{append(body, field{"schema", schema})}
 }
 
-func swaggerResponses(o Operation) doc {
+func (a API) swaggerResponses(o Operation) doc {
 	responses := doc{}
 	for _, r := range objects(o.Properties["responses"]) {
 		x := doc{{"description", text(r, "description")}}
 		var headers, samples doc
+		schema := doc{}
 		for _, h := range objects(r["headers"]) {
 			y := swaggerParameter("", h)
 			headers.set(text(h, "name"), slices.DeleteFunc(y, func(f field) bool { return f.name == "name" || f.name == "in" || f.name == "required" }))
 		}
 		for _, rep := range objects(r["representations"]) {
+			if name, ok := a.typeOf(rep); ok && len(schema) == 0 {
+				schema = reference(swaggerTypes, name)
+			}
 			if e := examples(rep); len(e) > 0 {
 				if one, ok := e[0].value.(doc); ok && one.has("value") {
 					samples.set(text(rep, "contentType"), one[slices.IndexFunc(one, func(f field) bool { return f.name == "value" })].value)
@@ -117,7 +128,7 @@ func swaggerResponses(o Operation) doc {
 			}
 		}
 		if len(mediaTypes(r["representations"])) > 0 {
-			x = append(x, field{"schema", doc{}})
+			x = append(x, field{"schema", schema})
 		}
 		x.set("headers", headers)
 		x.set("examples", samples)

@@ -6,7 +6,7 @@ import (
 )
 
 // request is a RequestContract. GET, HEAD and OPTIONS have no body, whatever the description says.
-func (r *reader) request(method string, op *node, params []parameter) map[string]any {
+func (r *reader) request(path, method string, op *node, params []parameter) map[string]any {
 	query, headers := []any{}, []any{}
 	for _, p := range params {
 		switch {
@@ -22,9 +22,9 @@ func (r *reader) request(method string, op *node, params []parameter) map[string
 	}
 	description := ""
 	if r.swagger {
-		req["representations"], description = r.swaggerBody(op, params)
+		req["representations"], description = r.swaggerBody(path, method, op, params)
 	} else if body := r.resolve(op.get("requestBody")); body != nil {
-		req["representations"], description = r.content(body.get("content")), body.get("description").str()
+		req["representations"], description = r.content(body.get("content"), path, method, "request"), body.get("description").str()
 	}
 	if description != "" {
 		req["description"] = description
@@ -37,8 +37,8 @@ func describedElsewhere(header string) bool {
 	return strings.EqualFold(header, "Accept") || strings.EqualFold(header, "Content-Type") || strings.EqualFold(header, "Authorization")
 }
 
-// content maps media types to representations.
-func (r *reader) content(content *node) []any {
+// content maps media types to representations. The words name types that have no name in the description.
+func (r *reader) content(content *node, words ...string) []any {
 	out := []any{}
 	for _, c := range content.object() {
 		if !r.spend(1) {
@@ -47,6 +47,8 @@ func (r *reader) content(content *node) []any {
 		rep := map[string]any{"contentType": c.key}
 		if isForm(c.key) {
 			rep["formParameters"] = r.formParameters(r.resolve(c.value.get("schema")))
+		} else {
+			r.typed(rep, c.value.get("schema"), words...)
 		}
 		if e := r.examples(c.value); len(e) > 0 {
 			rep["examples"] = e
@@ -100,12 +102,14 @@ func (r *reader) examples(media *node) map[string]any {
 }
 
 // swaggerBody makes the same of body and formData parameters as content makes of a request body.
-func (r *reader) swaggerBody(op *node, params []parameter) (reps []any, description string) {
-	form, upload, body := []any{}, false, false
+func (r *reader) swaggerBody(path, method string, op *node, params []parameter) (reps []any, description string) {
+	var body *node
+	form, upload := []any{}, false
 	for _, p := range params {
 		switch p.in {
 		case "body":
-			body, description = true, r.resolve(p.node).get("description").str()
+			body = r.resolve(p.node)
+			description = body.get("description").str()
 		case "formData":
 			form = append(form, p.contract)
 			upload = upload || p.contract["type"] == "file"
@@ -113,9 +117,11 @@ func (r *reader) swaggerBody(op *node, params []parameter) (reps []any, descript
 	}
 	reps = []any{}
 	switch {
-	case body:
+	case body != nil:
 		for _, m := range r.mediaTypes(op, "consumes", "application/json") {
-			reps = append(reps, map[string]any{"contentType": m})
+			rep := map[string]any{"contentType": m}
+			r.typed(rep, body.get("schema"), path, method, "request")
+			reps = append(reps, rep)
 		}
 	case len(form) > 0:
 		fallback := "application/x-www-form-urlencoded"
@@ -155,7 +161,7 @@ func (r *reader) mediaTypes(op *node, key, fallback string) []string {
 // responses are ResponseContracts in the order of the text. A contract has one status code, so a range stands for its
 // first code unless that is described itself; "default" is a 200 when nothing else is described and is left out
 // otherwise (inferred).
-func (r *reader) responses(op *node) []any {
+func (r *reader) responses(path, method string, op *node) []any {
 	all := op.get("responses")
 	out, have := []any{}, map[int]bool{}
 	for _, f := range all.object() {
@@ -174,7 +180,7 @@ func (r *reader) responses(op *node) []any {
 			continue
 		}
 		if res != nil && r.spend(1) {
-			out = append(out, r.response(op, code, res))
+			out = append(out, r.response(op, code, res, path, method, strconv.Itoa(code)))
 		}
 	}
 	return out
@@ -191,15 +197,15 @@ func statusCode(key string, alone bool) (int, bool) {
 	return code, err == nil && code >= 100 && code <= 599
 }
 
-func (r *reader) response(op *node, code int, res *node) map[string]any {
+func (r *reader) response(op *node, code int, res *node, words ...string) map[string]any {
 	out := map[string]any{"statusCode": code, "headers": r.responseHeaders(res)}
 	if d := res.get("description").str(); d != "" {
 		out["description"] = d
 	}
 	if r.swagger {
-		out["representations"] = r.swaggerResponse(op, res)
+		out["representations"] = r.swaggerResponse(op, res, words)
 	} else {
-		out["representations"] = r.content(res.get("content"))
+		out["representations"] = r.content(res.get("content"), append(words, "response")...)
 	}
 	return out
 }
@@ -214,7 +220,7 @@ func (r *reader) responseHeaders(res *node) []any {
 	return out
 }
 
-func (r *reader) swaggerResponse(op, res *node) []any {
+func (r *reader) swaggerResponse(op, res *node, words []string) []any {
 	out := []any{}
 	examples := res.get("examples")
 	if res.get("schema") == nil && examples == nil {
@@ -225,6 +231,7 @@ func (r *reader) swaggerResponse(op, res *node) []any {
 		if e := examples.get(m); e != nil && r.spend(e.size) {
 			rep["examples"] = map[string]any{"default": map[string]any{"value": e.value()}}
 		}
+		r.typed(rep, res.get("schema"), append(words, "response")...)
 		out = append(out, rep)
 	}
 	return out

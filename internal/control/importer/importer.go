@@ -23,6 +23,7 @@ type Result struct {
 	ServiceURL  string   // absolute, without a trailing slash
 	Protocols   []string // http, https, in this order; never empty
 	Operations  []Operation
+	Schema      *Schema // the types that bodies have; nil for none
 }
 
 // An Operation is one API operation. Properties has the shape that the management API gives it.

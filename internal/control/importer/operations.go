@@ -76,8 +76,8 @@ func (r *reader) operation(path, method string, item, op *node) (Operation, bool
 		"method":             strings.ToUpper(method),
 		"urlTemplate":        template,
 		"templateParameters": templateParams,
-		"request":            r.request(method, op, params),
-		"responses":          r.responses(op),
+		"request":            r.request(path, method, op, params),
+		"responses":          r.responses(path, method, op),
 	}
 	if d := op.get("description").str(); d != "" {
 		props["description"] = d

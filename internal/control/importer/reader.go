@@ -27,6 +27,7 @@ type reader struct {
 	ids       map[string]bool // operationIds seen, lower case
 	templates map[string]bool // method and URL template seen
 	names     names
+	types     types
 }
 
 func newReader(o Options, root *node) *reader {
@@ -48,7 +49,9 @@ func (r *reader) read() *Result {
 	r.checkRefs(r.root, map[*node]bool{})
 	res := &Result{DisplayName: info.get("title").str(), Description: info.get("description").str()}
 	res.ServiceURL, res.Protocols = r.servers()
+	r.readTypes()
 	res.Operations = r.paths()
+	res.Schema = r.schemas()
 	return res
 }
 
@@ -146,10 +149,7 @@ func (r *reader) checkRefs(n *node, seen map[*node]bool) {
 		}
 	}
 	for _, f := range n.fields {
-		switch {
-		case f.key == "example" || f.key == "examples" || f.key == "default" || f.key == "enum" || f.key == "const":
-		case strings.HasPrefix(f.key, "x-"):
-		default:
+		if !isData(f.key) {
 			r.checkRefs(f.value, seen)
 		}
 	}

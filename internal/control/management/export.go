@@ -180,7 +180,29 @@ func (q *request) describe(t store.Reader, d store.Document) (exporter.API, erro
 		properties, _ := op["properties"].(map[string]any)
 		api.Operations = append(api.Operations, exporter.Operation{Name: lastSegment(doc.ID), Properties: properties})
 	}
-	return api, nil
+	api.Schemas, err = q.schemasOf(t, d.ID)
+	return api, err
+}
+
+// schemasOf are the schemas of an API that OpenAPI and Swagger have words for.
+func (q *request) schemasOf(t store.Reader, api string) ([]exporter.Schema, error) {
+	docs, err := t.List(store.Query{Type: strings.ToLower(resource.APIM + "/service/apis/schemas"), Prefix: api})
+	if err != nil {
+		return nil, err
+	}
+	var out []exporter.Schema
+	for _, doc := range docs {
+		o, err := q.engine.Open(doc)
+		if err != nil {
+			return nil, err
+		}
+		for _, at := range []string{"components.schemas", "definitions"} {
+			if types, ok := o.Get("properties.document." + at).(map[string]any); ok {
+				out = append(out, exporter.Schema{Name: lastSegment(doc.ID), Types: types})
+			}
+		}
+	}
+	return out, nil
 }
 
 // serversOf are the addresses of an API: the gateway's, with the path that requests for the API have.

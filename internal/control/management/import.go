@@ -19,10 +19,13 @@ func importAPI(d resource.Description) (*resource.Imported, *arm.Error) {
 	}
 	out := &resource.Imported{
 		DisplayName: result.DisplayName, Description: result.Description, ServiceURL: result.ServiceURL,
-		Protocols: result.Protocols, Operations: make([]resource.ImportedOperation, len(result.Operations)),
+		Protocols: result.Protocols, Operations: make([]resource.ImportedChild, len(result.Operations)),
 	}
 	for i, o := range result.Operations {
-		out.Operations[i] = resource.ImportedOperation(o)
+		out.Operations[i] = resource.ImportedChild(o)
+	}
+	if s := result.Schema; s != nil {
+		out.Schemas = []resource.ImportedChild{{Name: importer.SchemaName, Properties: map[string]any{"contentType": s.ContentType, "document": s.Document}}}
 	}
 	return out, nil
 }

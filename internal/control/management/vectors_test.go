@@ -34,7 +34,7 @@ type vector struct {
 	}
 }
 
-var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ProductApiLink|ProductGroupLink|TagApiLink|TagOperationLink|TagProductLink|Logger|Diagnostic|ApiDiagnostic|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
+var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ProductApiLink|ProductGroupLink|TagApiLink|TagOperationLink|TagProductLink|Logger|Diagnostic|ApiDiagnostic|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiSchema|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
 // it has not built does not count; of the others at least 98 % must be answered as published.
@@ -335,6 +335,8 @@ func seedBody(kind string) string {
 		return `{"properties":{"displayName":"Seed","path":"seed","protocols":["https"]}}`
 	case "operations":
 		return `{"properties":{"displayName":"Seed","method":"GET","urlTemplate":"/seed"}}`
+	case "schemas":
+		return `{"properties":{"contentType":"application/vnd.ms-azure-apim.xsd+xml","document":{"value":"<s:schema />"}}}`
 	case "policies":
 		return `{"properties":{"format":"rawxml","value":"<policies><inbound><base /></inbound></policies>"}}`
 	case "users":

@@ -60,21 +60,26 @@ func (q *request) write(tx store.Tx, p *place, c *resource.Change, body []byte, 
 			return d, err
 		}
 	}
-	if err := q.putOperations(tx, c); err != nil || c.Moved == "" {
-		return d, err
+	if c.Imported != nil {
+		if err := q.putImported(tx, c.ID, "operations", c.Imported.Operations); err != nil {
+			return d, err
+		}
+		if err := q.putImported(tx, c.ID, "schemas", c.Imported.Schemas); err != nil {
+			return d, err
+		}
+	}
+	if c.Moved == "" {
+		return d, nil
 	}
 	p.id, p.api = c.Moved, c.Moved
 	return tx.Get(c.Moved)
 }
 
-// putOperations replaces the API operations of an API by those of an import. An operation that stays keeps what is
-// below it.
-func (q *request) putOperations(tx store.Tx, c *resource.Change) error {
-	if c.Imported == nil {
-		return nil
-	}
-	row, _ := q.engine.Row(resource.APIM + "/service/apis/operations")
-	old, err := tx.List(store.Query{Type: strings.ToLower(row.Type()), Prefix: c.ID})
+// putImported replaces the API operations, or the schemas, of an API by those of an import. An operation that stays
+// keeps what is below it.
+func (q *request) putImported(tx store.Tx, api, kind string, imported []resource.ImportedChild) error {
+	row, _ := q.engine.Row(resource.APIM + "/service/apis/" + kind)
+	old, err := tx.List(store.Query{Type: strings.ToLower(row.Type()), Prefix: api})
 	if err != nil {
 		return err
 	}
@@ -82,9 +87,9 @@ func (q *request) putOperations(tx store.Tx, c *resource.Change) error {
 	for i := range old {
 		gone[store.Key(old[i].ID)] = &old[i]
 	}
-	for _, op := range c.Imported.Operations {
-		id := c.ID + "/operations/" + op.Name
-		d, err := q.engine.Document(row, id, resource.Object{"properties": op.Properties}, gone[store.Key(id)])
+	for _, child := range imported {
+		id := api + "/" + kind + "/" + child.Name
+		d, err := q.engine.Document(row, id, resource.Object{"properties": child.Properties}, gone[store.Key(id)])
 		if err != nil {
 			return err
 		}

@@ -367,11 +367,6 @@ func (b *builder) apiDraft(d *draft) error {
 	if api.Operations, err = b.operations(d, doc.ID); err != nil {
 		return err
 	}
-	if !d.mocks && !b.mocks {
-		for i := range api.Operations {
-			api.Operations[i].Responses = nil // nobody asks for them
-		}
-	}
 	d.value = api
 	return nil
 }
@@ -413,6 +408,7 @@ func (b *builder) operations(d *draft, api string) ([]snapshot.Operation, error)
 	if err != nil {
 		return nil, err
 	}
+	samples := &sampler{b: b, api: api}
 	out := []snapshot.Operation{}
 	for _, doc := range docs {
 		var desired operationDocument
@@ -421,10 +417,16 @@ func (b *builder) operations(d *draft, api string) ([]snapshot.Operation, error)
 			continue
 		}
 		pr := desired.Properties
-		out = append(out, snapshot.Operation{
+		o := snapshot.Operation{
 			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Method: strings.ToUpper(pr.Method),
-			URLTemplate: pr.URLTemplate, Policy: policies[store.Key(doc.ID)], Responses: responses(desired),
-		})
+			URLTemplate: pr.URLTemplate, Policy: policies[store.Key(doc.ID)],
+		}
+		if d.mocks || b.mocks { // nobody else asks for them
+			if o.Responses, err = responses(desired, samples); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, o)
 	}
 	return out, nil
 }
@@ -433,8 +435,8 @@ func (b *builder) operations(d *draft, api string) ([]snapshot.Operation, error)
 func mocks(xml string) bool { return strings.Contains(xml, "<mock-response") }
 
 // responses are the described responses of an API operation with their examples in the order of their names, "default"
-// before all others.
-func responses(doc operationDocument) []snapshot.Response {
+// before all others. What has no example has a body that its schema describes.
+func responses(doc operationDocument, samples *sampler) ([]snapshot.Response, error) {
 	var out []snapshot.Response
 	for _, r := range doc.Properties.Responses {
 		res := snapshot.Response{Status: r.StatusCode}
@@ -449,11 +451,17 @@ func responses(doc operationDocument) []snapshot.Response {
 			if len(names) == 0 && rep.Sample != "" {
 				c.Examples = []string{rep.Sample}
 			}
+			if len(c.Examples) == 0 {
+				var err error
+				if c.Sample, err = samples.body(rep.ContentType, rep.SchemaID, rep.TypeName); err != nil {
+					return nil, err
+				}
+			}
 			res.Contents = append(res.Contents, c)
 		}
 		out = append(out, res)
 	}
-	return out
+	return out, nil
 }
 
 // later puts the example that has no name of its own first.

@@ -149,6 +149,8 @@ type operationDocument struct {
 			Representations []struct {
 				ContentType string `json:"contentType"`
 				Sample      string `json:"sample"`
+				SchemaID    string `json:"schemaId"`
+				TypeName    string `json:"typeName"`
 				Examples    map[string]struct {
 					Value json.RawMessage `json:"value"`
 				} `json:"examples"`

@@ -717,6 +717,35 @@ func TestPoll_ExamplesWhereAPolicyAsksForThem(t *testing.T) {
 	}
 }
 
+// TestPoll_SamplesOfSchemas: what has no example has a body made of its schema, and a changed schema makes another.
+func TestPoll_SamplesOfSchemas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	schema := func(kind string) string {
+		return `{"properties":{"contentType":"application/vnd.oai.openapi.components+json","document":{"components":{"schemas":{"N":{"type":"` + kind + `"}}}}}}`
+	}
+	w.put(append(shopDocuments(), shop+"/apis/Books/operations/get", `{"properties":{"method":"GET","urlTemplate":"/{id}","responses":[{"statusCode":200,"representations":[
+		{"contentType":"application/json","schemaId":"s","typeName":"N"},{"contentType":"text/json","schemaId":"old","typeName":"N"},
+		{"contentType":"a/json","schemaId":"s","typeName":"N","examples":{"default":{"value":1}}},
+		{"contentType":"b/json","schemaId":"s","typeName":"M"},{"contentType":"c/json","schemaId":"none","typeName":"N"}]}]}}`,
+		shop+"/apis/Books/schemas/S", schema("integer"),
+		shop+"/apis/Books/schemas/old", `{"properties":{"contentType":"application/vnd.ms-azure-apim.swagger.definitions+json","document":{"definitions":{"N":{"type":"boolean"}}}}}`,
+		shop+"/apis/Books/policies/policy", policyJSON(`<policies><inbound><mock-response /></inbound></policies>`))...)
+	m := w.machine(shop, "")
+	for _, c := range []struct{ kind, sample string }{{"integer", "0"}, {"string", `"string"`}} {
+		w.put(shop+"/apis/Books/schemas/S", schema(c.kind))
+		m.poll()
+		want := []snapshot.Response{{Status: 200, Contents: []snapshot.Content{
+			{Type: "application/json", Sample: c.sample}, {Type: "text/json", Sample: "true"}, {Type: "a/json", Examples: []string{"1"}}, {Type: "b/json"}, {Type: "c/json"},
+		}}}
+		for _, o := range held[snapshot.API](m, shop, "api", shop+"/apis/Books").Operations {
+			if d := cmp.Diff(want, o.Responses); o.Name == "get" && d != "" {
+				t.Errorf("%s (-want +got):\n%s", c.kind, d)
+			}
+		}
+	}
+}
+
 // TestPoll_SaysOnlyWhatChanged: of a thousand APIs one changes, and the answer is about that one.
 func TestPoll_SaysOnlyWhatChanged(t *testing.T) {
 	t.Parallel()

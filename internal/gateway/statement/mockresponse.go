@@ -12,7 +12,8 @@ import (
 )
 
 // mockResponse builds <mock-response>: the answer is an example that the API operation describes for the status, of the
-// media type that is asked for, else the first one of the status, else nothing. It ends the pipeline.
+// media type that is asked for, else the first one of the status, else what a schema of the status describes, chosen in
+// the same way, else nothing. It ends the pipeline.
 func mockResponse(b *pipeline.Build, s *policy.Statement) (pipeline.Step, error) {
 	status, err1 := b.Fixed(s, "status-code", "200")
 	media, err2 := b.Fixed(s, "content-type", "")
@@ -39,24 +40,29 @@ func mockResponse(b *pipeline.Build, s *policy.Statement) (pipeline.Step, error)
 	}, nil
 }
 
-// mocked finds the example. Without an operation, as in on-error of a request that matched none, there is none.
+// mocked finds the body. Without an operation, as in on-error of a request that matched none, there is none.
 func mocked(o *snapshot.Operation, status int, media string, place int) (contentType, body string, ok bool) {
 	if o == nil {
 		return "", "", false
 	}
-	for _, r := range o.Responses {
-		if r.Status != status {
-			continue
+	example := func(c snapshot.Content) (string, bool) {
+		if len(c.Examples) == 0 {
+			return "", false
 		}
-		for _, c := range r.Contents {
-			if media != "" && !strings.EqualFold(c.Type, media) || len(c.Examples) == 0 {
-				continue
-			}
-			return c.Type, c.Examples[min(place, len(c.Examples)-1)], true
-		}
-		for _, c := range r.Contents { // none of the media type
-			if len(c.Examples) > 0 {
-				return c.Type, c.Examples[min(place, len(c.Examples)-1)], true
+		return c.Examples[min(place, len(c.Examples)-1)], true
+	}
+	made := func(c snapshot.Content) (string, bool) { return c.Sample, c.Sample != "" }
+	for _, bodyOf := range []func(snapshot.Content) (string, bool){example, made} {
+		for _, asked := range []string{media, ""} { // none of the media type: any
+			for _, r := range o.Responses {
+				if r.Status != status {
+					continue
+				}
+				for _, c := range r.Contents {
+					if body, ok := bodyOf(c); ok && (asked == "" || strings.EqualFold(c.Type, asked)) {
+						return c.Type, body, true
+					}
+				}
 			}
 		}
 	}
