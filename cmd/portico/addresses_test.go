@@ -34,7 +34,7 @@ func TestAddressBook_GivesWhatIsNobodys(t *testing.T) {
 		}
 	}
 	record("/s/shop", "microsoft.apimanagement/service", platform.ServiceStatus{
-		Hosting: platform.State{VIPs: []platform.VIP{{ID: "v", Address: "127.99.0.12"}}},
+		Others: []platform.Location{{Hosting: platform.State{VIPs: []platform.VIP{{ID: "v", Address: "127.99.0.12"}}}}},
 	})
 	const kind = "microsoft.network/publicipaddresses"
 	record("/ip/before", kind, resource.AddressStatus{IPAddress: "127.99.0.8"})

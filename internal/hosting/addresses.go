@@ -20,9 +20,11 @@ func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range st.Hosting.VIPs {
-			if v.ID != exceptVIP && v.Address != "" {
-				out = append(out, v.Address)
+		for _, l := range st.Locations() {
+			for _, v := range l.Hosting.VIPs {
+				if v.ID != exceptVIP && v.Address != "" {
+					out = append(out, v.Address)
+				}
 			}
 		}
 	}

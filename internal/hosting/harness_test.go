@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -242,13 +243,14 @@ func id(service string) string {
 	return "/subscriptions/s/resourceGroups/g/providers/Microsoft.ApiManagement/service/" + service
 }
 
-// ask starts an operation as the control plane does, and returns its name.
-func (w *world) ask(service, kind string, wish platform.Wish) string {
+// ask starts an operation as the control plane does, and returns its name. Others are the wishes of additional locations.
+func (w *world) ask(service, kind string, wish platform.Wish, others ...platform.LocationWish) string {
 	w.t.Helper()
 	var op lro.Operation
 	_, err := w.st.Update(w.t.Context(), func(tx store.Tx) error {
 		d, err := tx.Get(id(service))
 		st := platform.ServiceStatus{ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: time.Now()}
+		st.Name = "westeurope"
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			d = store.Document{ID: id(service), Type: serviceType, Desired: json.RawMessage(`{"location":"West Europe"}`)}
@@ -258,9 +260,8 @@ func (w *world) ask(service, kind string, wish platform.Wish) string {
 			if err := json.Unmarshal(d.Status, &st); err != nil {
 				return err
 			}
-			was := st.Wish
 			st.Before, d.Desired = d.Desired, json.RawMessage(fmt.Sprintf(`{"location":"West Europe","asked":%q}`, kind))
-			st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Updating", "Updating", &was
+			st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
 		}
 		op = lro.Operation{Kind: kind, Target: d.ID, Started: time.Now()}
 		if w.takes > 0 {
@@ -274,7 +275,8 @@ func (w *world) ask(service, kind string, wish platform.Wish) string {
 		if op, err = lro.Start(tx, op); err != nil {
 			return err
 		}
-		st.Wish, st.Operation = wish, op.Name
+		st.Want(wish, others)
+		st.Operation = op.Name
 		if d.Status, err = json.Marshal(st); err != nil {
 			return err
 		}
@@ -353,25 +355,29 @@ func (w *world) ended(op string, want lro.Status) lro.Operation {
 	return got
 }
 
-// settled waits until a service has no old compute left.
+// settled waits until a service has no old compute left anywhere.
 func (w *world) settled(service string) platform.State {
 	w.t.Helper()
 	w.until(service+" is settled", func() bool {
 		st, _ := w.status(service)
 		obs, _ := w.f.Observe(w.t.Context())
-		n := 0
-		for _, s := range st.Hosting.Sets {
-			for _, m := range s.Machines {
-				if m.Mode != platform.Serving || obs.Machines[m.ID].Phase != platform.Ready {
-					return false
-				}
-				n++
-			}
-		}
-		return n == st.Wish.Machines() && len(st.Hosting.Sets) == 1 && len(st.Hosting.VIPs) == 1 && st.Hosting.Coexistence == nil
+		return !slices.ContainsFunc(st.Locations(), func(l *platform.Location) bool { return !settledAt(*l, obs) })
 	})
 	st, _ := w.status(service)
 	return st.Hosting
+}
+
+func settledAt(l platform.Location, obs platform.Observation) bool {
+	n := 0
+	for _, s := range l.Hosting.Sets {
+		for _, m := range s.Machines {
+			if m.Mode != platform.Serving || obs.Machines[m.ID].Phase != platform.Ready {
+				return false
+			}
+			n++
+		}
+	}
+	return n == l.Wish.Machines() && len(l.Hosting.Sets) == 1 && len(l.Hosting.VIPs) == 1 && l.Hosting.Coexistence == nil
 }
 
 // create makes a service and waits for it.

@@ -22,12 +22,17 @@ func (c *Controller) hold(rec *record) {
 	}
 }
 
-// wish is what the service should be now.
-func (r *record) wish() platform.Wish {
-	if r.held != nil && r.status.Previous != nil {
-		return *r.status.Previous
+// wish is what the service should be at the place now.
+func (p *place) wish() platform.Wish {
+	switch {
+	case p.held == nil:
+		return p.Wish
+	case p.Previous != nil:
+		return *p.Previous
 	}
-	return r.status.Wish
+	w := p.Wish
+	w.Gone = true // there was nothing
+	return w
 }
 
 // beginWork notes that the work of an operation begins: its deadline counts from here.

@@ -36,7 +36,9 @@ const (
 // finish ends a customer operation well, in one transaction with everything that it changes.
 func (c *Controller) finish(ctx context.Context, w *worker, rec *record) error {
 	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
-		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Operation = stateSucceeded, "", nil, ""
+		st.ProvisioningState, st.TargetProvisioningState, st.Operation = stateSucceeded, "", ""
+		st.Settle()
+		st.Forget()
 		// What the operation writes comes last: a delete removes the document.
 		return false, c.end(tx, rec, *st, lro.Succeeded, nil)
 	})
@@ -48,8 +50,8 @@ func (c *Controller) finish(ctx context.Context, w *worker, rec *record) error {
 	return nil
 }
 
-// giveUp ends a customer operation badly and restores the wish that it replaced, and what the client had asked for
-// before, in the operation's last transaction: the planner goes back from there. A service that was being created goes
+// giveUp ends a customer operation badly and restores the wishes that it replaced, and what the client had asked for
+// before, in the operation's last transaction: the planner goes back from there, at every location. A service that was being created goes
 // back to having nothing.
 func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, message string) error {
 	if rec.status.Previous != nil {
@@ -61,11 +63,7 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 			failed = stateTerminationFailed
 		}
 		st.ProvisioningState, st.TargetProvisioningState, st.Operation = failed, "", ""
-		if st.Previous != nil {
-			st.Wish, st.Previous = *st.Previous, nil
-		} else {
-			st.Wish.Gone = true
-		}
+		st.GoBack()
 		return false, c.end(tx, rec, *st, lro.Failed, &arm.Error{Status: http.StatusInternalServerError, Code: code, Message: message})
 	})
 	if err != nil {

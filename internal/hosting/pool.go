@@ -12,12 +12,13 @@ import (
 
 // fillPool makes up what a pool should be: there while a service lives in it.
 func (r *record) fillPool(from store.Reader) error {
-	r.location = r.doc.ID[len(poolPrefix)+1:]
-	n, err := members(from, r.location)
+	location := r.doc.ID[len(poolPrefix)+1:]
+	n, err := members(from, location)
 	if err != nil {
 		return err
 	}
 	r.status, err = poolStatus(r.doc)
+	r.status.Name = location
 	r.status.Wish.Gone = n == 0
 	return err
 }
@@ -44,11 +45,7 @@ func members(r store.Reader, location string) (n int, err error) {
 		if st.Wish.Platform != platform.MTv1 || st.Wish.Gone && st.Hosting.Active == "" {
 			continue
 		}
-		at, err := locationOf(d)
-		if err != nil {
-			return 0, err
-		}
-		if at == location {
+		if st.Name == location {
 			n++
 		}
 	}
@@ -60,7 +57,7 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 	if !rec.pooledTier() {
 		return nil
 	}
-	id := poolID(rec.location)
+	id := poolID(rec.status.Name)
 	c.mu.Lock()
 	c.pooled[w.key] = store.Key(id)
 	c.mu.Unlock()
@@ -72,7 +69,7 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		status, err := encodeStatus(platform.ServiceStatus{Wish: poolWish(rec.status.Wish.Gateway), Epoch: c.epoch})
+		status, err := encodeStatus(platform.ServiceStatus{Location: platform.Location{Name: rec.status.Name, Wish: poolWish(rec.status.Wish.Gateway)}, Epoch: c.epoch})
 		if err != nil {
 			return err
 		}
@@ -117,7 +114,8 @@ func (c *Controller) decideInPool(rec *record, obs platform.Observation) platfor
 
 // poolInput is what the planner is asked about the pool of a service.
 func (c *Controller) poolInput(rec *record, obs platform.Observation) platform.Input {
-	return c.input(&record{doc: store.Document{ID: poolID(rec.location)}, status: *rec.pool, location: rec.location, isPool: true, seq: rec.seq}, obs)
+	pool := &record{doc: store.Document{ID: poolID(rec.status.Name)}, status: *rec.pool, isPool: true, seq: rec.seq}
+	return c.input(pool.places()[0], obs)
 }
 
 // upgrades says whether the operation under way is an upgrade of a service in a pool.
@@ -138,14 +136,14 @@ func (c *Controller) upgradePool(ctx context.Context, rec *record) error {
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("upgrade %s: %w", poolID(rec.location), err)
+		return fmt.Errorf("upgrade %s: %w", poolID(rec.status.Name), err)
 	}
 	return errChanged // what was read is no longer what is stored
 }
 
 // changePool changes the record of a service's pool.
 func changePool(tx store.Tx, rec *record, change func(*platform.ServiceStatus)) error {
-	d, err := tx.Get(poolID(rec.location))
+	d, err := tx.Get(poolID(rec.status.Name))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -183,7 +181,7 @@ func leaveUpgrade(tx store.Tx, rec *record, failed bool) error {
 // removePool removes the record of a pool that is empty, unless a service has come meanwhile.
 func (c *Controller) removePool(ctx context.Context, rec *record) error {
 	_, err := c.update(ctx, "pool.remove", func(tx store.Tx) error {
-		n, err := members(tx, rec.location)
+		n, err := members(tx, rec.status.Name)
 		if err != nil || n > 0 {
 			return err
 		}

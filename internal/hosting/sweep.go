@@ -76,14 +76,16 @@ func (c *Controller) known(ctx context.Context) (ids, hosts map[string]bool, err
 				if err != nil {
 					return err
 				}
-				for _, s := range st.Hosting.Sets {
-					ids[s.ID] = true
-				}
-				for _, v := range st.Hosting.VIPs {
-					ids[v.ID] = true
-				}
-				if t == typeService && st.Hosting.Active != "" {
-					hosts[c.host(d.ID)] = true
+				for _, l := range st.Locations() {
+					for _, s := range l.Hosting.Sets {
+						ids[s.ID] = true
+					}
+					for _, v := range l.Hosting.VIPs {
+						ids[v.ID] = true
+					}
+					if t == typeService && l.Hosting.Active != "" {
+						hosts[c.host(d.ID)] = true
+					}
 				}
 			}
 		}

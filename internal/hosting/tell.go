@@ -15,46 +15,72 @@ import (
 
 // tell makes the fabric true: what differs from what it was last told, and everything after a start. The order keeps
 // connections safe: addresses first, then the sets that routes lead to, then routes and names, then what may be parked
-// or drained, then what goes. An address that could not be opened is late: it holds nothing else up.
-func (c *Controller) tell(ctx context.Context, w *worker, rec *record) (late, err error) {
-	t := &telling{Controller: c, worker: w, lease: rec.lease(c.epoch), state: &rec.status.Hosting}
-	if late, err = t.addresses(ctx, rec); err != nil {
-		return nil, err
+// or drained, then what goes. An address that could not be opened is late: it holds nothing else up. Nor does a place
+// where something else went wrong, which is noted there: names lead past it. The error is one that ends the turn.
+func (c *Controller) tell(ctx context.Context, w *worker, rec *record, places []*place) error {
+	tellings := make([]*telling, len(places))
+	for i, p := range places {
+		tellings[i] = c.telling(w, rec.lease(c.epoch), p)
+		if p.late, p.err = tellings[i].open(ctx); errors.Is(p.err, errChanged) {
+			return p.err
+		}
 	}
-	return late, t.machines(ctx, rec)
+	unnamed := c.name(ctx, w, rec, places)
+	for i, p := range places {
+		if p.err == nil {
+			p.err = unnamed
+		}
+		if p.err == nil {
+			p.err = tellings[i].rest(ctx)
+		}
+	}
+	return nil
 }
 
-// machines tells the fabric everything but addresses.
-func (t *telling) machines(ctx context.Context, rec *record) error {
-	for _, s := range t.state.Sets {
+// telling is one run of tell at one place.
+type telling struct {
+	*Controller
+	*place
+	worker *worker
+	lease  fabric.Lease
+	told   *platform.State // as far as known
+}
+
+func (c *Controller) telling(w *worker, l fabric.Lease, p *place) *telling {
+	if w.told[p.Name] == nil {
+		w.told[p.Name] = &platform.State{}
+	}
+	return &telling{Controller: c, place: p, worker: w, lease: l, told: w.told[p.Name]}
+}
+
+// open tells the fabric what must hold before names lead to a place.
+func (t *telling) open(ctx context.Context) (late, err error) {
+	if late, err = t.addresses(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range t.Hosting.Sets {
 		if t.leads(s.ID) || t.told.Set(s.ID) == nil {
 			if err := t.apply(ctx, s); err != nil {
-				return err
+				return late, err
 			}
 		}
 	}
-	for _, v := range t.state.VIPs {
+	for _, v := range t.Hosting.VIPs {
 		if err := t.route(ctx, v); err != nil {
-			return err
+			return late, err
 		}
 	}
-	if err := t.name(ctx, rec); err != nil {
-		return err
-	}
-	for _, s := range t.state.Sets {
+	return late, nil
+}
+
+// rest tells the fabric what may be once names lead to where they should.
+func (t *telling) rest(ctx context.Context) error {
+	for _, s := range t.Hosting.Sets {
 		if err := t.apply(ctx, s); err != nil {
 			return err
 		}
 	}
 	return t.remove(ctx)
-}
-
-// telling is one run of tell.
-type telling struct {
-	*Controller
-	*worker
-	lease fabric.Lease
-	state *platform.State
 }
 
 // call makes one call to the fabric, between two failpoints.
@@ -69,17 +95,17 @@ func call(doing, id string, f func() error) error {
 
 // leads says whether names or routes lead to a set.
 func (t *telling) leads(id string) bool {
-	return id == t.state.Active || slices.ContainsFunc(t.state.VIPs, func(v platform.VIP) bool { return slices.Contains(v.Sets, id) })
+	return id == t.Hosting.Active || slices.ContainsFunc(t.Hosting.VIPs, func(v platform.VIP) bool { return slices.Contains(v.Sets, id) })
 }
 
 // addresses opens the addresses of all VIPs. Why one could not be opened that leads nowhere yet is late: it holds
 // nothing else up.
-func (t *telling) addresses(ctx context.Context, rec *record) (late, err error) {
-	for _, v := range t.state.VIPs {
+func (t *telling) addresses(ctx context.Context) (late, err error) {
+	for _, v := range t.Hosting.VIPs {
 		if told := t.told.VIP(v.ID); told != nil && told.Address == v.Address && v.Address != "" {
 			continue
 		}
-		err := t.reserve(ctx, rec, v)
+		err := t.reserve(ctx, v)
 		switch {
 		case err != nil && (errors.Is(err, errChanged) || len(v.Sets) > 0):
 			return nil, err
@@ -93,7 +119,7 @@ func (t *telling) addresses(ctx context.Context, rec *record) (late, err error) 
 }
 
 // reserve opens the address of a VIP; a new one it commits, which ends the turn's look at the record.
-func (t *telling) reserve(ctx context.Context, rec *record, v platform.VIP) error {
+func (t *telling) reserve(ctx context.Context, v platform.VIP) error {
 	var taken []string
 	if v.Address == "" {
 		var err error
@@ -110,7 +136,7 @@ func (t *telling) reserve(ctx context.Context, rec *record, v platform.VIP) erro
 	case err != nil:
 		return err
 	case v.Address == "":
-		return t.commitAddress(ctx, rec, v.ID, address)
+		return t.commitAddress(ctx, v.ID, address)
 	case v.Address != address:
 		return fmt.Errorf("reserve %s: the fabric opened %s instead of %s", v.ID, address, v.Address)
 	}
@@ -119,9 +145,9 @@ func (t *telling) reserve(ctx context.Context, rec *record, v platform.VIP) erro
 
 // commitAddress records the address of a VIP, unless it belongs to somebody else by now. It returns errChanged: what was read is
 // no longer what is stored.
-func (t *telling) commitAddress(ctx context.Context, rec *record, id, address string) error {
+func (t *telling) commitAddress(ctx context.Context, id, address string) error {
 	errTaken := errors.New("the address belongs to somebody else")
-	err := t.commit(ctx, t.worker, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
+	err := t.commit(ctx, t.worker, t.record, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
 		all, err := Addresses(tx, id)
 		if err != nil {
 			return false, err
@@ -129,8 +155,11 @@ func (t *telling) commitAddress(ctx context.Context, rec *record, id, address st
 		if slices.Contains(all, address) {
 			return false, errTaken
 		}
-		v := st.Hosting.VIP(id)
-		v.Address, v.Since = address, tx.Seq()+1
+		for _, l := range st.Locations() {
+			if v := l.Hosting.VIP(id); v != nil {
+				v.Address, v.Since = address, tx.Seq()+1
+			}
+		}
 		return true, nil
 	})
 	if errors.Is(err, errTaken) {
@@ -183,23 +212,32 @@ func (t *telling) route(ctx context.Context, v platform.VIP) error {
 	return nil
 }
 
-// name points the host name of a service at the set that serves it. A service that never had one has no name to take
-// back.
-func (t *telling) name(ctx context.Context, rec *record) error {
-	set := t.state.Active
-	if rec.isPool || t.named == set || set == "" && !rec.status.Wish.Gone {
+// name points the host name of a service at the set that serves it: the one of the first location that does. A service
+// that never had one has no name to take back.
+func (c *Controller) name(ctx context.Context, w *worker, rec *record, places []*place) error {
+	set, sure := "", true
+	for _, p := range places {
+		switch {
+		case set != "":
+		case p.err != nil:
+			sure = false
+		default:
+			set = p.Hosting.Active
+		}
+	}
+	if rec.isPool || w.named == set || set == "" && (!rec.status.Wish.Gone || !sure) {
 		return nil
 	}
-	if err := t.pointName(ctx, rec.doc.ID, set); err != nil {
+	if err := c.pointName(ctx, rec.lease(c.epoch), rec.doc.ID, set); err != nil {
 		return err
 	}
-	t.named = set
+	w.named = set
 	return nil
 }
 
-func (t *telling) pointName(ctx context.Context, service, set string) error {
-	n := fabric.Names{Hosts: []string{t.host(service)}, Set: set}
-	return call("name", n.Hosts[0], func() error { return t.f.Name(ctx, t.lease, n) })
+func (c *Controller) pointName(ctx context.Context, l fabric.Lease, service, set string) error {
+	n := fabric.Names{Hosts: []string{c.host(service)}, Set: set}
+	return call("name", n.Hosts[0], func() error { return c.f.Name(ctx, l, n) })
 }
 
 // host is the default host name of a service.
@@ -210,7 +248,7 @@ func (c *Controller) host(service string) string {
 // remove takes away what the fabric was told of and the record no longer lists.
 func (t *telling) remove(ctx context.Context) error {
 	for _, s := range slices.Clone(t.told.Sets) {
-		if t.state.Set(s.ID) != nil {
+		if t.Hosting.Set(s.ID) != nil {
 			continue
 		}
 		if err := call("delete", s.ID, func() error { return t.f.Delete(ctx, t.lease, s.ID) }); err != nil {
@@ -219,7 +257,7 @@ func (t *telling) remove(ctx context.Context) error {
 		t.told.Sets = slices.DeleteFunc(t.told.Sets, func(o platform.Set) bool { return o.ID == s.ID })
 	}
 	for _, v := range slices.Clone(t.told.VIPs) {
-		if t.state.VIP(v.ID) != nil {
+		if t.Hosting.VIP(v.ID) != nil {
 			continue
 		}
 		if err := call("release", v.ID, func() error { return t.f.Release(ctx, t.lease, v.ID) }); err != nil {
@@ -232,19 +270,22 @@ func (t *telling) remove(ctx context.Context) error {
 
 // clear removes what a document that is gone had listed.
 func (c *Controller) clear(ctx context.Context, w *worker) error {
-	t := &telling{Controller: c, worker: w, lease: fabric.Lease{Service: w.key, Epoch: c.epoch}, state: &platform.State{}}
+	l := fabric.Lease{Service: w.key, Epoch: c.epoch}
 	if strings.HasPrefix(w.key, poolPrefix) {
-		t.lease.Service = ""
+		l.Service = ""
 	} else if w.named != "" && w.named != unnamed {
-		if err := t.pointName(ctx, w.key, ""); err != nil {
+		if err := c.pointName(ctx, l, w.key, ""); err != nil {
 			return err
 		}
 		w.named = ""
 	}
-	if err := t.remove(ctx); err != nil {
-		return err
+	for name := range w.told {
+		p := &place{Location: &platform.Location{Name: name}}
+		if err := c.telling(w, l, p).remove(ctx); err != nil {
+			return err
+		}
 	}
-	c.own(w, platform.State{}, 0)
+	c.own(w, platform.ServiceStatus{}, 0)
 	c.leavePool(ctx, w)
 	return nil
 }

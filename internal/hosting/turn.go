@@ -23,16 +23,31 @@ const StepJoin = "join the pool"
 
 // A record is a service or a pool as stored.
 type record struct {
-	doc      store.Document
-	status   platform.ServiceStatus // of a pool: with its wish filled in
-	op       *lro.Operation         // the customer operation under way; nil when there is none
-	held     *lro.Operation         // or the one whose work may not begin yet
-	location string
-	isPool   bool
-	inPool   bool                    // lives in the pool of its location
-	pool     *platform.ServiceStatus // of that pool; nil when it has no record
-	seq      int64                   // newest of the state that was read
-	late     error                   // why an address could not be opened in this turn
+	doc    store.Document
+	status platform.ServiceStatus // of a pool: with its wish filled in
+	op     *lro.Operation         // the customer operation under way; nil when there is none
+	held   *lro.Operation         // or the one whose work may not begin yet
+	isPool bool
+	inPool bool                    // lives in the pool of its location
+	pool   *platform.ServiceStatus // of that pool; nil when it has no record
+	seq    int64                   // newest of the state that was read
+}
+
+// A place is one location of a record during a turn. What goes wrong at one holds no other up.
+type place struct {
+	*record
+	*platform.Location       // in record.status
+	late               error // why an address could not be opened
+	err                error // why the fabric was not told
+	next               platform.Decision
+}
+
+func (r *record) places() []*place {
+	var out []*place
+	for _, l := range r.status.Locations() {
+		out = append(out, &place{record: r, Location: l})
+	}
+	return out
 }
 
 func (r *record) lease(epoch int64) fabric.Lease {
@@ -52,7 +67,7 @@ func (c *Controller) turn(ctx context.Context, w *worker) (outcome, error) {
 		if rec == nil {
 			return outcome{forget: true}, c.clear(ctx, w)
 		}
-		c.own(w, rec.status.Hosting, rec.doc.Seq)
+		c.own(w, rec.status, rec.doc.Seq)
 		out, again, err := c.advance(ctx, w, rec)
 		if errors.Is(err, errChanged) || err == nil && again {
 			continue
@@ -61,8 +76,8 @@ func (c *Controller) turn(ctx context.Context, w *worker) (outcome, error) {
 	}
 }
 
-// advance takes one step: tell the fabric what is recorded, observe, plan, commit. again is set when there may be more
-// to do at once.
+// advance takes one step at every location: tell the fabric what is recorded, observe, plan, commit. again is set when
+// there may be more to do at once.
 func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out outcome, again bool, err error) {
 	switch {
 	case rec.held != nil && rec.status.Previous == nil: // there is nothing to look after meanwhile
@@ -76,40 +91,87 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	if err := errors.Join(c.joinPool(ctx, w, rec), c.upgradePool(ctx, rec)); err != nil {
 		return outcome{}, false, err
 	}
-	late, err := c.tell(ctx, w, rec)
-	if impossible := errors.Join(late, err); rec.op != nil && errors.Is(impossible, fabric.ErrImpossible) {
+	places := rec.places()
+	if err := c.tell(ctx, w, rec, places); err != nil {
+		return outcome{}, false, err
+	}
+	if impossible := troubles(places); rec.op != nil && errors.Is(impossible, fabric.ErrImpossible) {
 		c.log.ErrorContext(ctx, "operation given up", slog.String("service", rec.doc.ID), slog.Any("error", impossible))
 		return outcome{}, true, c.giveUp(ctx, w, rec, codeImpossible, "The platform cannot provide what the operation asks for.")
 	}
-	if err != nil {
-		return outcome{}, false, err
-	}
-	rec.late = late
 	obs, err := c.observe(ctx, rec)
 	if err != nil {
 		return outcome{}, false, err
 	}
-	d := c.decide(rec, obs)
+	for _, p := range places {
+		p.next = c.decide(p, obs)
+	}
+	return c.act(ctx, w, rec, places, obs)
+}
+
+// act commits what has been decided.
+func (c *Controller) act(ctx context.Context, w *worker, rec *record, places []*place, obs platform.Observation) (out outcome, again bool, err error) {
+	steps, reached, left := false, true, false
+	for _, p := range places {
+		if f := p.next.Failed; f != nil && rec.op != nil {
+			return outcome{}, true, c.giveUp(ctx, w, rec, f.Code, f.Message)
+		}
+		steps = steps || p.next.Step != ""
+		reached = reached && p.next.Reached
+		left = left || p.leaves() && p.next.Reached
+	}
 	switch {
-	case d.Failed != nil && rec.op != nil:
-		return outcome{}, true, c.giveUp(ctx, w, rec, d.Failed.Code, d.Failed.Message)
-	case d.Step != "":
-		return outcome{}, true, c.take(ctx, w, rec, d, obs)
-	case d.Reached && rec.status.Operation != "" && rec.held == nil:
+	case steps:
+		return outcome{}, true, c.take(ctx, w, rec, places, obs)
+	case reached && rec.status.Operation != "" && rec.held == nil:
 		return outcome{}, true, c.finish(ctx, w, rec)
-	case d.Reached && rec.isPool && rec.status.Wish.Gone:
+	case left && rec.status.Operation == "":
+		return outcome{}, true, c.forget(ctx, w, rec)
+	case reached && rec.isPool && rec.status.Wish.Gone:
 		return outcome{}, true, c.removePool(ctx, rec)
-	case late != nil:
-		return outcome{at: d.Until, due: d.Due}, false, late
 	}
-	out = outcome{waiting: d.Wait != "", at: d.Until, due: d.Due}
-	if rec.held != nil && (out.due.IsZero() || rec.held.NotBefore.Before(out.due)) {
-		out.due = rec.held.NotBefore
+	return c.wait(rec, places), false, troubles(places)
+}
+
+// wait says what the next turn waits for.
+func (c *Controller) wait(rec *record, places []*place) (out outcome) {
+	for _, p := range places {
+		out.waiting = out.waiting || p.next.Wait != ""
+		out.at, out.due = sooner(out.at, p.next.Until), sooner(out.due, p.next.Due)
 	}
-	if at := c.deadline(rec); rec.op != nil && (out.at.IsZero() || at.Before(out.at)) {
-		out.at = at
+	if rec.held != nil {
+		out.due = sooner(out.due, rec.held.NotBefore)
 	}
-	return out, false, nil
+	out.at = sooner(out.at, c.deadline(rec))
+	return out
+}
+
+// sooner is the earlier of two times, of which zero is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// leaves says whether the place is an additional location that is to go.
+func (p *place) leaves() bool { return p.Wish.Gone && p.Location != &p.status.Location }
+
+// troubles joins what went wrong at all places.
+func troubles(places []*place) error {
+	var all []error
+	for _, p := range places {
+		all = append(all, p.late, p.err)
+	}
+	return errors.Join(all...)
+}
+
+// forget takes the locations off the record that are gone.
+func (c *Controller) forget(ctx context.Context, w *worker, rec *record) error {
+	return c.commit(ctx, w, rec, func(_ store.Tx, st *platform.ServiceStatus) (bool, error) {
+		st.Forget()
+		return true, nil
+	})
 }
 
 // deadline is when the operation of a record is given up.
@@ -150,12 +212,8 @@ func (c *Controller) load(ctx context.Context, key string) (*record, error) {
 	return rec, nil
 }
 
-// fillService reads what belongs to a service: its location, its operation, and the pool that it lives in.
+// fillService reads what belongs to a service: its operation, and the pool that it lives in.
 func (r *record) fillService(from store.Reader) error {
-	var err error
-	if r.location, err = locationOf(r.doc); err != nil {
-		return err
-	}
 	if name := r.status.Operation; name != "" {
 		op, err := lro.Load(from, name)
 		switch {
@@ -168,7 +226,7 @@ func (r *record) fillService(from store.Reader) error {
 	if r.inPool = r.pooledTier() && !r.status.Wish.Gone; !r.inPool {
 		return nil
 	}
-	d, err := from.Get(poolID(r.location))
+	d, err := from.Get(poolID(r.status.Name))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -194,22 +252,13 @@ func statusOf(d store.Document) (st platform.ServiceStatus, err error) {
 	return st, nil
 }
 
-// locationOf reads the location that a service's client chose.
-func locationOf(d store.Document) (string, error) {
-	var desired struct {
-		Location string `json:"location"`
-	}
-	if err := json.Unmarshal(d.Desired, &desired); err != nil {
-		return "", fmt.Errorf("decode %s: %w", d.ID, err)
-	}
-	return normal(desired.Location), nil
-}
-
 // observe asks the fabric about the sets that matter to a record.
 func (c *Controller) observe(ctx context.Context, rec *record) (platform.Observation, error) {
 	sets := []string{rec.doc.ID} // is no set: asks for routes alone
-	for _, s := range rec.status.Hosting.Sets {
-		sets = append(sets, s.ID)
+	for _, l := range rec.status.Locations() {
+		for _, s := range l.Hosting.Sets {
+			sets = append(sets, s.ID)
+		}
 	}
 	if rec.pool != nil {
 		for _, s := range rec.pool.Hosting.Sets {
@@ -236,30 +285,34 @@ func retell(obs *platform.Observation, now time.Time) {
 	obs.At = now
 }
 
-// decide asks the planner, or, for a service that lives in a pool, looks at the pool.
-func (c *Controller) decide(rec *record, obs platform.Observation) platform.Decision {
-	if rec.inPool {
-		return c.decideInPool(rec, obs)
+// decide asks the planner, or, for a service that lives in a pool, looks at the pool. Nothing is decided where the
+// fabric does not know what is recorded.
+func (c *Controller) decide(p *place, obs platform.Observation) platform.Decision {
+	switch {
+	case p.err != nil:
+		return platform.Decision{State: p.Hosting, Wait: "the fabric has not been told"}
+	case p.inPool:
+		return c.decideInPool(p.record, obs)
 	}
-	return platform.Next(c.input(rec, obs))
+	return platform.Next(c.input(p, obs))
 }
 
 // input is what the planner is asked.
-func (c *Controller) input(rec *record, obs platform.Observation) platform.Input {
+func (c *Controller) input(p *place, obs platform.Observation) platform.Input {
 	in := platform.Input{
-		Wish: rec.wish(), State: rec.status.Hosting, Observation: obs, Now: obs.At, Clock: c.opt.Clock.Now(),
-		Service: rec.doc.ID, Location: rec.location, Seq: rec.seq, Coexistence: c.opt.Coexistence,
+		Wish: p.wish(), State: p.Hosting, Observation: obs, Now: obs.At, Clock: c.opt.Clock.Now(),
+		Service: p.doc.ID, Location: p.Name, Seq: p.seq, Coexistence: c.opt.Coexistence,
 		Gateway: c.opt.Gateway, Zones: c.opt.Zones, NewID: newID,
 	}
 	if in.Now.IsZero() { // a forecast has seen nothing
 		in.Now = failpoint.Now()
 	}
-	if rec.isPool {
+	if p.isPool {
 		in.Service = ""
 	}
-	if rec.op != nil || rec.isPool && rec.status.Previous != nil {
-		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.since, rec.status.Previous
-		in.Trouble = trouble(rec.late)
+	if p.op != nil || p.isPool && p.Previous != nil {
+		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.since, p.Previous
+		in.Trouble = trouble(p.late)
 	}
 	return in
 }
@@ -295,8 +348,8 @@ func (c *Controller) commit(ctx context.Context, w *worker, rec *record, change 
 		if err != nil || d.Seq != rec.doc.Seq {
 			return errChanged
 		}
-		st := rec.status
-		st.Hosting, st.Epoch = rec.status.Hosting.Clone(), c.epoch
+		st := rec.status.Clone()
+		st.Epoch = c.epoch
 		keep, err := change(tx, &st)
 		if err != nil || !keep {
 			return err
@@ -310,15 +363,17 @@ func (c *Controller) commit(ctx context.Context, w *worker, rec *record, change 
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", rec.doc.ID, err)
 	}
-	c.own(w, rec.status.Hosting, seq)
+	c.own(w, rec.status, seq)
 	return nil
 }
 
-// take commits a step.
-func (c *Controller) take(ctx context.Context, w *worker, rec *record, d platform.Decision, obs platform.Observation) error {
+// take commits a step of every location that has one.
+func (c *Controller) take(ctx context.Context, w *worker, rec *record, places []*place, obs platform.Observation) error {
 	now := c.opt.Clock.Now()
 	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
-		st.Hosting = d.State
+		for i, l := range st.Locations() {
+			l.Hosting = places[i].next.State
+		}
 		if st.ProvisioningState == stateCreated {
 			st.ProvisioningState = stateActivating
 		}
@@ -326,24 +381,43 @@ func (c *Controller) take(ctx context.Context, w *worker, rec *record, d platfor
 			return true, nil
 		}
 		op := *rec.op
-		op.Steps = append(op.Steps, lro.Step{Name: d.Step, At: now})
-		op.Percent = max(op.Percent, c.percent(rec, d, obs, len(op.Steps)))
+		for _, p := range places {
+			if p.next.Step != "" {
+				op.Steps = append(op.Steps, lro.Step{Name: p.story(), At: now})
+			}
+		}
+		op.Percent = max(op.Percent, c.percent(rec, places, obs, len(op.Steps)))
 		return true, lro.Save(tx, op)
 	})
 	if err != nil {
 		return err
 	}
-	c.log.InfoContext(ctx, "step taken", slog.String("key", w.key), slog.String("step", d.Step))
+	for _, p := range places {
+		if p.next.Step != "" {
+			c.log.InfoContext(ctx, "step taken", slog.String("key", w.key), slog.String("location", p.Name), slog.String("step", p.next.Step))
+		}
+	}
 	c.wakePool(ctx, w, rec)
 	return nil
 }
 
+// story names a step, with its location where there are several.
+func (p *place) story() string {
+	if len(p.status.Others) == 0 {
+		return p.next.Step
+	}
+	return p.next.Step + " in " + p.Name
+}
+
 // percent is how many of the steps of an operation are taken, as far as can be foreseen; 100 is for its end.
-func (c *Controller) percent(rec *record, d platform.Decision, obs platform.Observation, taken int) int {
+func (c *Controller) percent(rec *record, places []*place, obs platform.Observation, taken int) int {
 	left := 0
-	if !rec.inPool {
-		in := c.input(rec, obs)
-		in.State = d.State
+	for _, p := range places {
+		if rec.inPool {
+			break
+		}
+		in := c.input(p, obs)
+		in.State = p.next.State
 		for _, s := range platform.Forecast(in) {
 			left++
 			if s.Reached {

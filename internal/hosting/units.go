@@ -77,25 +77,33 @@ func (c *Controller) Units(ctx context.Context, serviceID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := rec.status
+	u := Units{ProvisioningState: rec.status.ProvisioningState, Operation: rec.status.Operation}
+	for _, p := range rec.places() {
+		u.Locations = append(u.Locations, p.units(obs))
+	}
+	return u, nil
+}
+
+// units describes what there is at one place.
+func (p *place) units(obs platform.Observation) UnitLocation {
 	l := UnitLocation{
-		Location: rec.location, PlatformVersion: st.Platform(), Tier: st.Wish.Tier, Units: st.Wish.Units, Zones: st.Wish.Zones,
-		Sets: []UnitSet{}, VIPs: []UnitVIP{}, Coexistence: st.Hosting.Coexistence,
+		Location: p.Name, PlatformVersion: p.Platform(), Tier: p.Wish.Tier, Units: p.Wish.Units, Zones: p.Wish.Zones,
+		Sets: []UnitSet{}, VIPs: []UnitVIP{}, Coexistence: p.Hosting.Coexistence,
 	}
-	for _, s := range st.Hosting.Sets {
-		l.Sets = append(l.Sets, unitSet(s, st.Hosting.Active, obs))
+	for _, s := range p.Hosting.Sets {
+		l.Sets = append(l.Sets, unitSet(s, p.Hosting.Active, obs))
 	}
-	if rec.pool != nil {
-		for _, s := range rec.pool.Hosting.Sets {
-			set := unitSet(s, st.Hosting.Active, obs)
+	if p.pool != nil {
+		for _, s := range p.pool.Hosting.Sets {
+			set := unitSet(s, p.Hosting.Active, obs)
 			set.Shared = true
 			l.Sets = append(l.Sets, set)
 		}
 	}
-	for _, v := range st.Hosting.VIPs {
+	for _, v := range p.Hosting.VIPs {
 		l.VIPs = append(l.VIPs, UnitVIP{VIP: v, Accepting: slices.Concat([]string{}, obs.VIPs[v.ID])})
 	}
-	return Units{ProvisioningState: st.ProvisioningState, Operation: st.Operation, Locations: []UnitLocation{l}}, nil
+	return l
 }
 
 func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
@@ -125,5 +133,5 @@ func (c *Controller) Forecast(ctx context.Context, serviceID string, wish platfo
 		return nil, errors.New("a service in a pool has no steps of its own")
 	}
 	rec.status.Wish, rec.held = wish, nil
-	return platform.Forecast(c.input(rec, platform.Observation{})), nil
+	return platform.Forecast(c.input(rec.places()[0], platform.Observation{})), nil
 }

@@ -47,19 +47,21 @@ func (c *Controller) countVersions(use map[string]VersionUse, st platform.Servic
 		u := use[version]
 		use[version] = VersionUse{u.Services + services, u.Machines + machines}
 	}
-	switch {
-	case st.Wish.Gone:
-	case isService:
-		count(st.Wish.Gateway, 1, 0)
-	default:
-		count(st.Wish.Gateway, 0, 0)
-	}
-	if st.Previous != nil {
-		count(st.Previous.Gateway, 0, 0)
-	}
-	for _, s := range st.Hosting.Sets {
-		for _, m := range s.Machines {
-			count(m.Gateway, 0, 1)
+	for i, l := range st.Locations() {
+		switch {
+		case l.Wish.Gone:
+		case isService && i == 0:
+			count(l.Wish.Gateway, 1, 0)
+		default:
+			count(l.Wish.Gateway, 0, 0)
+		}
+		if l.Previous != nil {
+			count(l.Previous.Gateway, 0, 0)
+		}
+		for _, s := range l.Hosting.Sets {
+			for _, m := range s.Machines {
+				count(m.Gateway, 0, 1)
+			}
 		}
 	}
 }

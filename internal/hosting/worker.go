@@ -30,8 +30,8 @@ type worker struct {
 	listed   []string // what own noted
 
 	// Used by turns only, which run one at a time.
-	told  platform.State // what the fabric was told, as far as known
-	named string         // set that the host names were last pointed at, or unnamed
+	told  map[string]*platform.State // what the fabric was told, as far as known, by location
+	named string                     // set that the host names were last pointed at, or unnamed
 }
 
 // unnamed says that it is not known where the host names point.
@@ -49,7 +49,7 @@ type outcome struct {
 func (c *Controller) worker(key string) *worker {
 	w := c.workers[key]
 	if w == nil {
-		w = &worker{key: key, named: unnamed}
+		w = &worker{key: key, told: map[string]*platform.State{}, named: unnamed}
 		c.workers[key] = w
 	}
 	return w
@@ -110,7 +110,7 @@ func (c *Controller) begin(w *worker) {
 	defer c.mu.Unlock()
 	w.pending = false
 	if w.stale {
-		w.stale, w.told, w.named = false, platform.State{}, unnamed
+		w.stale, w.told, w.named = false, map[string]*platform.State{}, unnamed
 	}
 }
 
@@ -193,8 +193,8 @@ func (c *Controller) pause(failures int) time.Duration {
 }
 
 // own notes what a record lists, so that news of it wake its worker, and the Seq at which that was read.
-func (c *Controller) own(w *worker, s platform.State, seen int64) {
-	listed := ids(s)
+func (c *Controller) own(w *worker, st platform.ServiceStatus, seen int64) {
+	listed := ids(st)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w.seen = max(w.seen, seen)
@@ -207,17 +207,19 @@ func (c *Controller) own(w *worker, s platform.State, seen int64) {
 	w.listed = listed
 }
 
-// ids lists the sets, machines and VIPs of a state.
-func ids(s platform.State) []string {
+// ids lists the sets, machines and VIPs of a record.
+func ids(st platform.ServiceStatus) []string {
 	var out []string
-	for _, set := range s.Sets {
-		out = append(out, set.ID)
-		for _, m := range set.Machines {
-			out = append(out, m.ID)
+	for _, l := range st.Locations() {
+		for _, set := range l.Hosting.Sets {
+			out = append(out, set.ID)
+			for _, m := range set.Machines {
+				out = append(out, m.ID)
+			}
 		}
-	}
-	for _, v := range s.VIPs {
-		out = append(out, v.ID)
+		for _, v := range l.Hosting.VIPs {
+			out = append(out, v.ID)
+		}
 	}
 	return out
 }

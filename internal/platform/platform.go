@@ -172,28 +172,17 @@ type ServiceStatus struct {
 	CreatedBy               string    `json:"createdBy,omitempty"`
 	ModifiedAt              time.Time `json:"modifiedAt"`
 	ModifiedBy              string    `json:"modifiedBy,omitempty"`
-	// Wish is the aim; Previous is what it replaced, restored when the operation gives up.
-	Wish     Wish  `json:"wish"`
-	Previous *Wish `json:"previous,omitempty"`
-	// Before is the Desired of the document that Previous belongs to, restored with it; empty when the operation left
-	// Desired alone.
+	// Location is the primary one, Others are the additional ones in the order of the client, before those that are
+	// about to go.
+	Location
+	Others []Location `json:"others,omitempty"`
+	// Before is the Desired of the document that the previous wishes belong to, restored with them; empty when the
+	// operation left Desired alone.
 	Before json.RawMessage `json:"before,omitempty"`
 	// Operation is the ID of the running customer operation; empty when there is none.
 	Operation string `json:"operation,omitempty"`
-	Hosting   State  `json:"hosting"`
 	// Epoch is the lease under which hosting last acted; fabrics refuse an older one.
 	Epoch int64 `json:"epoch,omitempty"`
-}
-
-// Platform is the version that serves the service right now; Undetermined while nothing does.
-func (s ServiceStatus) Platform() Version {
-	if s.Hosting.Active == "" {
-		return Undetermined
-	}
-	if set := s.Hosting.Set(s.Hosting.Active); set != nil {
-		return set.Platform
-	}
-	return MTv1 // the pool's set is in the pool's record
 }
 
 // Set finds a set by ID; nil when there is none. The pointer leads into s.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/store"
 )
@@ -69,9 +70,8 @@ func (q *request) startDelete(tx store.Tx, doc *store.Document, soft bool) (stor
 		}
 		op.OnSuccess = []lro.Write{{Put: &rec, Delete: doc.ID}}
 	}
-	was := st.Wish
-	st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Terminating", "Deleting", &was
-	st.Wish.Gone = true
+	st.ProvisioningState, st.TargetProvisioningState = "Terminating", "Deleting"
+	st.Change(func(w platform.Wish) platform.Wish { w.Gone = true; return w })
 	st.ModifiedAt, st.ModifiedBy = now, q.who.name()
 	d, err := q.start(tx, *doc, st, op, now)
 	return d, op, err

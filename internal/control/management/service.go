@@ -213,15 +213,17 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 	switch {
 	case w.creating:
 		op, st = &lro.Operation{Kind: CreateService}, platform.ServiceStatus{
-			ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: now, CreatedBy: w.who.name(), Wish: w.wish,
+			ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: now, CreatedBy: w.who.name(),
+			Location: platform.Location{Name: resource.NormalLocation(w.change.New.Text("location")), Wish: w.wish},
 		}
 	case st.Wish.Gone: // its creation failed
 		op = &lro.Operation{Kind: CreateService}
-		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Created", "Activating", nil, w.wish
+		st.ProvisioningState, st.TargetProvisioningState = "Created", "Activating"
+		st.Want(w.wish, nil)
 	case !sameWish(st.Wish, w.wish) || st.ProvisioningState == "Failed" || st.ProvisioningState == "TerminationFailed":
-		was := st.Wish
 		op = &lro.Operation{Kind: UpdateService}
-		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, w.wish
+		st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
+		st.Want(w.wish, nil)
 		st.Before = w.place.doc.Desired
 	case string(d.Desired) == string(w.place.doc.Desired):
 		return *w.place.doc, nil, nil // nothing changed, nothing is written

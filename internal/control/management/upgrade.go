@@ -49,9 +49,9 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 			rep = &reply{status: http.StatusOK}
 			return nil
 		}
-		now, was, op := q.opt.Clock.Now(), st.Wish, lro.Operation{Kind: UpgradeService}
-		st.ProvisioningState, st.TargetProvisioningState, st.Previous = "Updating", "Updating", &was
-		st.Wish.Gateway = in.Gateway
+		now, op := q.opt.Clock.Now(), lro.Operation{Kind: UpgradeService}
+		st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
+		st.Change(func(w platform.Wish) platform.Wish { w.Gateway = in.Gateway; return w })
 		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {
 			return err
 		}

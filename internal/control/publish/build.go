@@ -63,9 +63,11 @@ func (b *builder) serviceDraft(d *draft) error {
 	name := hostName(doc.ID, b.p.opt.Domain)
 	d.hosts = []string{name}
 	hosts := []snapshot.Host{{Name: name, Default: true}}
-	for _, v := range status.Hosting.VIPs {
-		if v.Address != "" {
-			hosts = append(hosts, snapshot.Host{Name: strings.ToLower(v.Address)})
+	for _, l := range status.Locations() {
+		for _, v := range l.Hosting.VIPs {
+			if v.Address != "" {
+				hosts = append(hosts, snapshot.Host{Name: strings.ToLower(v.Address)})
+			}
 		}
 	}
 	policy, err := b.policy(d, doc.ID)

@@ -1,0 +1,116 @@
+package platform
+
+import "slices"
+
+// A Location is one location of a service: what it should become, and what there is.
+type Location struct {
+	Name string `json:"location"` // normalised: westeurope
+	// Wish is the aim; Previous is what it replaced, restored when the operation gives up: nil when the location had
+	// nothing before.
+	Wish     Wish  `json:"wish"`
+	Previous *Wish `json:"previous,omitempty"`
+	Hosting  State `json:"hosting"`
+}
+
+// A LocationWish is what a client asks for at one location.
+type LocationWish struct {
+	Location string // normalised
+	Wish     Wish
+}
+
+// Platform is the version that serves at the location right now; Undetermined while nothing does.
+func (l Location) Platform() Version {
+	if l.Hosting.Active == "" {
+		return Undetermined
+	}
+	if set := l.Hosting.Set(l.Hosting.Active); set != nil {
+		return set.Platform
+	}
+	return MTv1 // the pool's set is in the pool's record
+}
+
+// Locations lists the locations, the primary one first. The pointers lead into s.
+func (s *ServiceStatus) Locations() []*Location {
+	all := []*Location{&s.Location}
+	for i := range s.Others {
+		all = append(all, &s.Others[i])
+	}
+	return all
+}
+
+// Change gives every location that has something another wish, made from the one it has.
+func (s *ServiceStatus) Change(to func(Wish) Wish) {
+	for _, l := range s.Locations() {
+		if !l.Wish.Gone {
+			l.want(to(l.Wish))
+		}
+	}
+}
+
+// Want gives the locations their wishes, the primary one first. One that is listed no longer is to go, and stays on
+// record until it has.
+func (s *ServiceStatus) Want(primary Wish, others []LocationWish) {
+	s.Location.want(primary)
+	var next []Location
+	for _, w := range others {
+		l := Location{Name: w.Location, Wish: Wish{Gone: true}}
+		if i := slices.IndexFunc(s.Others, func(o Location) bool { return o.Name == w.Location }); i >= 0 {
+			l = s.Others[i]
+			s.Others = slices.Delete(slices.Clone(s.Others), i, i+1)
+		}
+		l.want(w.Wish)
+		next = append(next, l)
+	}
+	for _, l := range s.Others {
+		gone := l.Wish
+		gone.Gone = true
+		l.want(gone)
+		next = append(next, l)
+	}
+	s.Others = next
+}
+
+// want replaces the wish of a location.
+func (l *Location) want(w Wish) {
+	was := l.Wish
+	l.Wish, l.Previous = w, &was
+	if was.Gone || was.Tier == "" {
+		l.Previous = nil
+	}
+}
+
+// GoBack restores the wishes that an operation has replaced. A location that had nothing before goes.
+func (s *ServiceStatus) GoBack() {
+	for _, l := range s.Locations() {
+		if l.Previous != nil {
+			l.Wish, l.Previous = *l.Previous, nil
+		} else {
+			l.Wish.Gone = true
+		}
+	}
+}
+
+// Settle makes the wishes those that a later operation goes back to.
+func (s *ServiceStatus) Settle() {
+	for _, l := range s.Locations() {
+		l.Previous = nil
+	}
+}
+
+// Forget takes the additional locations off the record that are gone, and nothing is left of.
+func (s *ServiceStatus) Forget() {
+	s.Others = slices.DeleteFunc(slices.Clone(s.Others), func(l Location) bool { return l.Wish.Gone && l.Hosting.Empty() })
+	if len(s.Others) == 0 {
+		s.Others = nil
+	}
+}
+
+// Clone returns a copy that shares no state of a location with s.
+func (s *ServiceStatus) Clone() ServiceStatus {
+	c := *s
+	c.Others = slices.Clone(s.Others)
+	for _, l := range c.Locations() {
+		l.Hosting = l.Hosting.Clone()
+	}
+	return c
+}
