@@ -103,9 +103,7 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	if err != nil {
 		return outcome{}, false, err
 	}
-	for _, p := range places {
-		p.next = c.decide(p, obs)
-	}
+	c.decideAll(places, obs)
 	return c.act(ctx, w, rec, places, obs)
 }
 
@@ -283,6 +281,27 @@ func retell(obs *platform.Observation, now time.Time) {
 		}
 	}
 	obs.At = now
+}
+
+// decideAll says what to do next at every place. Where an operation takes a location away, the location stays until all
+// others are there: should one of them fail, everything is as it was.
+func (c *Controller) decideAll(places []*place, obs platform.Observation) {
+	there := true
+	for _, p := range places {
+		if !p.leaves() {
+			p.next = c.decide(p, obs)
+			there = there && p.next.Reached
+		}
+	}
+	for _, p := range places {
+		switch {
+		case !p.leaves():
+		case there || p.op == nil:
+			p.next = c.decide(p, obs)
+		default:
+			p.next = platform.Decision{State: p.Hosting, Wait: "the other locations are not there yet"}
+		}
+	}
 }
 
 // decide asks the planner, or, for a service that lives in a pool, looks at the pool. Nothing is decided where the
