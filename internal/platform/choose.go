@@ -26,10 +26,7 @@ type Request struct {
 	Tier       Tier     // sku.name
 	Units      int      // sku.capacity
 	Zones      []string // zones
-	// VirtualNetworkType is None (or empty), External or Internal, in any case.
-	VirtualNetworkType string
-	PublicIPAddressID  string // publicIpAddressId
-	PublicIPSKU        string // of that address; empty when it does not resolve
+	Network    NetworkRequest
 	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
 	Migrate bool
 	Gateway string      // version of the gateway program that a new service gets
@@ -57,14 +54,14 @@ func Decide(r Request) (Wish, *arm.Error) {
 
 // wish is the outcome of an acceptable create or update.
 func (r Request) wish() Wish {
-	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Gateway: r.Gateway}
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Gateway: r.Gateway, Place: r.place()}
 	if r.Old == nil {
 		return w
 	}
 	w.Gateway = r.Old.Gateway
 	switch {
-	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))):
-		w.Address = NewIP // enabling, adding or removing zones changes the address
+	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))), !SamePlace(w.Place, r.Old.Place):
+		w.Address = NewIP // a change of zones or of the network changes the address
 	case w.Platform != r.Old.Platform:
 		w.Address = PreserveIP
 	}
@@ -167,41 +164,6 @@ func checkZones(r Request) (f findings) {
 
 // allZones are the zones that a client may list.
 var allZones = []string{"1", "2", "3"}
-
-func checkNetwork(r Request) (f findings) {
-	mode, ok := networkMode(r.VirtualNetworkType)
-	v, _ := arm.ParseVersion(r.APIVersion)
-	switch {
-	case !ok:
-		f.add(CodeValueNotSupported, "virtualNetworkType", "The value '%s' of 'virtualNetworkType' is not supported. Allowed values: None, External, Internal.", r.VirtualNetworkType)
-	case mode == "None":
-		if r.PublicIPAddressID != "" {
-			f.add(CodeInvalidParameters, "publicIpAddressId", "'publicIpAddressId' needs 'virtualNetworkType' External or Internal.")
-		}
-	case !r.Tier.Facts().VNet:
-		f.add(CodeInvalidParameters, "virtualNetworkType", "The tier '%s' does not support 'virtualNetworkType' %s. Tiers that do: %s, %s.", r.Tier, mode, Developer, Premium)
-	case !v.Before(STv2From) && r.PublicIPAddressID == "":
-		f.add(CodeInvalidParameters, "publicIpAddressId", "'publicIpAddressId' is required when 'virtualNetworkType' is %s: name a public IP address of SKU Standard.", mode)
-	case !v.Before(STv2From) && !strings.EqualFold(r.PublicIPSKU, "Standard"):
-		f.add(CodeInvalidParameters, "publicIpAddressId", "The resource '%s' of 'publicIpAddressId' must be an existing public IP address of SKU Standard.", r.PublicIPAddressID)
-	default:
-		f.add(CodeValueNotSupported, "virtualNetworkType", "The value '%s' of 'virtualNetworkType' is not supported: virtual networks are not built yet. Allowed values: None.", mode)
-	}
-	return f
-}
-
-// networkMode spells a virtualNetworkType as the wire does.
-func networkMode(s string) (string, bool) {
-	if s == "" {
-		return "None", true
-	}
-	for _, m := range []string{"None", "External", "Internal"} {
-		if strings.EqualFold(m, s) {
-			return m, true
-		}
-	}
-	return "", false
-}
 
 // findings are what is wrong with a request.
 type findings []arm.ErrorDetail

@@ -44,7 +44,7 @@ func TestDecide_Accepts(t *testing.T) {
 		},
 		{
 			"create after the boundary",
-			platform.Request{APIVersion: after, Tier: platform.Standard, Units: 4, VirtualNetworkType: "none"},
+			platform.Request{APIVersion: after, Tier: platform.Standard, Units: 4, Network: platform.NetworkRequest{Type: "none"}},
 			platform.Wish{Platform: platform.STv2, Tier: platform.Standard, Units: 4},
 		},
 		{
@@ -252,49 +252,19 @@ func TestDecide_Refuses(t *testing.T) {
 		},
 		{
 			"unknown network",
-			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 1, VirtualNetworkType: "Outside"},
+			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 1, Network: platform.NetworkRequest{Type: "Outside"}},
 			unsupported, "virtualNetworkType",
 			"The value 'Outside' of 'virtualNetworkType' is not supported. Allowed values: None, External, Internal.",
 		},
 		{
 			"networks need a tier",
-			platform.Request{APIVersion: after, Tier: platform.Basic, Units: 1, VirtualNetworkType: "External"},
+			platform.Request{APIVersion: after, Tier: platform.Basic, Units: 1, Network: platform.NetworkRequest{Type: "External"}},
 			bad, "virtualNetworkType",
 			"The tier 'Basic' does not support 'virtualNetworkType' External. Tiers that do: Developer, Premium.",
 		},
 		{
-			"no address",
-			platform.Request{APIVersion: at, Tier: platform.Developer, Units: 1, VirtualNetworkType: "internal"},
-			bad, "publicIpAddressId",
-			"'publicIpAddressId' is required when 'virtualNetworkType' is Internal: name a public IP address of SKU Standard.",
-		},
-		{
-			"an address that does not resolve",
-			platform.Request{APIVersion: at, Tier: platform.Developer, Units: 1, VirtualNetworkType: "External", PublicIPAddressID: pip},
-			bad, "publicIpAddressId",
-			"The resource '" + pip + "' of 'publicIpAddressId' must be an existing public IP address of SKU Standard.",
-		},
-		{
-			"a Basic address",
-			platform.Request{APIVersion: at, Tier: platform.Developer, Units: 1, VirtualNetworkType: "External", PublicIPAddressID: pip, PublicIPSKU: "Basic"},
-			bad, "publicIpAddressId",
-			"The resource '" + pip + "' of 'publicIpAddressId' must be an existing public IP address of SKU Standard.",
-		},
-		{
-			"a Standard address",
-			platform.Request{APIVersion: at, Tier: platform.Developer, Units: 1, VirtualNetworkType: "External", PublicIPAddressID: pip, PublicIPSKU: "standard"},
-			unsupported, "virtualNetworkType",
-			"The value 'External' of 'virtualNetworkType' is not supported: virtual networks are not built yet. Allowed values: None.",
-		},
-		{
-			"a network before the boundary",
-			platform.Request{APIVersion: before, Tier: platform.Premium, Units: 1, VirtualNetworkType: "Internal"},
-			unsupported, "virtualNetworkType",
-			"The value 'Internal' of 'virtualNetworkType' is not supported: virtual networks are not built yet. Allowed values: None.",
-		},
-		{
 			"an address without a network",
-			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 1, PublicIPAddressID: pip, PublicIPSKU: "Standard"},
+			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 1, Network: platform.NetworkRequest{PublicIPID: pip}},
 			bad, "publicIpAddressId",
 			"'publicIpAddressId' needs 'virtualNetworkType' External or Internal.",
 		},
@@ -352,7 +322,7 @@ func TestDecide_Refuses(t *testing.T) {
 
 func TestDecide_ReportsEveryFinding(t *testing.T) {
 	t.Parallel()
-	_, err := platform.Decide(platform.Request{APIVersion: after, Tier: platform.Basic, Units: 9, Zones: []string{"1"}, VirtualNetworkType: "External"})
+	_, err := platform.Decide(platform.Request{APIVersion: after, Tier: platform.Basic, Units: 9, Zones: []string{"1"}, Network: platform.NetworkRequest{Type: "External"}})
 	var targets []string
 	for _, d := range err.Details {
 		targets = append(targets, d.Target)

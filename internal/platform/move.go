@@ -24,7 +24,7 @@ func (p *plan) moveKind() moveKind {
 		return firstMove
 	case c != nil && c.Set == p.target.ID && c.VIP != "":
 		return backVIP
-	case p.Wish.Address == NewIP, !slices.Equal(p.active.Zones, p.target.Zones):
+	case p.Wish.Address == NewIP, !slices.Equal(p.active.Zones, p.target.Zones), !SamePlace(p.active.Place, p.target.Place):
 		return newVIP
 	}
 	return sameVIP
@@ -62,7 +62,7 @@ func (p *plan) prepare() string {
 		step = StepStart
 	}
 	if p.profile.Address && len(p.state.VIPs) == 0 || p.moveKind() == newVIP && p.pending() == "" {
-		p.state.VIPs = append(p.state.VIPs, VIP{ID: p.NewID()})
+		p.state.VIPs = append(p.state.VIPs, p.newVIP())
 		if step == "" {
 			step = StepReserve
 		}
@@ -70,12 +70,25 @@ func (p *plan) prepare() string {
 	return step
 }
 
+// newVIP is an address of the kind that the wish asks for: in a virtual network the public one that the service brings,
+// or one of the subnet.
+func (p *plan) newVIP() VIP {
+	v := VIP{ID: p.NewID()}
+	if place := p.Wish.Place; place != nil {
+		v.Place, v.Inside = place.ID, place.Mode == Internal
+		if !v.Inside {
+			v.Wanted = place.Address
+		}
+	}
+	return v
+}
+
 // addSet lists a new set of the form that the wish asks for, with all its machines.
 func (p *plan) addSet() {
 	id := p.NewID()
 	p.state.Sets = append(p.state.Sets, Set{
 		ID: id, Service: p.Service, Location: p.Location, Platform: p.Wish.Platform,
-		Zones: slices.Sorted(slices.Values(p.Wish.Zones)),
+		Zones: slices.Sorted(slices.Values(p.Wish.Zones)), Place: p.Wish.Place,
 	})
 	p.target, p.active = p.state.Set(id), p.state.Set(p.state.Active)
 	if p.profile.Surge {

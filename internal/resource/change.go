@@ -132,6 +132,12 @@ type Change struct {
 	Secrets map[string]string
 	// Checked remembers a policy check made before the transaction.
 	Checked *PolicyCheck
+	// Brings are the resources below this one that its body lists, if BringsAll; of one of them, Parent is the change that
+	// brings it, and doc what is there.
+	Brings    []*Change
+	BringsAll bool
+	Parent    *Change
+	doc       *store.Document
 }
 
 // Creating says whether nothing is there yet.
@@ -204,6 +210,11 @@ func (c *Change) list(q store.Query) ([]store.Document, []Object) {
 // Finish completes and checks the new object: what an older api-version could not express is kept, defaults are
 // filled, then every rule speaks.
 func (c *Change) Finish() *arm.Error {
+	c.complete()
+	return c.Check()
+}
+
+func (c *Change) complete() {
 	if c.Old != nil {
 		c.Engine.keep(c.Row, c.Version, c.Old, c.New)
 	}
@@ -211,7 +222,6 @@ func (c *Change) Finish() *arm.Error {
 		c.Row.Complete(c)
 	}
 	setDefaults(c.Row, c.New)
-	return c.Check()
 }
 
 // Check lets every rule speak.
@@ -220,10 +230,14 @@ func (c *Change) Check() *arm.Error {
 	for _, rule := range c.Row.Rules {
 		found = append(found, rule(c)...)
 	}
-	if len(found) > 0 {
-		return arm.Invalid(found...)
+	if len(found) == 0 {
+		return nil
 	}
-	return nil
+	err := arm.Invalid(found...)
+	if first := found[0]; first.Code != err.Code { // a code of its own
+		err.Code, err.Message, err.Target = first.Code, first.Message, first.Target
+	}
+	return err
 }
 
 // A Removal is one deletion in the making.

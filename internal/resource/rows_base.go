@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/network"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -110,7 +111,7 @@ func publicIPAddresses() *Row {
 			if label := s.Object.Text("properties.dnsSettings.domainNameLabel"); label != "" && s.Env != nil {
 				s.Object.Set("properties.dnsSettings.fqdn", strings.ToLower(label)+"."+s.Object.Text("location")+"."+s.Env.AddressDomain)
 			}
-			s.Object["etag"] = `W/"` + uuid.NewSHA1(uuid.NameSpaceOID, []byte(s.Doc.ID+s.Doc.ETag)).String() + `"`
+			s.Object["etag"] = networkETag(s.Doc)
 		},
 		OnDelete: addressUnused,
 	}
@@ -157,16 +158,14 @@ func addressLabelFree(c *Change) []arm.ErrorDetail {
 	return nil
 }
 
-// addressUnused refuses to delete an address that a service names.
+// addressUnused refuses to delete an address that something uses.
 func addressUnused(r *Removal) *arm.Error {
-	docs, err := r.Tree.List(store.Query{Type: strings.ToLower(APIM + "/service")})
-	if err != nil {
-		return internalError(err)
+	user, err := network.AddressUser(r.Tree, r.ID)
+	switch {
+	case err != nil:
+		return unreadable(r.ID)
+	case user == "":
+		return nil
 	}
-	for _, d := range docs {
-		if o, err := parseObject(d.Desired); err == nil && arm.SameID(o.Text("properties.publicIpAddressId"), r.ID) {
-			return &arm.Error{Status: 400, Code: "PublicIPAddressCannotBeDeleted", Message: "Public IP address " + r.ID + " can not be deleted since it is still allocated to resource " + d.ID + "."}
-		}
-	}
-	return nil
+	return &arm.Error{Status: 400, Code: "PublicIPAddressCannotBeDeleted", Message: "Public IP address " + r.ID + " can not be deleted since it is still allocated to resource " + user + "."}
 }

@@ -68,7 +68,8 @@ func service() *Row {
 				Field{Path: "certificate", Kind: Any},
 			),
 			readOnly("properties.provisioningState", "properties.targetProvisioningState", "properties.createdAtUtc", "properties.gatewayUrl",
-				"properties.gatewayRegionalUrl", "properties.portalUrl", "properties.managementApiUrl", "properties.scmUrl"),
+				"properties.gatewayRegionalUrl", "properties.portalUrl", "properties.managementApiUrl", "properties.scmUrl",
+				"properties.virtualNetworkConfiguration.vnetid", "properties.virtualNetworkConfiguration.subnetname"),
 			from(v2019, readOnly("properties.developerPortalUrl")...),
 			from(v2021apr, readOnly("systemData.createdBy", "systemData.createdByType", "systemData.createdAt",
 				"systemData.lastModifiedBy", "systemData.lastModifiedByType", "systemData.lastModifiedAt")...),
@@ -173,15 +174,14 @@ func computeService(s *Shown) {
 	o.Set("properties.createdAtUtc", Timestamp(st.CreatedAt))
 	o.Set("properties.platformVersion", string(shownPlatform(st)))
 	o.Set("properties.outboundPublicIPAddresses", []any{})
-	addresses := []any{}
-	for _, vip := range st.Hosting.VIPs {
-		if vip.Address != "" && len(vip.Sets) > 0 {
-			addresses = append(addresses, vip.Address)
-		}
+	public, private := addressesOf(st)
+	if len(public) > 0 {
+		o.Set("properties.publicIPAddresses", public)
 	}
-	if len(addresses) > 0 {
-		o.Set("properties.publicIPAddresses", addresses)
+	if len(private) > 0 {
+		o.Set("properties.privateIPAddresses", private)
 	}
+	showSubnet(s)
 	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
 	for path, u := range map[string]string{
 		"gatewayUrl": urls.Gateway, "gatewayRegionalUrl": urls.GatewayRegional, "portalUrl": urls.Portal,
@@ -208,6 +208,41 @@ func computeService(s *Shown) {
 	}
 	o.SetDefault("properties.apiVersionConstraint", map[string]any{})
 	o["etag"] = s.Doc.ETag
+}
+
+// addressesOf lists the addresses of a service. One that is reached from inside its network has its public address for
+// the platform's own traffic.
+func addressesOf(st platform.ServiceStatus) (public, private []any) {
+	for _, vip := range st.Hosting.VIPs {
+		if vip.Address == "" || len(vip.Sets) == 0 {
+			continue
+		}
+		if !vip.Inside {
+			public = append(public, vip.Address)
+			continue
+		}
+		private = append(private, vip.Address)
+		if set := st.Hosting.Set(vip.Sets[0]); set != nil && set.Place != nil && set.Place.Address != "" {
+			public = append(public, set.Place.Address)
+		}
+	}
+	return public, private
+}
+
+// showSubnet adds what is read-only of the network of a service.
+func showSubnet(s *Shown) {
+	const config = "properties.virtualNetworkConfiguration"
+	id := s.Object.Text(config + ".subnetResourceId")
+	if id == "" || s.Tree == nil {
+		return
+	}
+	s.Object.Set(config+".subnetname", lastSegment(id))
+	if d, err := s.Tree.Get(parentID(id)); err == nil {
+		var st NetworkStatus
+		if json.Unmarshal(d.Status, &st) == nil {
+			s.Object.Set(config+".vnetid", st.GUID)
+		}
+	}
 }
 
 // shownPlatform is where the service runs now: the platform of the first routed set, undetermined while it has none.

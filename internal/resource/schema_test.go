@@ -36,7 +36,7 @@ var schemaDiffers = map[string][]string{
 		"properties.hostnameConfigurations[].certificate", "properties.certificates[].certificate", // shown, never read
 		"systemData",           // read-only as a whole
 		"sku.name", "location", // checked with errors of their own
-		"properties.virtualNetworkConfiguration.vnetid", "properties.virtualNetworkConfiguration.subnetname", "identity.principalId", "identity.tenantId", // networks and identities are not built
+		"identity.principalId", "identity.tenantId", // identities are not built
 		"identity.userAssignedIdentities", "etag",
 		"zones", "properties.hostnameConfigurations[].hostName", // bounded here
 	},

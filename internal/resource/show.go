@@ -13,6 +13,7 @@ type Shown struct {
 	Object  Object
 	Doc     store.Document
 	Version arm.Version
+	Engine  *Engine
 	Around
 }
 
@@ -37,7 +38,7 @@ func (e *Engine) Show(r *Row, v arm.Version, d store.Document, around Around) (O
 		return nil, err
 	}
 	if r.Compute != nil {
-		r.Compute(&Shown{Object: o, Doc: d, Version: v, Around: around})
+		r.Compute(&Shown{Object: o, Doc: d, Version: v, Engine: e, Around: around})
 	}
 	out := e.asVersion(r, v, o, false)
 	out["id"] = d.ID

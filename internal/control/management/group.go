@@ -123,7 +123,7 @@ func (g groupDeletion) startAll(tx store.Tx, group string, started map[string]bo
 
 // removeGroup deletes a group and the resources in it that need no operation.
 func removeGroup(tx store.Tx, group string) error {
-	docs, err := tx.List(store.Query{Type: strings.ToLower(resource.Network + "/publicIPAddresses"), Prefix: group})
+	docs, err := tx.List(store.Query{Prefix: group + "/providers/" + resource.Network})
 	if err != nil {
 		return err
 	}

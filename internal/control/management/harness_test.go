@@ -58,13 +58,17 @@ type world struct {
 	url     string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*management.Options)) *world {
 	t.Helper()
 	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "portico.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := management.New(options(st))
+	opt := options(st)
+	for _, f := range change {
+		f(&opt)
+	}
+	h := management.New(opt)
 	srv := httptest.NewServer(h)
 	t.Cleanup(func() {
 		srv.Close()
@@ -212,7 +216,13 @@ func (w *world) settle() {
 				}
 				st.ProvisioningState, st.TargetProvisioningState, st.Operation, st.Previous = "Succeeded", "", "", nil
 				if st.Wish.Platform != platform.MTv1 {
-					st.Hosting = platform.State{Sets: []platform.Set{{ID: "s", Platform: st.Wish.Platform}}, VIPs: []platform.VIP{{ID: "v", Address: "127.0.0.9", Sets: []string{"s"}}}}
+					st.Hosting = platform.State{Sets: []platform.Set{{ID: "s", Platform: st.Wish.Platform, Place: st.Wish.Place}}, VIPs: []platform.VIP{{ID: "v", Address: "127.0.0.9", Sets: []string{"s"}}}}
+					if p := st.Wish.Place; p != nil {
+						st.Hosting.VIPs[0].Place, st.Hosting.VIPs[0].Inside, st.Hosting.VIPs[0].Address = p.ID, p.Mode == platform.Internal, "10.0.1.4"
+						if p.Mode == platform.External {
+							st.Hosting.VIPs[0].Address = p.Address
+						}
+					}
 				}
 				if d.Status, err = json.Marshal(st); err != nil {
 					return err

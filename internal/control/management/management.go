@@ -59,6 +59,9 @@ type Options struct {
 	AllocateIP func(id string) (string, error)
 	// AddressDomain is the suffix of the DNS names of public IP addresses; empty means "cloudapp.localhost".
 	AddressDomain string
+	// Networks says why this host makes no virtual networks, and how it would; empty when it does. nil means that they
+	// are not built.
+	Networks func() string
 	// Gateway is the version of the gateway program that new services get.
 	Gateway string
 	// HasGateway says whether a version of the gateway program is installed; nil means that none is.
@@ -158,6 +161,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.URLs == nil {
 		opt.URLs = func(resource.ServiceFacts) resource.URLs { return resource.URLs{} }
+	}
+	if opt.Networks == nil {
+		opt.Networks = func() string { return "virtual networks are not built." }
 	}
 	if opt.Fetch == nil {
 		opt.Fetch = fetch.New(fetch.Options{}).Get

@@ -125,14 +125,14 @@ func (w *serviceWrite) decide() error {
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
 		APIVersion: string(w.version), Tier: tier, Units: int(units), Zones: o.Texts("zones"),
-		VirtualNetworkType: o.Text("properties.virtualNetworkType"), PublicIPAddressID: o.Text("properties.publicIpAddressId"),
 		Gateway: w.opt.Gateway,
 	}
 	if !w.creating {
 		r.Old = &w.status.Wish
 	}
-	if r.PublicIPAddressID != "" {
-		r.PublicIPSKU = w.addressSKU(r.PublicIPAddressID)
+	var readErr error
+	if r.Network, readErr = w.network(o); readErr != nil {
+		return readErr
 	}
 	wish, err := w.opt.Decide(r)
 	if err != nil {
@@ -140,21 +140,6 @@ func (w *serviceWrite) decide() error {
 	}
 	w.wish = wish
 	return nil
-}
-
-func (w *serviceWrite) addressSKU(id string) string {
-	if parsed, err := arm.ParseID(id); err != nil || !strings.EqualFold(parsed.Type(), resource.Network+"/publicIPAddresses") {
-		return ""
-	}
-	d, err := get(w.tx, id)
-	if err != nil || d == nil {
-		return ""
-	}
-	o, err := w.engine.Open(*d)
-	if err != nil {
-		return ""
-	}
-	return o.Text("sku.name")
 }
 
 // claimName refuses a name that another service has, or had and may get back.
@@ -271,7 +256,7 @@ func (q *request) start(tx store.Tx, d store.Document, st platform.ServiceStatus
 
 // sameWish compares what two wishes make of compute. How an address is treated matters only when something moves.
 func sameWish(a, b platform.Wish) bool {
-	return a.Platform == b.Platform && a.Tier == b.Tier && a.Units == b.Units && a.Gateway == b.Gateway && a.Gone == b.Gone &&
+	return a.Platform == b.Platform && a.Tier == b.Tier && a.Units == b.Units && a.Gateway == b.Gateway && a.Gone == b.Gone && platform.SamePlace(a.Place, b.Place) &&
 		slices.Equal(slices.Sorted(slices.Values(a.Zones)), slices.Sorted(slices.Values(b.Zones)))
 }
 

@@ -1,0 +1,26 @@
+package management
+
+import (
+	"github.com/portico-dev/portico/internal/network"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/resource"
+)
+
+// network reads what the body of a service says of networks, with what that is.
+func (w *serviceWrite) network(o resource.Object) (platform.NetworkRequest, error) {
+	n := platform.NetworkRequest{
+		Service: w.place.id, Location: resource.NormalLocation(o.Text("location")), Type: o.Text("properties.virtualNetworkType"),
+		SubnetID: o.Text("properties.virtualNetworkConfiguration.subnetResourceId"), PublicIPID: o.Text("properties.publicIpAddressId"),
+		SeveralRegions: len(o.List("properties.additionalLocations")) > 0, Trouble: w.opt.Networks(),
+	}
+	var err error
+	if n.SubnetID != "" {
+		if n.Subnet, err = network.Subnet(w.tx, n.SubnetID); err != nil {
+			return n, err
+		}
+	}
+	if n.PublicIPID != "" {
+		n.PublicIP, err = network.Address(w.tx, n.PublicIPID)
+	}
+	return n, err
+}

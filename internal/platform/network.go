@@ -1,0 +1,282 @@
+package platform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// NetworkMode says from where the gateway of an injected service is reached, spelt as virtualNetworkType is.
+type NetworkMode string
+
+// The modes: from everywhere by a public address, or from inside the virtual network alone.
+const (
+	External NetworkMode = "External"
+	Internal NetworkMode = "Internal"
+)
+
+// A Place is where a location of a service is in a virtual network. Another subnet, mode or public IP address is another
+// place, and has a VIP of its own.
+type Place struct {
+	ID       string      `json:"id"`
+	Mode     NetworkMode `json:"mode"`
+	Subnet   string      `json:"subnet"`             // resource ID
+	PublicIP string      `json:"publicIp,omitempty"` // resource ID; empty: an address of the platform
+	// Address is the literal of PublicIP.
+	Address string `json:"address,omitempty"`
+	// Addresses is how many addresses of the subnet the machines need.
+	Addresses int `json:"addresses"`
+}
+
+// placeID names a place by what makes it one.
+func placeID(service, location string, mode NetworkMode, subnet, publicIP string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join([]string{service, location, string(mode), subnet, publicIP}, "\n"))))
+	return "n" + hex.EncodeToString(sum[:6])
+}
+
+// SamePlace compares places; nil is no virtual network.
+func SamePlace(a, b *Place) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.ID == b.ID
+}
+
+// Places lists where a service is, is to be, or may go back to.
+func (s *ServiceStatus) Places() (out []Place) {
+	add := func(p *Place) {
+		if p != nil && !slices.ContainsFunc(out, func(o Place) bool { return o.ID == p.ID }) {
+			out = append(out, *p)
+		}
+	}
+	if !s.Wish.Gone {
+		add(s.Wish.Place)
+	}
+	if s.Previous != nil && !s.Previous.Gone {
+		add(s.Previous.Place)
+	}
+	for _, set := range s.Hosting.Sets {
+		add(set.Place)
+	}
+	return out
+}
+
+// A Subnet is what there is to know of a subnet and what is around it.
+type Subnet struct {
+	ID       string // resource ID
+	Network  string // resource ID of the virtual network
+	Location string // normalised
+	Prefix   netip.Prefix
+	Space    []netip.Prefix // of the virtual network
+	DNS      []string       // servers of the virtual network; empty: those of the host
+	// Group is the resource ID of the network security group, empty for none; Rules are its rules in the order in which
+	// they decide.
+	Group       string
+	Rules       []SecurityRule
+	Delegations []string // names of services
+	Tenants     []Tenant
+	Endpoints   []string // resource IDs of private endpoints
+}
+
+// A Tenant is a service that lives in a subnet.
+type Tenant struct {
+	Service   string // resource ID
+	Place     string
+	Addresses int
+}
+
+// A PublicIP is a public IP address resource.
+type PublicIP struct {
+	ID       string // resource ID
+	SKU      string
+	Location string // normalised
+	Address  string // literal
+	Label    string // of its DNS name
+	User     string // resource ID of who uses it; empty for nobody
+}
+
+// A NetworkRequest is what a request says of networks, with what that is.
+type NetworkRequest struct {
+	Service  string // resource ID of the service
+	Location string // normalised
+	// Type is None (or empty), External or Internal, in any case.
+	Type       string
+	SubnetID   string  // virtualNetworkConfiguration.subnetResourceId
+	Subnet     *Subnet // nil: it does not exist
+	PublicIPID string  // publicIpAddressId
+	PublicIP   *PublicIP
+	// SeveralRegions says that the service has additional locations.
+	SeveralRegions bool
+	// Trouble says why this host makes no virtual networks, and how it would; empty when it does.
+	Trouble string
+}
+
+// mode is the mode asked for; empty for none and for what is none.
+func (n NetworkRequest) mode() NetworkMode {
+	m, _ := networkMode(n.Type)
+	if m == "None" {
+		return ""
+	}
+	return NetworkMode(m)
+}
+
+// place is where the request puts the service; nil for no network. The request has been checked.
+func (r Request) place() *Place {
+	n := r.Network
+	if n.mode() == "" {
+		return nil
+	}
+	p := &Place{Mode: n.mode(), Subnet: n.SubnetID, Addresses: r.addresses()}
+	if n.Subnet != nil {
+		p.Subnet = n.Subnet.ID
+	}
+	if n.PublicIP != nil {
+		p.PublicIP, p.Address = n.PublicIP.ID, n.PublicIP.Address
+	}
+	p.ID = placeID(n.Service, n.Location, p.Mode, p.Subnet, p.PublicIP)
+	return p
+}
+
+// addresses is how many addresses of the subnet a request needs: one for each machine, and one for the load balancer of
+// an internal gateway.
+func (r Request) addresses() int {
+	n := r.Units * r.Tier.Facts().Machines
+	if r.Network.mode() == Internal {
+		n++
+	}
+	return n
+}
+
+// networkMode spells a virtualNetworkType as the wire does.
+func networkMode(s string) (string, bool) {
+	if s == "" {
+		return "None", true
+	}
+	for _, m := range []string{"None", string(External), string(Internal)} {
+		if strings.EqualFold(m, s) {
+			return m, true
+		}
+	}
+	return "", false
+}
+
+// checkNetwork says what is wrong with the network of a request. What a service has already is not checked again: rules
+// of a group may have changed since, and that is no reason to refuse a change of something else.
+func checkNetwork(r Request) (f findings) {
+	mode, ok := networkMode(r.Network.Type)
+	switch {
+	case !ok:
+		f.add(CodeValueNotSupported, "virtualNetworkType", "The value '%s' of 'virtualNetworkType' is not supported. Allowed values: None, External, Internal.", r.Network.Type)
+	case mode == "None":
+		if r.Network.PublicIPID != "" {
+			f.add(CodeInvalidParameters, "publicIpAddressId", "'publicIpAddressId' needs 'virtualNetworkType' External or Internal.")
+		}
+	case !r.Tier.Facts().VNet:
+		f.add(CodeInvalidParameters, "virtualNetworkType", "The tier '%s' does not support 'virtualNetworkType' %s. Tiers that do: %s, %s.", r.Tier, mode, Developer, Premium)
+	case r.Network.Subnet != nil && r.stays():
+	default:
+		f = slices.Concat(r.checkPublicIP(), r.checkSubnet())
+		if len(f) == 0 && r.Network.Trouble != "" {
+			f.add(CodeValueNotSupported, "virtualNetworkType", "The value '%s' of 'virtualNetworkType' is not supported on this host: %s", mode, r.Network.Trouble)
+		}
+	}
+	return f
+}
+
+// stays says whether nothing changes that the network has to do with.
+func (r Request) stays() bool {
+	if r.Old == nil {
+		return false
+	}
+	w := r.wish()
+	return w.Form(Set{Platform: r.Old.Platform, Zones: r.Old.Zones, Place: r.Old.Place}) && r.addresses() <= r.Old.Place.Addresses
+}
+
+// checkPublicIP holds the rules of 2021: a service on stv2 brings the address of each of its places.
+func (r Request) checkPublicIP() (f findings) {
+	const target = "publicIpAddressId"
+	n, ip := r.Network, r.Network.PublicIP
+	switch {
+	case r.platform() != STv2:
+	case n.PublicIPID == "":
+		f.add(CodeInvalidParameters, target, "'publicIpAddressId' is required when 'virtualNetworkType' is %s: name a public IP address of SKU Standard.", n.mode())
+	case ip == nil || !strings.EqualFold(ip.SKU, "Standard"):
+		f.add(CodeInvalidParameters, target, "The resource '%s' of 'publicIpAddressId' must be an existing public IP address of SKU Standard.", n.PublicIPID)
+	case ip.Location != n.Location:
+		f.add(CodeInvalidParameters, target, "The public IP address '%s' is in '%s'; it must be in the region of the service, which is '%s'.", ip.ID, ip.Location, n.Location)
+	case ip.Label == "":
+		f.add(CodeInvalidParameters, target, "The public IP address '%s' has no DNS name: set 'dnsSettings.domainNameLabel' to any label.", ip.ID)
+	case ip.User != "" && !strings.EqualFold(ip.User, n.Service):
+		f.add(CodeInvalidParameters, target, "The public IP address '%s' is in use by %s.", ip.ID, ip.User)
+	case r.needsOtherAddress():
+		f.add(CodeInvalidParameters, target, "A change of subnet, 'virtualNetworkType' or 'zones' needs another public IP address than the current one, '%s'.", ip.ID)
+	}
+	return f
+}
+
+// needsOtherAddress says whether a new VIP would have the address that the present one has.
+func (r Request) needsOtherAddress() bool {
+	if r.Old == nil || r.Old.Place == nil || r.Network.Subnet == nil || !strings.EqualFold(r.Old.Place.PublicIP, r.Network.PublicIP.ID) {
+		return false
+	}
+	old := r.Old.Place
+	return !strings.EqualFold(old.Subnet, r.Network.Subnet.ID) || old.Mode != r.Network.mode() ||
+		!slices.Equal(slices.Sorted(slices.Values(r.Zones)), slices.Sorted(slices.Values(r.Old.Zones)))
+}
+
+// reserved is how many addresses of a subnet nobody gets: the network's own, the gateway, two for DNS, and the last one.
+const reserved = 5
+
+func (r Request) checkSubnet() (f findings) {
+	const target = "virtualNetworkConfiguration.subnetResourceId"
+	s := r.Network.Subnet
+	switch {
+	case r.Network.SubnetID == "":
+		f.add(CodeInvalidParameters, target, "'%s' is required when 'virtualNetworkType' is %s: name a subnet of a virtual network.", target, r.Network.mode())
+		return f
+	case s == nil:
+		f.add(CodeInvalidParameters, target, "The subnet '%s' of '%s' does not exist in this subscription.", r.Network.SubnetID, target)
+		return f
+	}
+	if s.Location != r.Network.Location {
+		f.add(CodeInvalidParameters, target, "The virtual network of subnet '%s' is in '%s'; it must be in the region of the service, which is '%s'.", s.ID, s.Location, r.Network.Location)
+	}
+	if len(s.Delegations) > 0 {
+		f.add(CodeInvalidParameters, target, "The subnet '%s' is delegated to %s; its delegation must be None.", s.ID, strings.Join(s.Delegations, ", "))
+	}
+	if r.platform() == STv1 && len(s.Endpoints) > 0 {
+		f.add(CodeInvalidParameters, target, "The subnet '%s' must be dedicated to API Management on platform version stv1; it holds %s.", s.ID, strings.Join(s.Endpoints, ", "))
+	}
+	if r.platform() == STv2 && s.Group == "" {
+		f.add(CodeInvalidParameters, target, "The subnet '%s' needs a network security group on platform version stv2: without rules that allow them no connections reach the service.", s.ID)
+	}
+	if need, free := r.addresses(), r.free(); need > free {
+		f.add(CodeInvalidParameters, target, "The subnet '%s' (%s) is too small: %d addresses are needed and %d are free. Each subnet has %d reserved ones; a service needs one for each machine and, when it is internal, one more; a change beside running machines needs room for both.", s.ID, s.Prefix, need, max(free, 0), reserved)
+	}
+	if s.Group != "" {
+		for _, b := range blocked(s.Rules, r) {
+			f.add(CodeInvalidParameters, target, "The network security group '%s' of subnet '%s' must allow %s.", s.Group, s.ID, b)
+		}
+	}
+	return f
+}
+
+// free is how many addresses of the subnet are left for the request: those that others have are gone, and the machines
+// that the service has there now stay beside new ones while it moves.
+func (r Request) free() int {
+	s := r.Network.Subnet
+	free := 1<<(32-s.Prefix.Bits()) - reserved - len(s.Endpoints)
+	replaces := "" // the place whose machines become the ones asked for
+	if r.Old != nil && r.Old.Place != nil && r.wish().Form(Set{Platform: r.Old.Platform, Zones: r.Old.Zones, Place: r.Old.Place}) {
+		replaces = r.Old.Place.ID
+	}
+	for _, t := range s.Tenants {
+		if t.Place != replaces {
+			free -= t.Addresses
+		}
+	}
+	return free
+}
+
+// String shows a place in logs.
+func (p Place) String() string { return fmt.Sprintf("%s (%s in %s)", p.ID, p.Mode, p.Subnet) }
