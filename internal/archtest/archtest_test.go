@@ -45,6 +45,7 @@ func rules() []rule {
 		rule{"internal/csharp", []string{"internal/"}, "the expression language could be a module of its own"},
 		rule{"internal/arm", []string{"internal/"}, "arm is at the bottom"},
 		rule{"internal/snapshot", []string{"internal/"}, "snapshot is a format, readable by anything"},
+		rule{"internal/immutable", []string{"internal/"}, "a data structure knows nothing of what it holds"},
 	)
 }
 
@@ -107,7 +108,13 @@ func checkFile(t *testing.T, path, rel string) {
 	}
 }
 
+// everywhere may be imported by anybody: a data structure that could be a module of its own.
+const everywhere = "internal/immutable"
+
 func breaks(to string, r rule) bool {
+	if to == everywhere {
+		return false
+	}
 	for _, not := range r.not {
 		if below(to, strings.TrimSuffix(not, "/")) && !below(to, r.from) {
 			return true
