@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,19 +18,23 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/portico-dev/portico/internal/armclient"
+	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/snapshot"
 )
 
 // The steps in which a service grows, in APIs of ten API operations each.
-var sizes = []int{100, 1000, 10000}
+var sizes = []int{100, 1000, 10_000, 100_000}
 
 const (
 	perAPI  = 10  // API operations
 	probes  = 500 // PUTs of each measurement of writing
 	lists   = 100 // pages read at each size
-	effects = 20  // changes whose way to a machine is timed
+	effects = 50  // changes whose way to a machine is timed
+	answers = 5   // changes whose way is measured in bytes
 	writers = 16  // at once, where there are several
 	apiPath = "/apis/api-%05d"
 )
@@ -37,12 +44,13 @@ type stage struct {
 	apis                       int
 	one, many                  float64   // PUTs per second, durable
 	page, effect               []float64 // ms
-	up                         float64   // ms, of the control plane
+	sent                       []float64 // KB, of one change
+	up, back                   float64   // ms, of the control plane and of a machine
 	control, machine, database float64   // MB
 }
 
-// measureScale grows one service to 10,000 APIs and 100,000 API operations.
-func measureScale(bin string) (rows []result, err error) {
+// measureScale grows one service, by default to 10,000 APIs and 100,000 API operations.
+func measureScale(bin string, apis int) (rows []result, err error) {
 	ctx := context.Background()
 	h, err := start(bin)
 	if err != nil {
@@ -59,6 +67,9 @@ func measureScale(bin string) (rows []result, err error) {
 	var stages []stage
 	have := 0
 	for _, size := range sizes {
+		if size > apis {
+			break
+		}
 		fmt.Fprintf(os.Stderr, "scale: growing to %d APIs\n", size)
 		s := stage{apis: size}
 		if err := h.grow(ctx, have, size-probes/10); err != nil {
@@ -88,11 +99,17 @@ func (h *host) measureStage(ctx context.Context, s *stage, addr string) (err err
 	if s.effect, err = h.effects(ctx, s.apis, addr); err != nil {
 		return err
 	}
+	if s.sent, err = h.bytesSent(ctx, s.apis); err != nil {
+		return err
+	}
 	pids, err := h.machines(ctx, "scale")
 	if err != nil {
 		return err
 	}
 	if s.machine, err = residentMB(pids[0]); err != nil {
+		return err
+	}
+	if s.back, err = restart(pids[0], addr, fmt.Sprintf("/a/%d/things/0/1", s.apis-1)); err != nil {
 		return err
 	}
 	if s.up, err = h.again(); err != nil {
@@ -105,18 +122,41 @@ func (h *host) measureStage(ctx context.Context, s *stage, addr string) (err err
 	return err
 }
 
-// grow adds the APIs [from, to).
+// grow imports the APIs [from, to).
 func (h *host) grow(ctx context.Context, from, to int) error {
-	_, err := h.writing(ctx, from, to, writers)
-	return err
+	return h.each(from, to, writers, func(i int) error {
+		_, err := h.client.Run(ctx, http.MethodPut, h.service("scale")+fmt.Sprintf(apiPath, i), "2022-08-01", object{"properties": object{
+			"format": "openapi+json", "value": openAPI(i), "path": fmt.Sprint("a/", i), "subscriptionRequired": false,
+		}}, nil)
+		return err
+	})
+}
+
+// openAPI describes what addScaleAPI makes.
+func openAPI(i int) string {
+	paths := object{}
+	for j := range perAPI {
+		paths[fmt.Sprintf("/things/%d/{id}", j)] = object{"get": object{
+			"operationId": "op-" + strconv.Itoa(j), "summary": fmt.Sprint("Operation ", j), "responses": object{"200": object{"description": "OK"}},
+			"parameters": []object{{"name": "id", "in": "path", "required": true, "schema": object{"type": "string"}}},
+		}}
+	}
+	text, _ := json.Marshal(object{ //nolint:errchkjson // nothing in it can fail
+		"openapi": "3.0.1", "info": object{"title": fmt.Sprint("API ", i), "version": "1"},
+		"servers": []object{{"url": "http://127.0.0.1:9"}}, "paths": paths,
+	})
+	return string(text)
 }
 
 // writing adds the APIs [from, to) and their operations and gives the PUTs per second.
 func (h *host) writing(ctx context.Context, from, to, writers int) (float64, error) {
-	if from >= to {
-		return 0, nil
-	}
 	begin := time.Now()
+	err := h.each(from, to, writers, func(i int) error { return h.addScaleAPI(ctx, i) })
+	return float64((to-from)*(1+perAPI)) / time.Since(begin).Seconds(), err
+}
+
+// each calls f for the numbers [from, to), several at once.
+func (h *host) each(from, to, writers int, f func(int) error) error {
 	var next atomic.Int64
 	next.Store(int64(from))
 	var wg sync.WaitGroup
@@ -124,7 +164,7 @@ func (h *host) writing(ctx context.Context, from, to, writers int) (float64, err
 	for range writers {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < to; i = int(next.Add(1)) - 1 {
-				if err := h.addScaleAPI(ctx, i); err != nil {
+				if err := f(i); err != nil {
 					failed <- err
 					return
 				}
@@ -133,7 +173,7 @@ func (h *host) writing(ctx context.Context, from, to, writers int) (float64, err
 	}
 	wg.Wait()
 	close(failed)
-	return float64((to-from)*(1+perAPI)) / time.Since(begin).Seconds(), <-failed
+	return <-failed
 }
 
 func (h *host) addScaleAPI(ctx context.Context, i int) error {
@@ -174,10 +214,7 @@ func (h *host) effects(ctx context.Context, apis int, addr string) (samples []fl
 		n := rand.N(apis) //nolint:gosec // any API will do
 		mark := fmt.Sprint("m", apis, "-", i)
 		begin := time.Now()
-		if _, err := h.client.Do(ctx, http.MethodPut, h.service("scale")+fmt.Sprintf(apiPath, n)+"/policies/policy", "2022-08-01", object{"properties": object{
-			"format": "rawxml",
-			"value":  `<policies><inbound><return-response><set-header name="X-Mark"><value>` + mark + `</value></set-header></return-response></inbound></policies>`,
-		}}); err != nil {
+		if err := h.putMark(ctx, n, mark); err != nil {
 			return nil, err
 		}
 		if err := until(addr, fmt.Sprintf("/a/%d/things/0/1", n), mark); err != nil {
@@ -186,6 +223,15 @@ func (h *host) effects(ctx context.Context, apis int, addr string) (samples []fl
 		samples = append(samples, ms(time.Since(begin)))
 	}
 	return samples, nil
+}
+
+// putMark makes an API answer with a mark.
+func (h *host) putMark(ctx context.Context, api int, mark string) error {
+	_, err := h.client.Do(ctx, http.MethodPut, h.service("scale")+fmt.Sprintf(apiPath, api)+"/policies/policy", "2022-08-01", object{"properties": object{
+		"format": "rawxml",
+		"value":  `<policies><inbound><return-response><set-header name="X-Mark"><value>` + mark + `</value></set-header></return-response></inbound></policies>`,
+	}})
+	return err
 }
 
 func until(addr, path, mark string) error {
@@ -204,6 +250,75 @@ func until(addr, path, mark string) error {
 		}
 	}
 	return fmt.Errorf("%s never answered %s", path, mark)
+}
+
+// bytesSent counts what a machine that has everything is sent after a change of one API. It polls as one more machine.
+func (h *host) bytesSent(ctx context.Context, apis int) (samples []float64, err error) {
+	socket, err := config.Layout{Dir: h.dir}.Socket("publish.sock")
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	defer client.CloseIdleConnections()
+	req := snapshot.PollRequest{Machine: "bench", Service: h.service("scale")}
+	for i := range answers + 1 {
+		if i > 0 {
+			if err := h.putMark(ctx, rand.N(apis), fmt.Sprint("b", apis, "-", i)); err != nil { //nolint:gosec // any API will do
+				return nil, err
+			}
+		}
+		res, size, err := poll(ctx, client, req)
+		if err != nil {
+			return nil, err
+		}
+		if req.Session, req.Seq = res.Session, res.Seq; i > 0 {
+			samples = append(samples, float64(size)/1024)
+		}
+	}
+	return samples, nil
+}
+
+func poll(ctx context.Context, client *http.Client, req snapshot.PollRequest) (out snapshot.PollResponse, size int, err error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return out, 0, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://publish"+snapshot.PollPath, bytes.NewReader(body))
+	if err != nil {
+		return out, 0, err
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return out, 0, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return out, 0, err
+	}
+	return out, len(data), json.Unmarshal(data, &out)
+}
+
+// restart kills a machine and times until the one that takes its place has all APIs, in milliseconds.
+func restart(pid int, addr, path string) (float64, error) {
+	begin := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return 0, err
+	}
+	for deadline := begin.Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		c, err := dial(addr)
+		if err != nil {
+			continue
+		}
+		res, _, err := c.get(path)
+		_ = c.Close()
+		if err == nil && res.StatusCode != http.StatusNotFound {
+			return ms(time.Since(begin)), nil
+		}
+	}
+	return 0, fmt.Errorf("%s is not served again", path)
 }
 
 // again kills the control plane and times its next start on the same folder, in milliseconds.
@@ -255,6 +370,8 @@ func stageRows(stages []stage) (rows []result) {
 			result{name: at + fmt.Sprintf("durable PUT/s, %d writers", writers), unit: "/s", samples: []float64{s.many}},
 			result{name: at + "list page of 100", unit: "ms", samples: s.page},
 			result{name: at + "policy PUT to effect", unit: "ms", aim: "< 30", samples: s.effect},
+			result{name: at + "sent to a machine for one change", unit: "KB", aim: "< 20", samples: s.sent},
+			result{name: at + "machine killed to serving again", unit: "ms", samples: []float64{s.back}},
 			result{name: at + "control plane start", unit: "ms", samples: []float64{s.up}},
 			result{name: at + "control plane VmRSS", unit: "MB", samples: []float64{s.control}},
 			result{name: at + "machine VmRSS", unit: "MB", samples: []float64{s.machine}},
@@ -274,6 +391,8 @@ func chart(w io.Writer, stages []stage) {
 		{fmt.Sprintf("PUT/s, %d writers", writers), func(s stage) float64 { return s.many }},
 		{"list page, median ms", func(s stage) float64 { return median(s.page) }},
 		{"policy to effect, median ms", func(s stage) float64 { return median(s.effect) }},
+		{"sent for a change, median KB", func(s stage) float64 { return median(s.sent) }},
+		{"machine back, ms", func(s stage) float64 { return s.back }},
 		{"control plane start, ms", func(s stage) float64 { return s.up }},
 		{"control plane MB", func(s stage) float64 { return s.control }},
 		{"machine MB", func(s stage) float64 { return s.machine }},
