@@ -19,28 +19,15 @@ const Format = 1
 
 // A Manifest names the parts of one service at one moment.
 type Manifest struct {
-	Format  int       `json:"format"`
-	Service string    `json:"service"` // resource ID
-	Name    string    `json:"name"`
-	Seq     int64     `json:"seq"` // the store transaction up to which everything is contained
-	Parts   []PartRef `json:"parts"`
+	Format  int    `json:"format"`
+	Service string `json:"service"` // resource ID
+	Name    string `json:"name"`
+	Seq     int64  `json:"seq"` // the store transaction up to which everything is contained
+	Parts   Parts  `json:"parts"`
 }
 
 // Digest identifies the content of a manifest, whatever its Seq.
-func (m Manifest) Digest() string {
-	h := sha256.New()
-	for _, p := range m.Parts {
-		h.Write([]byte(p.Kind + "\x00" + p.ID + "\x00" + p.Digest + "\x00"))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// A PartRef names a part. ID is the resource ID that the part is about.
-type PartRef struct {
-	Kind   string `json:"kind"`
-	ID     string `json:"id"`
-	Digest string `json:"digest"`
-}
+func (m Manifest) Digest() string { return m.Parts.Digest() }
 
 // Kinds of parts and the type each decodes to.
 const (
@@ -213,8 +200,7 @@ type API struct {
 
 // Operation is an API operation.
 type Operation struct {
-	ID          string  `json:"id"`
-	Name        string  `json:"name"`
+	Name        string  `json:"name"` // last segment of its resource ID
 	DisplayName string  `json:"displayName"`
 	Method      string  `json:"method"`      // upper case; "*" for any
 	URLTemplate string  `json:"urlTemplate"` // /orders/{id}?page={page}
@@ -266,6 +252,7 @@ type PollRequest struct {
 
 // A Refusal names a part that a machine could not use.
 type Refusal struct {
+	Kind   string `json:"kind"`
 	ID     string `json:"id"` // resource ID
 	Digest string `json:"digest"`
 	Reason string `json:"reason"`

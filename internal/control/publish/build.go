@@ -18,7 +18,7 @@ import (
 // draft reads one part. It returns nil when what the part is about no longer exists. Errors of the store are
 // returned; documents that cannot be understood are listed in the draft.
 func (b *builder) draft(key partKey) (*draft, error) {
-	d := &draft{id: b.service, uses: map[string]bool{}}
+	d := &draft{id: b.service}
 	var err error
 	switch key.kind {
 	case snapshot.KindService:
@@ -120,7 +120,7 @@ func (b *builder) fragments(d *draft, xml string) ([]snapshot.Fragment, error) {
 	}
 	var out []snapshot.Fragment
 	for _, name := range parsed.Fragments() {
-		d.uses[useOf("policyfragments", name)] = true
+		d.use(useOf("policyfragments", name))
 		doc, err := b.r.Get(b.service + "/policyFragments/" + name)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -378,7 +378,7 @@ func (b *builder) version(d *draft, api *snapshot.API, set string) error {
 	if set == "" {
 		return nil
 	}
-	d.uses[useOf("apiversionsets", lastSegment(set))] = true
+	d.use(useOf("apiversionsets", lastSegment(set)))
 	doc, err := b.r.Get(set)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -420,7 +420,7 @@ func (b *builder) operations(d *draft, api string) ([]snapshot.Operation, error)
 		}
 		pr := desired.Properties
 		o := snapshot.Operation{
-			ID: doc.ID, Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Method: strings.ToUpper(pr.Method),
+			Name: lastSegment(doc.ID), DisplayName: pr.DisplayName, Method: strings.ToUpper(pr.Method),
 			URLTemplate: pr.URLTemplate, Policy: policies[store.Key(doc.ID)],
 		}
 		if d.mocks || b.mocks { // nobody else asks for them

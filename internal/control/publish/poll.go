@@ -155,7 +155,6 @@ func (p *Publisher) servicesOf(req snapshot.PollRequest) (mine []*service, newes
 func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *service, ses *session, pending map[string]holding) (size int, err error) {
 	const attempts = 5 // a part may change while its bytes are made again
 	had := ses.have[store.Key(s.id)]
-	holds := ses.holds(had)
 	data := map[string][]byte{}
 	for range attempts {
 		made, err := p.refresh(ctx, s)
@@ -164,60 +163,69 @@ func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *ser
 		}
 		maps.Copy(data, made)
 		p.mu.Lock()
-		m, digest := s.manifest, s.digest
-		complete := digest != had.digest && p.collect(s, holds, data)
-		if digest == had.digest {
-			ses.have[store.Key(s.id)] = holding{s.id, digest, m.Parts} // the machine may have told the digest alone
-		}
-		p.mu.Unlock()
-		switch {
-		case digest == had.digest:
+		m, has := s.manifest, holding{s.id, s.digest, true, s.manifest.Parts}
+		if has.digest == had.digest {
+			ses.have[store.Key(s.id)] = has // the machine may have told the digest alone
+			p.mu.Unlock()
 			return 0, nil
-		case complete:
+		}
+		lacks := ses.lacks(had, m)
+		complete := p.collect(s, lacks, data)
+		p.mu.Unlock()
+		if complete {
 			m.Seq = resp.Seq
-			pending[store.Key(s.id)] = holding{s.id, digest, m.Parts}
-			return p.tell(resp, m, had, holds, data), nil
+			pending[store.Key(s.id)] = has
+			return tell(resp, m, had, lacks, data), nil
 		}
 	}
 	return 0, errors.New(s.id + " changes faster than its parts can be made")
 }
 
+// lacks lists the parts of a manifest that the machine has not: neither did it say so, nor are they in the manifest that
+// it has.
+func (s *session) lacks(had holding, m snapshot.Manifest) []snapshot.PartRef {
+	var out []snapshot.PartRef
+	for _, d := range snapshot.Differences(had.parts, m.Parts) {
+		if d.To != "" && !s.parts[d.To] {
+			out = append(out, snapshot.PartRef{Kind: d.Kind, ID: d.ID, Digest: d.To})
+		}
+	}
+	return out
+}
+
 // tell puts a manifest into an answer.
-func (p *Publisher) tell(resp *snapshot.PollResponse, m snapshot.Manifest, had holding, holds func(string) bool, data map[string][]byte) (size int) {
-	change, ok := snapshot.Diff(snapshot.Manifest{Parts: had.parts}, m)
-	if ok && had.parts != nil {
-		resp.Changes = append(resp.Changes, change)
+func tell(resp *snapshot.PollResponse, m snapshot.Manifest, had holding, lacks []snapshot.PartRef, data map[string][]byte) (size int) {
+	if had.known {
+		resp.Changes = append(resp.Changes, snapshot.Diff(snapshot.Manifest{Parts: had.parts}, m))
 	} else {
 		resp.Manifests = append(resp.Manifests, m)
 	}
-	for _, ref := range m.Parts {
-		if d, ok := data[ref.Digest]; ok && !holds(ref.Digest) {
-			resp.Parts[ref.Digest] = d
-			size += len(d)
-		}
+	for _, ref := range lacks {
+		resp.Parts[ref.Digest] = data[ref.Digest]
+		size += len(data[ref.Digest])
 	}
 	return size
 }
 
-// collect adds to data the bytes of the parts that a machine lacks. What is no longer in memory it marks to be made
-// again, and says so. The caller holds mu.
-func (p *Publisher) collect(s *service, holds func(string) bool, data map[string][]byte) (complete bool) {
+// collect adds to data the bytes of parts. What is no longer in memory it marks to be made again, and says so. The
+// caller holds mu.
+func (p *Publisher) collect(s *service, refs []snapshot.PartRef, data map[string][]byte) (complete bool) {
 	complete = true
-	for key, pt := range s.parts {
-		digest := pt.ref.Digest
-		if holds(digest) || data[digest] != nil {
+	for _, ref := range refs {
+		if data[ref.Digest] != nil {
 			continue
 		}
-		d, ok := pt.kept, pt.kept != nil
-		if !ok {
-			d, ok = p.cache.get(digest)
+		key := keyOf(ref)
+		d := s.parts[key].kept
+		if d == nil {
+			d, _ = p.cache.get(ref.Digest)
 		}
-		if ok {
-			data[digest] = d
+		if d == nil {
+			s.stale.parts[key] = true
+			complete = false
 			continue
 		}
-		s.stale.parts[key] = true
-		complete = false
+		data[ref.Digest] = d
 	}
 	return complete
 }

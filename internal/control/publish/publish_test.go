@@ -197,7 +197,7 @@ func (m *machine) take(resp *snapshot.PollResponse) {
 	for _, man := range manifests {
 		m.last[man.Service] = man
 		m.req.Have[man.Service] = man.Digest()
-		for _, p := range man.Parts {
+		for p := range man.Parts.All() {
 			if m.parts[p.Digest] == nil {
 				m.w.t.Fatalf("part %s of %s is missing", p.Kind, p.ID)
 			}
@@ -218,7 +218,7 @@ func (m *machine) take(resp *snapshot.PollResponse) {
 func held[T any](m *machine, service, kind, id string) T {
 	m.w.t.Helper()
 	var v T
-	for _, p := range m.last[service].Parts {
+	for p := range m.last[service].Parts.All() {
 		if p.Kind == kind && p.ID == id {
 			if err := json.Unmarshal(m.parts[p.Digest], &v); err != nil {
 				m.w.t.Fatal(err)
@@ -226,7 +226,7 @@ func held[T any](m *machine, service, kind, id string) T {
 			return v
 		}
 	}
-	m.w.t.Fatalf("there is no part %s %s in %v", kind, id, m.last[service].Parts)
+	m.w.t.Fatalf("there is no part %s %s in %v", kind, id, m.last[service].Parts.List())
 	return v
 }
 
@@ -280,10 +280,10 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		t.Fatalf("answer has Seq %d and manifests %v", resp.Seq, resp.Manifests)
 	}
 	var kinds []string
-	for _, p := range resp.Manifests[0].Parts {
+	for _, p := range resp.Manifests[0].Parts.List() {
 		kinds = append(kinds, p.Kind)
 	}
-	if d := cmp.Diff([]string{"service", "products", "subscriptions", "users", "backends", "certificates", "api", "api"}, kinds); d != "" {
+	if d := cmp.Diff([]string{"api", "api", "backends", "certificates", "products", "service", "subscriptions", "users"}, kinds); d != "" {
 		t.Error(d)
 	}
 	two := 2
@@ -330,9 +330,9 @@ func TestPoll_FirstAnswerHasEverything(t *testing.T) {
 		KeyHeader: "Ocp-Apim-Subscription-Key", KeyQuery: "subscription-key",
 		Policy: &snapshot.Policy{ID: shop + "/apis/Books/policies/policy", XML: "<api/>"},
 		Operations: []snapshot.Operation{
-			{ID: shop + "/apis/Books/operations/add", Name: "add", DisplayName: "Add", Method: "POST", URLTemplate: "/"},
+			{Name: "add", DisplayName: "Add", Method: "POST", URLTemplate: "/"},
 			{
-				ID: shop + "/apis/Books/operations/get", Name: "get", DisplayName: "Get", Method: "GET", URLTemplate: "/{id}",
+				Name: "get", DisplayName: "Get", Method: "GET", URLTemplate: "/{id}",
 				Policy: &snapshot.Policy{ID: shop + "/apis/Books/operations/get/policies/policy", XML: "<operation>me</operation>"},
 			},
 		},
@@ -411,7 +411,7 @@ func TestPoll_OnlyTouchedPartsAreSent(t *testing.T) {
 	}
 	w.remove(shop+"/apis/Films", shop+"/products/p")
 	m.poll()
-	for _, p := range m.last[shop].Parts {
+	for p := range m.last[shop].Parts.All() {
 		if p.ID == shop+"/apis/Films" {
 			t.Error("the part of a deleted API is still there")
 		}
@@ -571,7 +571,7 @@ func TestPoll_WithoutALastGoodFormTheRestIsPublished(t *testing.T) {
 	if len(api.Operations) != 1 || api.Operations[0].Name != "add" {
 		t.Errorf("API operations = %v, want add alone", api.Operations)
 	}
-	if n := len(m.last[shop].Parts); n != 7 {
+	if n := m.last[shop].Parts.Len(); n != 7 {
 		t.Errorf("%d parts, want 7: Music cannot be made", n)
 	}
 }
@@ -620,7 +620,7 @@ func TestPoll_AfterAResetOfTheLog(t *testing.T) {
 		t.Fatalf("reset = %v, %v; the test needs one", reset, err)
 	}
 	m.poll()
-	if n := len(m.last[shop].Parts); n != 7 || len(m.sent) != 0 {
+	if n := m.last[shop].Parts.Len(); n != 7 || len(m.sent) != 0 {
 		t.Errorf("%d parts, %v sent; want 7 and none", n, m.sent)
 	}
 	if n := len(w.pub.services); n != 1 {

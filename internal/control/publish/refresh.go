@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +26,22 @@ type draft struct {
 	again bool     // what failed may go well next time, though no document changes
 }
 
+// use notes what the draft is made of.
+func (d *draft) use(what string) {
+	if d.uses == nil {
+		d.uses = map[string]bool{}
+	}
+	d.uses[what] = true
+}
+
+// An edit is what becomes of the stale parts of a service.
+type edit struct {
+	parts map[partKey]*part // nil: gone
+	named map[string]string // all of them; nil when they are as before
+	made  map[string][]byte // bytes of parts by digest
+	again map[partKey]bool  // parts that are worth another attempt
+}
+
 // refresh makes the stale parts of a service again and returns the bytes of those, by digest. Nothing is lost when it
 // fails: what was stale stays so.
 func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]byte, err error) {
@@ -37,70 +52,106 @@ func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]
 	p.mu.Lock()
 	todo := s.stale
 	s.stale = fresh()
-	parts, named := maps.Clone(s.parts), maps.Clone(s.named)
 	p.mu.Unlock()
 	if todo.none() {
 		return nil, nil
 	}
-	made = map[string][]byte{}
-	again, err := p.remake(ctx, s, todo, parts, named, made)
+	e, err := p.remake(ctx, s, todo)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
 		s.stale.add(todo)
 		return nil, fmt.Errorf("make snapshot of %s: %w", s.id, err)
 	}
-	s.parts, s.named = parts, named
-	s.manifest = manifestOf(s.id, parts)
-	s.digest = s.manifest.Digest()
-	maps.Copy(s.stale.parts, again)
-	for digest, data := range made {
+	s.take(e)
+	maps.Copy(s.stale.parts, e.again)
+	for digest, data := range e.made {
 		p.cache.put(digest, data)
 	}
-	return made, nil
+	return e.made, nil
 }
 
-// remake changes parts and named to what they should be, and says which parts are worth another attempt.
-func (p *Publisher) remake(
-	ctx context.Context, s *service, todo staleness, parts map[partKey]part, named map[string]string, made map[string][]byte,
-) (again map[partKey]bool, err error) {
-	drafts := map[partKey]*draft{} // nil: the part is gone
-	err = p.st.View(ctx, func(r store.Reader) error {
+// take brings parts and manifest up to date. The caller holds mu.
+func (s *service) take(e *edit) {
+	if e.named != nil {
+		s.named = e.named
+	}
+	for key, pt := range e.parts {
+		old, had := s.parts[key]
+		if had && (pt == nil || pt.ref.Key() != old.ref.Key()) {
+			s.manifest.Parts = s.manifest.Parts.Without(old.ref.Key())
+		}
+		if pt == nil {
+			delete(s.parts, key)
+			continue
+		}
+		s.manifest.Parts = s.manifest.Parts.With(pt.ref)
+		s.parts[key] = *pt
+	}
+	s.digest = s.manifest.Digest()
+}
+
+// remake makes what is to be done.
+func (p *Publisher) remake(ctx context.Context, s *service, todo staleness) (*edit, error) {
+	e := &edit{parts: map[partKey]*part{}, made: map[string][]byte{}, again: map[partKey]bool{}}
+	if todo.all || len(todo.named) > 0 {
+		e.named = maps.Clone(s.named)
+	}
+	var drafts map[partKey]*draft
+	err := p.st.View(ctx, func(r store.Reader) (err error) {
 		b := &builder{p: p, r: r, service: s.id}
-		keys, err := b.keys(todo, parts, named)
-		if err != nil {
-			return err
-		}
-		if err := b.broad(keys, parts, drafts); err != nil {
-			return err
-		}
-		for key := range keys {
-			if _, done := drafts[key]; done {
-				continue
-			}
-			if drafts[key], err = b.draft(key); err != nil {
-				return err
-			}
-		}
-		return nil
+		drafts, err = b.drafts(todo, s.parts, e.named)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	again = map[partKey]bool{}
 	for key, d := range drafts {
-		if d == nil {
-			delete(parts, key)
-			continue
-		}
-		if err := p.finish(ctx, key, d, parts, made); err != nil {
+		old, had := s.parts[key]
+		if e.parts[key], err = p.finish(ctx, key, d, old, had, e.made); err != nil {
 			return nil, err
 		}
-		if d.again {
-			again[key] = true
+		e.again[key] = d != nil && d.again
+	}
+	maps.DeleteFunc(e.again, func(_ partKey, again bool) bool { return !again })
+	return e, nil
+}
+
+// drafts reads the parts that must be made, and brings named up to date. A draft is nil when the part is gone.
+func (b *builder) drafts(todo staleness, parts map[partKey]part, named map[string]string) (map[partKey]*draft, error) {
+	keys, err := b.keys(todo, parts, named)
+	if err != nil {
+		return nil, err
+	}
+	drafts := map[partKey]*draft{}
+	if err := b.broad(keys, parts, drafts); err != nil {
+		return nil, err
+	}
+	for key := range keys {
+		if _, done := drafts[key]; done {
+			continue
+		}
+		if drafts[key], err = b.draft(key); err != nil {
+			return nil, err
 		}
 	}
-	return again, nil
+	if _, done := drafts[productsPart]; !done && otherAPIs(drafts, parts) {
+		drafts[productsPart], err = b.draft(productsPart)
+	}
+	return drafts, err
+}
+
+// otherAPIs says whether an API came, went or got another spelling: products list the IDs of those that exist.
+func otherAPIs(drafts map[partKey]*draft, parts map[partKey]part) bool {
+	for key, d := range drafts {
+		if key.kind != snapshot.KindAPI {
+			continue
+		}
+		if old, had := parts[key]; had != (d != nil) || had && old.ref.ID != d.id {
+			return true
+		}
+	}
+	return false
 }
 
 // broad drafts the parts whose policies concern every API, and adds all APIs to the keys where the answers that a
@@ -129,10 +180,12 @@ func (b *builder) broad(keys map[partKey]bool, parts map[partKey]part, drafts ma
 }
 
 // finish encodes a draft. Where documents were unreadable, the last good form stays, if there still is one; else what
-// could be read is better than nothing.
-func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, parts map[partKey]part, made map[string][]byte) error {
+// could be read is better than nothing. It returns nil for a part that is gone.
+func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, old part, had bool, made map[string][]byte) (*part, error) {
+	if d == nil {
+		return nil, nil
+	}
 	p.addCertificates(ctx, d)
-	old, had := parts[key]
 	for _, err := range d.errs {
 		p.log.ErrorContext(ctx, "document cannot be published, keeping the last good form",
 			slog.String("part", key.kind), slog.String("id", d.id), slog.Bool("last_good", had), slog.Any("error", err))
@@ -140,21 +193,18 @@ func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, parts map
 	if len(d.errs) > 0 && had {
 		if data, ok := p.data(old); ok {
 			old.kept, old.uses = data, d.uses
-			parts[key] = old
-			return nil
+			return &old, nil
 		}
 	}
 	if d.value == nil {
-		delete(parts, key)
-		return nil
+		return nil, nil
 	}
 	data, digest, err := snapshot.Encode(d.value)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", d.id, err)
+		return nil, fmt.Errorf("encode %s: %w", d.id, err)
 	}
 	made[digest] = data
-	parts[key] = part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: digest}, uses: d.uses, mocks: d.mocks}
-	return nil
+	return &part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: digest}, uses: d.uses, mocks: d.mocks}, nil
 }
 
 // addCertificates asks for the certificates of hosts. It does so outside any transaction, because a certificate that
@@ -189,25 +239,6 @@ func (p *Publisher) data(pt part) ([]byte, bool) {
 	return p.cache.get(pt.ref.Digest)
 }
 
-// manifestOf lists parts in an order that depends on nothing else.
-func manifestOf(id string, parts map[partKey]part) snapshot.Manifest {
-	keys := slices.SortedFunc(maps.Keys(parts), func(a, b partKey) int {
-		return cmp.Or(cmp.Compare(rank(a.kind), rank(b.kind)), strings.Compare(a.api, b.api))
-	})
-	m := snapshot.Manifest{Format: snapshot.Format, Service: id, Name: lastSegment(id)}
-	for _, k := range keys {
-		m.Parts = append(m.Parts, parts[k].ref)
-	}
-	return m
-}
-
-func rank(kind string) int {
-	return slices.Index([]string{
-		snapshot.KindService, snapshot.KindProducts, snapshot.KindSubscriptions, snapshot.KindUsers, snapshot.KindBackends,
-		snapshot.KindCertificates, snapshot.KindAPI,
-	}, kind)
-}
-
 // A builder reads the documents of one service in one consistent state.
 type builder struct {
 	p       *Publisher
@@ -240,6 +271,9 @@ func (b *builder) keys(todo staleness, parts map[partKey]part, named map[string]
 		}
 		named[key] = b.displayName(d)
 		touched[named[key]] = true
+	}
+	if len(touched) == 0 {
+		return keys, nil
 	}
 	for key, pt := range parts {
 		for name := range pt.uses {
@@ -326,7 +360,7 @@ func (b *builder) substitute(d *draft, text string) (string, error) {
 	}
 	var failed error
 	out, missing := policy.Substitute(text, func(name string) (string, bool) {
-		d.uses[strings.ToLower(name)] = true
+		d.use(strings.ToLower(name))
 		value, ok, err := b.lookup(name)
 		if err != nil {
 			failed = err

@@ -31,6 +31,14 @@ const (
 // A partKey names a part within a service: its kind and, for an API, the last segment of its ID in lower case.
 type partKey struct{ kind, api string }
 
+// keyOf is the key of a part of a manifest.
+func keyOf(ref snapshot.PartRef) partKey {
+	if ref.Kind != snapshot.KindAPI {
+		return partKey{kind: ref.Kind}
+	}
+	return partKey{ref.Kind, strings.ToLower(lastSegment(ref.ID))}
+}
+
 var (
 	servicePart       = partKey{kind: snapshot.KindService}
 	productsPart      = partKey{kind: snapshot.KindProducts}
@@ -46,8 +54,8 @@ type part struct {
 	ref snapshot.PartRef
 	// uses is what it is made of beside its own documents, whether that exists or not: named values by name in lower
 	// case, others by useOf.
-	uses  map[string]bool
-	mocks bool // a policy of it has a mock-response
+	uses  map[string]bool // nil when there is nothing
+	mocks bool            // a policy of it has a mock-response
 	kept  []byte
 }
 
@@ -87,15 +95,19 @@ type service struct {
 
 	seq   int64 // of the newest change of any of its documents
 	stale staleness
+	// parts and named are changed by the holder of making, with mu held, so that he may read them without.
 	parts map[partKey]part
 	named map[string]string // key of a named value document to its display name, lower case
-	// manifest holds the parts in their order; digest is empty until it was made once.
+	// manifest names the parts; digest is empty until it was made once.
 	manifest snapshot.Manifest
 	digest   string
 }
 
 func newService(id string) *service {
-	s := &service{id: id, making: newTurn(), parts: map[partKey]part{}, named: map[string]string{}, stale: fresh()}
+	s := &service{
+		id: id, making: newTurn(), parts: map[partKey]part{}, named: map[string]string{}, stale: fresh(),
+		manifest: snapshot.Manifest{Format: snapshot.Format, Service: id, Name: lastSegment(id)},
+	}
 	s.stale.all = true
 	return s
 }
@@ -174,9 +186,6 @@ func (s *service) touch(key, rest string) {
 			return
 		}
 		s.stale.parts[partKey{snapshot.KindAPI, segs[1]}] = true
-		if len(segs) == 2 { // products list the APIs that exist
-			s.stale.parts[productsPart] = true
-		}
 	}
 }
 

@@ -20,10 +20,11 @@ type session struct {
 	pending map[string]holding // what the last answer changes; an empty digest takes the service away
 }
 
-// holding is a manifest that a machine has. parts are nil when only its digest is known.
+// holding is a manifest that a machine has. parts are known unless only the digest is.
 type holding struct {
 	id, digest string
-	parts      []snapshot.PartRef
+	known      bool
+	parts      snapshot.Parts
 }
 
 // begin makes the session of a machine that tells what it has.
@@ -70,15 +71,6 @@ func (s *session) note(pending map[string]holding) string {
 
 // sessionName is a name that no other session has, of an earlier publisher neither.
 func sessionName() string { return rand.Text() }
-
-// holds says whether the machine has a part: it said so, or the manifest that it has lists it.
-func (s *session) holds(h holding) func(digest string) bool {
-	listed := make(map[string]bool, len(h.parts))
-	for _, p := range h.parts {
-		listed[p.Digest] = true
-	}
-	return func(digest string) bool { return listed[digest] || s.parts[digest] }
-}
 
 // session is that of a polling machine; nil when it names one that is not known. A machine more than may be kept has a
 // session for this poll alone. One that has not polled for ten poll timeouts is forgotten.

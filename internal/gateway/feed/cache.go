@@ -5,7 +5,6 @@ import (
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,13 +15,13 @@ import (
 	"sync"
 
 	"github.com/portico-dev/portico/internal/failpoint"
-	"github.com/portico-dev/portico/internal/snapshot"
 )
 
 // cache keeps parts and manifests, sealed, each in a file that appears whole or not at all:
 //
 //	DIR/parts/<digest>
 //	DIR/services/<hash of the resource ID>
+//	DIR/changes/<hash of the resource ID>, what came after: see journal.go
 //
 // A file that cannot be opened, because it is damaged or sealed with another key, counts as absent. Without a folder
 // parts live in memory.
@@ -30,23 +29,22 @@ type cache struct {
 	dir  string
 	seal cipher.AEAD
 
+	journals map[string]*journal // by service; used by Feed.Run alone
+
 	mu     sync.Mutex // guards below
 	held   map[string]bool
+	uses   map[string]int // of a part by services
 	memory map[string][]byte
 	damage bool // a part was forgotten
-}
-
-// saved is the content of a manifest's file.
-type saved struct {
-	Manifest snapshot.Manifest `json:"manifest"`
-	// Good lists last good parts in the place of those that were refused.
-	Good []snapshot.PartRef `json:"good,omitempty"`
 }
 
 const format = 1 // first byte of each file
 
 func openCache(dir string, key []byte) (*cache, error) {
-	c := &cache{dir: dir, held: make(map[string]bool), memory: make(map[string][]byte)}
+	c := &cache{
+		dir: dir, journals: make(map[string]*journal), held: make(map[string]bool), uses: make(map[string]int),
+		memory: make(map[string][]byte),
+	}
 	if dir == "" {
 		return c, nil
 	}
@@ -57,7 +55,7 @@ func openCache(dir string, key []byte) (*cache, error) {
 	if c.seal, err = cipher.NewGCMWithRandomNonce(block); err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"parts", "services"} {
+	for _, sub := range []string{"parts", "services", "changes"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, err
 		}
@@ -154,82 +152,56 @@ func plainName(s string) bool {
 	return err == nil && s != ""
 }
 
-func manifestFile(serviceID string) string {
-	sum := sha256.Sum256([]byte(strings.ToLower(serviceID)))
-	return filepath.Join("services", hex.EncodeToString(sum[:16]))
+// retain says that a service uses parts.
+func (c *cache) retain(digests []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range digests {
+		c.uses[d]++
+	}
 }
 
-func (c *cache) putManifest(s saved) error {
-	if c.dir == "" {
-		return nil
-	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return c.write(manifestFile(s.Manifest.Service), data)
-}
-
-func (c *cache) dropManifest(serviceID string) error {
-	if c.dir == "" {
-		return nil
-	}
-	if err := os.Remove(filepath.Join(c.dir, manifestFile(serviceID))); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// manifests reads all manifests that can be opened; the error names those that cannot.
-func (c *cache) manifests() ([]saved, error) {
-	if c.dir == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(filepath.Join(c.dir, "services"))
-	if err != nil {
-		return nil, err
-	}
-	var out []saved
+// release takes a retain back, and removes the parts that nobody uses any more.
+func (c *cache) release(digests []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var errs []error
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), tempPrefix) {
-			continue
+	for _, d := range digests {
+		if c.uses[d]--; c.uses[d] <= 0 {
+			delete(c.uses, d)
+			errs = append(errs, c.remove(d))
 		}
-		var s saved
-		data, err := c.read(filepath.Join("services", e.Name()))
-		if err == nil {
-			err = json.Unmarshal(data, &s)
-		}
-		if err == nil && s.Manifest.Format > snapshot.Format {
-			err = fmt.Errorf("format %d is newer than %d", s.Manifest.Format, snapshot.Format)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", e.Name(), err))
-			continue
-		}
-		out = append(out, s)
 	}
-	return out, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// keepOnly removes parts that are not listed.
-func (c *cache) keepOnly(used map[string]bool) error {
+// sweep removes all parts that nobody uses.
+func (c *cache) sweep() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var errs []error
 	for d := range c.held {
-		if used[d] {
-			continue
-		}
-		delete(c.held, d)
-		delete(c.memory, d)
-		if c.dir != "" {
-			if err := os.Remove(filepath.Join(c.dir, "parts", d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
-			}
+		if c.uses[d] == 0 {
+			errs = append(errs, c.remove(d))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// remove is called with mu held.
+func (c *cache) remove(digest string) error {
+	if !c.held[digest] {
+		return nil
+	}
+	delete(c.held, digest)
+	delete(c.memory, digest)
+	if c.dir == "" {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(c.dir, "parts", digest)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 const tempPrefix = ".new-"
@@ -239,7 +211,7 @@ func (c *cache) write(name string, data []byte) error {
 	if err := failpoint.Full(); err != nil {
 		return err
 	}
-	sealed := c.seal.Seal([]byte{format}, nil, data, []byte(name))
+	sealed := c.sealed(name, data)
 	f, err := os.CreateTemp(filepath.Join(c.dir, filepath.Dir(name)), tempPrefix)
 	if err != nil {
 		return err
@@ -255,11 +227,19 @@ func (c *cache) write(name string, data []byte) error {
 	return nil
 }
 
+func (c *cache) sealed(name string, data []byte) []byte {
+	return c.seal.Seal([]byte{format}, nil, data, []byte(name))
+}
+
 func (c *cache) read(name string) ([]byte, error) {
 	sealed, err := os.ReadFile(filepath.Join(c.dir, name))
 	if err != nil {
 		return nil, err
 	}
+	return c.unseal(name, sealed)
+}
+
+func (c *cache) unseal(name string, sealed []byte) ([]byte, error) {
 	if len(sealed) == 0 || sealed[0] != format {
 		return nil, errors.New("unknown format")
 	}

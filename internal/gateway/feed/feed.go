@@ -50,6 +50,7 @@ type Feed struct {
 	client *http.Client
 	cache  *cache
 	ready  chan struct{}
+	swept  bool // parts that an earlier process left behind are gone; used by Run alone
 
 	mu       sync.Mutex // guards below
 	seq      int64
@@ -63,13 +64,11 @@ type Feed struct {
 type state struct {
 	manifest snapshot.Manifest
 	digest   string
-	good     map[partKey]snapshot.PartRef // last good part for each of the manifest
+	good     map[snapshot.PartKey]snapshot.PartRef // last good parts in the place of those that were refused
 	hosts    []string
 	refused  []snapshot.Refusal
 	gone     bool // no longer reported; a single-tenant machine serves it until it is stopped
 }
-
-type partKey struct{ kind, id string }
 
 // Status is what a machine tells about its configuration.
 type Status struct {
@@ -264,10 +263,18 @@ func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool
 	if complete && news {
 		f.serving()
 	}
-	if len(manifests)+len(resp.Gone) > 0 {
-		f.tidy(ctx)
+	if err == nil && (!f.swept || len(resp.Manifests) > 0) {
+		f.sweep(ctx)
 	}
 	return news, err
+}
+
+// sweep removes parts that no snapshot refers to.
+func (f *Feed) sweep(ctx context.Context) {
+	f.swept = true
+	if err := f.cache.sweep(); err != nil {
+		f.log.WarnContext(ctx, "tidy snapshot cache", slog.Any("error", err))
+	}
 }
 
 // forgetSession makes the next poll tell everything. It fails when the last one did: that must not become a loop.
@@ -307,36 +314,36 @@ func key(serviceID string) string { return strings.ToLower(serviceID) }
 
 var errIncomplete = errors.New("parts of the snapshot are missing")
 
-// accept keeps and applies one snapshot. fresh are parts that came with it.
+// accept keeps and applies one snapshot. good are the last good parts of an earlier process, fresh are parts that came
+// with the snapshot.
 func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.PartRef, fresh map[string][]byte) error {
 	f.mu.Lock()
 	old := f.services[key(m.Service)]
 	f.mu.Unlock()
-	next := &state{manifest: m, digest: m.Digest(), good: make(map[partKey]snapshot.PartRef, len(m.Parts))}
-	if old != nil {
-		good = old.fallbacks(m)
+	if old == nil {
+		old = &state{good: index(good)}
 	}
+	differ := snapshot.Differences(old.manifest.Parts, m.Parts)
 	load := func(digest string) ([]byte, error) {
 		if data, ok := fresh[digest]; ok {
 			return data, nil
 		}
 		return f.cache.part(digest)
 	}
-	for _, ref := range m.Parts {
-		if _, ok := fresh[ref.Digest]; !ok && !f.cache.has(ref.Digest) {
-			return fmt.Errorf("%w: %s", errIncomplete, ref.ID)
+	for _, d := range differ {
+		if _, ok := fresh[d.To]; !ok && d.To != "" && !f.cache.has(d.To) {
+			return fmt.Errorf("%w: %s", errIncomplete, d.ID)
 		}
 	}
-	hosts, err := hostsOf(m, load)
-	if err != nil {
+	next := &state{manifest: m, digest: m.Digest(), hosts: old.hosts}
+	if err := next.findHosts(differ, load); err != nil {
 		return err
 	}
-	next.hosts = hosts
-	next.refused, err = f.opt.Apply(service.Bundle{Manifest: m, Load: load, Good: good})
-	if err != nil {
+	var err error
+	if next.refused, err = f.opt.Apply(service.Bundle{Manifest: m, Load: load, Good: old.fallbacks()}); err != nil {
 		return err
 	}
-	next.settle(good)
+	next.settle(old)
 	f.store(ctx, m, fresh)
 	f.mu.Lock()
 	f.replace(old, next)
@@ -344,22 +351,35 @@ func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.
 	for _, r := range next.refused {
 		f.log.WarnContext(ctx, "part refused", slog.String("id", r.ID), slog.String("digest", r.Digest), slog.String("reason", r.Reason))
 	}
-	if err := f.cache.putManifest(saved{Manifest: m, Good: next.fallbacks(m)}); err != nil {
-		f.log.ErrorContext(ctx, "keep snapshot", slog.String("service", m.Service), slog.Any("error", err))
-	}
+	f.keep(ctx, old, next, differ)
 	return nil
 }
 
 // store keeps fresh parts. A machine that cannot write serves nevertheless.
 func (f *Feed) store(ctx context.Context, m snapshot.Manifest, fresh map[string][]byte) {
-	for _, ref := range m.Parts {
-		data, ok := fresh[ref.Digest]
-		if !ok || f.cache.has(ref.Digest) {
+	for digest, data := range fresh {
+		if f.cache.has(digest) {
 			continue
 		}
-		if err := f.cache.putPart(ref.Digest, data); err != nil {
-			f.log.ErrorContext(ctx, "keep snapshot part", slog.String("id", ref.ID), slog.Any("error", err))
+		if err := f.cache.putPart(digest, data); err != nil {
+			f.log.ErrorContext(ctx, "keep snapshot part", slog.String("service", m.Service), slog.String("digest", digest), slog.Any("error", err))
 		}
+	}
+}
+
+// keep keeps a manifest and removes parts that were only needed for the one before. These stay when the disk still has
+// that one.
+func (f *Feed) keep(ctx context.Context, old, next *state, differ []snapshot.Difference) {
+	f.cache.retain(next.uses(differ, func(d snapshot.Difference) string { return d.To }))
+	if err := f.cache.putManifest(saved{Manifest: next.manifest, Good: next.fallbacks()}); err != nil {
+		f.log.ErrorContext(ctx, "keep snapshot", slog.String("service", next.manifest.Service), slog.Any("error", err))
+		return
+	}
+	if old.digest == "" { // there was none
+		return
+	}
+	if err := f.cache.release(old.uses(differ, func(d snapshot.Difference) string { return d.From })); err != nil {
+		f.log.WarnContext(ctx, "tidy snapshot cache", slog.Any("error", err))
 	}
 }
 
@@ -398,25 +418,10 @@ func (f *Feed) forget(ctx context.Context, id string) {
 	if f.opt.Drop != nil {
 		f.opt.Drop(id)
 	}
-	if err := f.cache.dropManifest(id); err != nil {
+	err := f.cache.dropManifest(id)
+	differ := snapshot.Differences(s.manifest.Parts, snapshot.Parts{})
+	err = errors.Join(err, f.cache.release(s.uses(differ, func(d snapshot.Difference) string { return d.From })))
+	if err != nil {
 		f.log.WarnContext(ctx, "drop snapshot", slog.String("service", id), slog.Any("error", err))
-	}
-}
-
-// tidy removes parts that no snapshot refers to any more.
-func (f *Feed) tidy(ctx context.Context) {
-	f.mu.Lock()
-	used := make(map[string]bool)
-	for _, s := range f.services {
-		for _, ref := range s.manifest.Parts {
-			used[ref.Digest] = true
-		}
-		for _, ref := range s.good {
-			used[ref.Digest] = true
-		}
-	}
-	f.mu.Unlock()
-	if err := f.cache.keepOnly(used); err != nil {
-		f.log.WarnContext(ctx, "tidy snapshot cache", slog.Any("error", err))
 	}
 }

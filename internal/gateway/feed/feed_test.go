@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -95,7 +96,7 @@ func (c *control) poll(w http.ResponseWriter, r *http.Request) {
 			m := b.Manifest
 			m.Seq = c.seq
 			resp.Manifests = append(resp.Manifests, m)
-			for _, p := range m.Parts {
+			for p := range m.Parts.All() {
 				if !held[p.Digest] {
 					resp.Parts[p.Digest], _ = b.Load(p.Digest)
 				}
@@ -198,10 +199,15 @@ func (m *machine) ready(t *testing.T) {
 // distinct counts the parts of a manifest; equal ones are kept once.
 func distinct(m snapshot.Manifest) int {
 	seen := map[string]bool{}
-	for _, p := range m.Parts {
+	for p := range m.Parts.All() {
 		seen[p.Digest] = true
 	}
 	return len(seen)
+}
+
+func digestOf(m snapshot.Manifest, kind, id string) string {
+	ref, _ := m.Parts.Get(snapshot.PartKey{Kind: kind, ID: id})
+	return ref.Digest
 }
 
 func TestFeed_FollowsAndReports(t *testing.T) {
@@ -281,7 +287,7 @@ func TestFeed_StartsFromTheCacheWithTheControlPlaneDead(t *testing.T) {
 			digests = append(digests, p.Digest)
 		}
 	}
-	if diff := cmp.Diff([]string{good.Manifest.Parts[len(good.Manifest.Parts)-1].Digest}, digests); diff != "" {
+	if diff := cmp.Diff([]string{digestOf(good.Manifest, snapshot.KindAPI, shop.APIs[0].ID)}, digests); diff != "" {
 		t.Fatal(diff)
 	}
 }
@@ -309,6 +315,60 @@ func TestFeed_OtherKeyCountsAsEmpty(t *testing.T) {
 	m.ready(t)
 	if got := m.Status().Digest; got != b.Manifest.Digest() {
 		t.Fatalf("digest %s", got)
+	}
+}
+
+// A part that was damaged on disk is sent again, though the machine has the manifest that it belongs to.
+func TestFeed_DamagedPartIsSentAgain(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	cache := t.TempDir()
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	b := shop.Bundle(t)
+	c.publish(5, b)
+	m := startMachine(t, c, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	m.stop(t)
+	file := filepath.Join(cache, "parts", digestOf(b.Manifest, snapshot.KindAPI, shop.APIs[0].ID))
+	if err := os.WriteFile(file, []byte{1, 2, 3}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m = startMachine(t, c, cache, gatewaytest.ServiceID)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Have[gatewaytest.ServiceID] == "" && len(p.Refused) == 1 })
+	c.waitPoll(t, func(p snapshot.PollRequest) bool {
+		return p.Seq == 5 && p.Have[gatewaytest.ServiceID] == b.Manifest.Digest() && len(p.Refused) == 0
+	})
+	if n := len(m.srv.Current().Parts()); n != b.Manifest.Parts.Len() {
+		t.Errorf("%d parts are served, want %d", n, b.Manifest.Parts.Len())
+	}
+	if data, err := os.ReadFile(file); err != nil || len(data) < 100 {
+		t.Errorf("the file has %d bytes, %v", len(data), err)
+	}
+}
+
+// What a change replaces leaves the disk, in the journal as well.
+func TestFeed_KeepsWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	cache := t.TempDir()
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	var last service.Bundle
+	m := startMachine(t, c, cache, gatewaytest.ServiceID)
+	for i := range 5 {
+		shop.APIs[0].DisplayName = strconv.Itoa(i)
+		last = shop.Bundle(t)
+		c.publish(int64(5+i), last)
+		c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == int64(5+i) })
+	}
+	m.stop(t)
+	files, err := filepath.Glob(filepath.Join(cache, "parts", "*"))
+	if err != nil || len(files) != distinct(last.Manifest) {
+		t.Errorf("%d files, want %d, %v", len(files), distinct(last.Manifest), err)
+	}
+	m = startMachine(t, &control{socket: c.socket + "-nobody"}, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	if got := m.Status().Digest; got != last.Manifest.Digest() {
+		t.Errorf("digest %s, want %s", got, last.Manifest.Digest())
 	}
 }
 

@@ -1,66 +1,96 @@
 package feed
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/gateway/service"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
-// settle decides which part is the last good one for each of the manifest: the part itself, or an earlier one where
-// it was refused.
-func (s *state) settle(before []snapshot.PartRef) {
-	refused := make(map[string]bool, len(s.refused))
+// settle decides which parts are the last good ones in the place of those that were refused: those of the state before.
+func (s *state) settle(old *state) {
+	s.good = make(map[snapshot.PartKey]snapshot.PartRef, len(s.refused))
 	for _, r := range s.refused {
-		refused[r.ID+r.Digest] = true
-	}
-	for _, ref := range s.manifest.Parts {
-		if !refused[ref.ID+ref.Digest] {
-			s.good[partKey{ref.Kind, ref.ID}] = ref
-			continue
-		}
-		for _, g := range before {
-			if g.Kind == ref.Kind && g.ID == ref.ID {
-				s.good[partKey{ref.Kind, ref.ID}] = g
-			}
+		key := snapshot.PartKey{Kind: r.Kind, ID: r.ID}
+		if g, ok := old.good[key]; ok {
+			s.good[key] = g
+		} else if ref, had := old.manifest.Parts.Get(key); had && !old.refuses(key) {
+			s.good[key] = ref
 		}
 	}
 }
 
-// fallbacks lists last good parts that differ from those of a manifest.
-func (s *state) fallbacks(m snapshot.Manifest) []snapshot.PartRef {
-	var out []snapshot.PartRef
-	for _, ref := range m.Parts {
-		if g, ok := s.good[partKey{ref.Kind, ref.ID}]; ok && g.Digest != ref.Digest {
-			out = append(out, g)
+func (s *state) refuses(key snapshot.PartKey) bool {
+	return slices.ContainsFunc(s.refused, func(r snapshot.Refusal) bool { return r.Kind == key.Kind && r.ID == key.ID })
+}
+
+// fallbacks lists the last good parts in the place of those that were refused.
+func (s *state) fallbacks() []snapshot.PartRef {
+	return slices.SortedFunc(maps.Values(s.good), func(a, b snapshot.PartRef) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.ID, b.ID))
+	})
+}
+
+// whole says whether all parts are there.
+func (s *state) whole(c *cache) bool {
+	for ref := range s.manifest.Parts.All() {
+		if !c.has(ref.Digest) {
+			return false
 		}
+	}
+	return true
+}
+
+// index is the reverse of fallbacks.
+func index(good []snapshot.PartRef) map[snapshot.PartKey]snapshot.PartRef {
+	out := make(map[snapshot.PartKey]snapshot.PartRef, len(good))
+	for _, ref := range good {
+		out[ref.Key()] = ref
 	}
 	return out
 }
 
-// hostsOf reads the host names out of a snapshot's service part.
-func hostsOf(m snapshot.Manifest, load func(string) ([]byte, error)) ([]string, error) {
-	for _, ref := range m.Parts {
-		if ref.Kind != snapshot.KindService {
+// uses lists the parts that a state needs and that are in question: one side of each difference, and the last good ones.
+func (s *state) uses(differ []snapshot.Difference, side func(snapshot.Difference) string) (digests []string) {
+	for _, d := range differ {
+		if digest := side(d); digest != "" {
+			digests = append(digests, digest)
+		}
+	}
+	for _, ref := range s.good {
+		digests = append(digests, ref.Digest)
+	}
+	return digests
+}
+
+// findHosts reads the host names out of a snapshot's service part, if that is another one than before.
+func (s *state) findHosts(differ []snapshot.Difference, load func(string) ([]byte, error)) error {
+	for _, d := range differ {
+		if d.Kind != snapshot.KindService || d.To == "" {
 			continue
 		}
-		data, err := load(ref.Digest)
+		data, err := load(d.To)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var v snapshot.Service
 		if err := json.Unmarshal(data, &v); err != nil {
-			return nil, fmt.Errorf("decode service part: %w", err)
+			return fmt.Errorf("decode service part: %w", err)
 		}
-		hosts := make([]string, 0, len(v.Hosts))
+		s.hosts = make([]string, 0, len(v.Hosts))
 		for _, h := range v.Hosts {
-			hosts = append(hosts, strings.ToLower(h.Name))
+			s.hosts = append(s.hosts, strings.ToLower(h.Name))
 		}
-		return hosts, nil
 	}
-	return nil, service.ErrIncomplete
+	if len(s.hosts) == 0 {
+		return service.ErrIncomplete
+	}
+	return nil
 }
 
 // Find implements engine.Catalogue.
@@ -79,7 +109,7 @@ func (f *Feed) Load(serviceID string) (service.Bundle, error) {
 	if s == nil {
 		return service.Bundle{}, fmt.Errorf("no snapshot of %s", serviceID)
 	}
-	return service.Bundle{Manifest: s.manifest, Load: f.cache.part, Good: s.fallbacks(s.manifest)}, nil
+	return service.Bundle{Manifest: s.manifest, Load: f.cache.part, Good: s.fallbacks()}, nil
 }
 
 // Refuse implements engine.Catalogue: it takes note of parts that turned out to be unusable when their service was

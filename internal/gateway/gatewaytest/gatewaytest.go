@@ -59,7 +59,7 @@ func (s Snapshot) Bundle(t testing.TB) service.Bundle {
 			t.Fatal(err)
 		}
 		parts[digest] = data
-		m.Parts = append(m.Parts, snapshot.PartRef{Kind: kind, ID: id, Digest: digest})
+		m.Parts = m.Parts.With(snapshot.PartRef{Kind: kind, ID: id, Digest: digest})
 	}
 	add(snapshot.KindService, s.Service.ID, s.Service)
 	add(snapshot.KindProducts, s.Service.ID, s.Products)
@@ -92,8 +92,8 @@ func Shop(backendURL string) Snapshot {
 			ID: ServiceID + "/apis/shop", Name: "shop", DisplayName: "Shop", Path: "shop", Revision: "1", Current: true,
 			ServiceURL: backendURL, Protocols: []string{"http", "https"},
 			Operations: []snapshot.Operation{
-				{ID: ServiceID + "/apis/shop/operations/order", Name: "order", DisplayName: "Order", Method: "GET", URLTemplate: "/orders/{id}"},
-				{ID: ServiceID + "/apis/shop/operations/any", Name: "any", DisplayName: "Any", Method: "*", URLTemplate: "/*"},
+				{Name: "order", DisplayName: "Order", Method: "GET", URLTemplate: "/orders/{id}"},
+				{Name: "any", DisplayName: "Any", Method: "*", URLTemplate: "/*"},
 			},
 		}},
 	}

@@ -1,22 +1,15 @@
 // Package route finds the API and the API operation that a request is for. It knows paths, methods and templates
 // and nothing else: hosts are the engine's business, keys the service's.
 //
-// A Table is immutable. New builds one, Match reads it; a match on the plain path allocates nothing beyond what the
-// caller's slice of parameters needs.
+// A Table is immutable. With and Without make another one that shares with it whatever they do not touch; Match reads,
+// and a match on the plain path allocates nothing beyond what the caller's slice of parameters needs.
 package route
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
-
-// An API is one entry of a table: a path and the templates below it.
-type API struct {
-	Path       string // without slashes at the ends; may be empty
-	Version    Version
-	Operations []Operation
-}
 
 // An Operation is a method and a URL template such as /orders/{id}?page={page}.
 type Operation struct {
@@ -31,8 +24,8 @@ type Param struct {
 }
 
 // A Match is where a request belongs. Operation is -1 when the API was found and none of its operations fit.
-type Match struct {
-	API       int     // index into the list that New got
+type Match[T any] struct {
+	API       T       // of the entry
 	Operation int     // index into that API's operations
 	Rest      string  // the path below the API, with its leading slash; "" when there is nothing
 	Params    []Param // in the order of the template, path before query
@@ -50,94 +43,82 @@ type Headers interface {
 	Get(name string) string
 }
 
-// A Table matches requests against APIs.
-type Table struct {
-	apis node // trie over path segments
-}
+// A Table matches requests against APIs, of which it knows what T is. The zero value has none.
+type Table[T any] struct{ root *place[T] }
 
-// templates is the compiled form of one API's operations.
-type templates struct {
-	root node
-	ops  []*operation
-}
-
-// New compiles a table. A template that cannot be read is reported with its operation; of two APIs with the same
-// path and version the first one wins.
-func New(apis []API) (*Table, error) {
-	entries := make([]Entry, len(apis))
-	for i, a := range apis {
-		c, err := Compile(a.Operations)
-		if err != nil {
-			return nil, err
-		}
-		entries[i] = Entry{a.Path, a.Version, c}
-	}
-	return NewFrom(entries), nil
-}
-
-// Compiled is one API ready to be added to any number of tables.
-type Compiled = *templates
-
-// An Entry is an API of a table whose operations are compiled already.
-type Entry struct {
-	Path       string
+// An Entry is an API of a table.
+type Entry[T any] struct {
+	Path       string // without slashes at the ends; may be empty
 	Version    Version
 	Operations Compiled
+	// Rank tells an entry from others with its path. Of two with the same path and version the one with the lower rank
+	// is found.
+	Rank string
+	API  T
 }
 
-// NewFrom builds a table without reading templates again. Match.API is an index into entries.
-func NewFrom(entries []Entry) *Table {
-	t := &Table{}
-	for i, e := range entries {
-		n := &t.apis
-		for seg, rest := cut(e.Path); seg != "" || rest != ""; seg, rest = cut(rest) {
-			if seg != "" {
-				n = n.literal(seg)
-			}
+// With is the table with an entry, in the place of one with the same path and rank.
+func (t Table[T]) With(e Entry[T]) Table[T] {
+	return Table[T]{t.root.edit(e.Path, func(list []leaf[T]) []leaf[T] {
+		l := leaf[T]{e.API, e.Rank, e.Version, e.Operations}
+		i, found := slices.BinarySearchFunc(list, e.Rank, leaf[T].compare)
+		if found {
+			list[i] = l
+			return list
 		}
-		n.apis = append(n.apis, leaf{i, e.Version, e.Operations})
-	}
-	return t
+		return slices.Insert(list, i, l)
+	})}
 }
 
-// Compile prepares the operations of one API.
+// Without is the table without an entry.
+func (t Table[T]) Without(path, rank string) Table[T] {
+	return Table[T]{t.root.edit(path, func(list []leaf[T]) []leaf[T] {
+		if i, found := slices.BinarySearchFunc(list, rank, leaf[T].compare); found {
+			return slices.Delete(list, i, i+1)
+		}
+		return list
+	})}
+}
+
+// Compiled are the operations of one API, ready for any number of tables.
+type Compiled = *node
+
+// Compile prepares the operations of one API. A template that cannot be read is reported with its operation.
 func Compile(ops []Operation) (Compiled, error) {
-	c := &templates{}
+	root := &node{}
 	for i, o := range ops {
-		op, err := parse(o)
+		t, err := parse(o.Template)
 		if err != nil {
 			return nil, fmt.Errorf("operation %s %s: %w", o.Method, o.Template, err)
 		}
-		op.index = i
-		c.ops = append(c.ops, op)
-		c.root.insert(op)
+		root.insert(t.segments, t.operation(i, o.Method))
 	}
-	c.root.order()
-	return c, nil
+	root.order()
+	return root, nil
 }
 
 // Match finds the API with the longest path that the request's path begins with, whole segments and without case,
 // whose version the request asks for, and in it the operation that fits best. params is used for captures and may be
 // nil. ok is false when no API fits.
-func (t *Table) Match(r Request, params []Param) (m Match, ok bool) {
-	var found *leaf
-	n, rest := &t.apis, r.Path
-	for n != nil {
-		if l := n.version(r); l != nil {
+func (t Table[T]) Match(r Request, params []Param) (m Match[T], ok bool) {
+	var found *leaf[T]
+	p, rest := t.root, r.Path
+	for p != nil {
+		if l := p.version(r); l != nil {
 			found, m.Rest = l, rest
 		}
 		seg, tail := cut(rest)
 		if seg == "" && tail == "" {
 			break
 		}
-		n, rest = n.child(seg), tail
+		p, rest = p.child(seg), tail
 	}
 	if found == nil {
-		return Match{}, false
+		return Match[T]{}, false
 	}
 	m.API, m.Operation = found.api, -1
 	s := search{method: r.Method, query: r.Query, params: params[:0]}
-	if op := s.find(&found.templates.root, m.Rest); op != nil {
+	if op := s.find(found.operations, m.Rest); op != nil {
 		m.Operation, m.Params = op.index, s.params
 	}
 	return m, true
@@ -153,16 +134,4 @@ func cut(path string) (seg, rest string) {
 		return path[:i], path[i:]
 	}
 	return path, ""
-}
-
-// sortOperations puts the operations of one leaf in the order in which they are tried: more required query
-// parameters first, an exact method before "*", then as listed.
-func sortOperations(ops []*operation) {
-	sort.SliceStable(ops, func(i, j int) bool {
-		a, b := ops[i], ops[j]
-		if len(a.query) != len(b.query) {
-			return len(a.query) > len(b.query)
-		}
-		return a.method != "*" && b.method == "*"
-	})
 }

@@ -2,6 +2,7 @@ package route_test
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -14,9 +15,28 @@ import (
 	"github.com/portico-dev/portico/internal/gateway/route"
 )
 
+// api is an entry of a table whose operations are not compiled yet.
+type api struct {
+	Path       string
+	Version    route.Version
+	Operations []route.Operation
+}
+
+// newTable ranks APIs in their order.
+func newTable(apis []api) (t route.Table[int], err error) {
+	for i, a := range apis {
+		ops, err := route.Compile(a.Operations)
+		if err != nil {
+			return t, err
+		}
+		t = t.With(route.Entry[int]{Path: a.Path, Version: a.Version, Operations: ops, Rank: fmt.Sprintf("%03d", i), API: i})
+	}
+	return t, nil
+}
+
 func TestMatch(t *testing.T) {
 	t.Parallel()
-	table, err := route.New([]route.API{
+	table, err := newTable([]api{
 		{Path: "", Operations: ops("GET /root", "* /*")},
 		{Path: "shop", Operations: ops(
 			"GET /", "GET /orders", "GET /orders/{id}", "GET /orders/new", "POST /orders/{id}", "GET /orders/{id}?page={page}",
@@ -81,7 +101,7 @@ func TestMatch_Versions(t *testing.T) {
 	in := func(place route.Place, name, value string) route.Version {
 		return route.Version{In: place, Name: name, Value: value}
 	}
-	table, err := route.New([]route.API{
+	table, err := newTable([]api{
 		{Path: "a", Operations: ops("GET /*")},
 		{Path: "a/h", Version: in(route.Header, "Api-Version", "v1"), Operations: ops("GET /x")},
 		{Path: "a/h", Version: in(route.Header, "Api-Version", "v2"), Operations: ops("GET /x", "GET /y")},
@@ -128,7 +148,7 @@ func TestMatch_Versions(t *testing.T) {
 
 func TestMatch_NothingFits(t *testing.T) {
 	t.Parallel()
-	table, err := route.New([]route.API{{Path: "shop", Operations: ops("* /*")}})
+	table, err := newTable([]api{{Path: "shop", Operations: ops("* /*")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,14 +160,14 @@ func TestMatch_NothingFits(t *testing.T) {
 func TestNew_RefusesTemplates(t *testing.T) {
 	t.Parallel()
 	for _, template := range []string{"/a/*/b", "/{a}{b}", "/x{}", "/x{a", "/x}a{b}"} {
-		if _, err := route.New([]route.API{{Operations: ops("GET " + template)}}); err == nil {
+		if _, err := newTable([]api{{Operations: ops("GET " + template)}}); err == nil {
 			t.Errorf("%s: no error", template)
 		}
 	}
 }
 
 func TestMatch_AllocatesNothing(t *testing.T) {
-	table, err := route.New([]route.API{{Path: "shop", Operations: ops("GET /orders/{id}/items", "GET /orders/new/items")}})
+	table, err := newTable([]api{{Path: "shop", Operations: ops("GET /orders/{id}/items", "GET /orders/new/items")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +196,10 @@ func TestMatch_AgreesWithTheObvious(t *testing.T) {
 	t.Parallel()
 	word := rapid.SampledFrom([]string{"a", "b", "A", "ab", "a.b", "{p}", "{q}", "{p}.{q}", "a{p}", "x({p})"})
 	rapid.Check(t, func(t *rapid.T) {
-		var apis []route.API
+		var apis []api
 		paths := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"", "a", "a/b", "b", "ab"}), 1, 4, rapid.ID).Draw(t, "paths")
 		for _, p := range paths {
-			a := route.API{Path: p}
+			a := api{Path: p}
 			for range rapid.IntRange(0, 6).Draw(t, "operations") {
 				template := "/" + strings.Join(rapid.SliceOfN(word, 0, 3).Draw(t, "template"), "/")
 				template += rapid.SampledFrom([]string{"", "", "", "/*", "/{*w}"}).Draw(t, "tail")
@@ -189,7 +209,7 @@ func TestMatch_AgreesWithTheObvious(t *testing.T) {
 			}
 			apis = append(apis, a)
 		}
-		table, err := route.New(apis)
+		table, err := newTable(apis)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,8 +227,66 @@ func TestMatch_AgreesWithTheObvious(t *testing.T) {
 	})
 }
 
+// TestTable_EditsLeadToTheSameAsAFreshTable: whatever entries came and went, what is found is what a table finds that
+// never had others; the tables on the way stay what they were.
+func TestTable_EditsLeadToTheSameAsAFreshTable(t *testing.T) {
+	t.Parallel()
+	type entry = route.Entry[int]
+	everything, err := route.Compile(ops("* /*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(table route.Table[int]) (found []string) {
+		for _, path := range []string{"/", "/a", "/A/b/c", "/a/b", "/a/c", "/%61/b", "/b"} {
+			for _, header := range []headers{nil, {"v": "1"}, {"v": "2"}} {
+				m, ok := table.Match(route.Request{Method: "GET", Path: path, Header: header}, nil)
+				found = append(found, fmt.Sprint(path, header, m.API, m.Rest, ok))
+			}
+		}
+		return found
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var table route.Table[int]
+		have := map[string]entry{}
+		type state struct {
+			table route.Table[int]
+			want  []string
+		}
+		var states []state
+		for i := range rapid.IntRange(1, 30).Draw(t, "edits") {
+			path := rapid.SampledFrom([]string{"", "a", "A", "a/b", "a//b", "b", "a/b/c"}).Draw(t, "path")
+			rank := rapid.SampledFrom([]string{"r1", "r2", "r3"}).Draw(t, "rank")
+			key := strings.ToLower(strings.ReplaceAll(path, "//", "/")) + " " + rank
+			if rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
+				table = table.Without(path, rank)
+				delete(have, key)
+			} else {
+				e := entry{Path: path, Rank: rank, Operations: everything, API: i}
+				if value := rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "version"); value != "" {
+					e.Version = route.Version{In: route.Header, Name: "v", Value: value}
+				}
+				table = table.With(e)
+				have[key] = e
+			}
+			var fresh route.Table[int]
+			for _, key := range slices.Sorted(maps.Keys(have)) {
+				fresh = fresh.With(have[key])
+			}
+			states = append(states, state{table, find(fresh)})
+		}
+		for i, s := range states {
+			if diff := cmp.Diff(s.want, find(s.table)); diff != "" {
+				t.Fatalf("after edit %d (-fresh +edited):\n%s", i, diff)
+			}
+		}
+		if len(have) == 0 && table != (route.Table[int]{}) {
+			t.Fatal("an empty table keeps something")
+		}
+	})
+}
+
 // obvious is Match by trying everything.
-func obvious(apis []route.API, method, path, query string) (route.Match, bool) {
+func obvious(apis []api, method, path, query string) (route.Match[int], bool) {
 	best, rest := -1, ""
 	for i, a := range apis {
 		prefix := segments(a.Path)
@@ -225,9 +303,9 @@ func obvious(apis []route.API, method, path, query string) (route.Match, bool) {
 		}
 	}
 	if best < 0 {
-		return route.Match{}, false
+		return route.Match[int]{}, false
 	}
-	out := route.Match{API: best, Operation: -1, Rest: rest}
+	out := route.Match[int]{API: best, Operation: -1, Rest: rest}
 	bestRank := ""
 	for i, o := range apis[best].Operations {
 		template, want, _ := strings.Cut(o.Template, "?")
@@ -339,7 +417,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add("/shop/{id}?a={b}", "/shop/7", "a=1")
 	f.Add("/x({id}).{f}/*", "/x(1).2/3", "")
 	f.Fuzz(func(t *testing.T, template, path, query string) {
-		table, err := route.New([]route.API{{Path: "p", Operations: []route.Operation{{Method: "*", Template: template}}}})
+		table, err := newTable([]api{{Path: "p", Operations: []route.Operation{{Method: "*", Template: template}}}})
 		if err != nil {
 			return
 		}
@@ -349,15 +427,15 @@ func FuzzMatch(f *testing.F) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	var apis []route.API
+	var apis []api
 	for a := range 20 {
 		var list []route.Operation
 		for o := range 300 {
 			list = append(list, route.Operation{Method: "GET", Template: fmt.Sprintf("/things%d/{id}/parts", o)})
 		}
-		apis = append(apis, route.API{Path: fmt.Sprintf("api%d", a), Operations: list})
+		apis = append(apis, api{Path: fmt.Sprintf("api%d", a), Operations: list})
 	}
-	table, err := route.New(apis)
+	table, err := newTable(apis)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -55,9 +55,10 @@ func (s *search) walk(n *node, path string) *operation {
 }
 
 // pick returns the first operation of a leaf that takes the method and whose query parameters are there.
-func (s *search) pick(ops []*operation) *operation {
+func (s *search) pick(ops []operation) *operation {
 next:
-	for _, op := range ops {
+	for i := range ops {
+		op := &ops[i]
 		if op.method != "*" && op.method != s.method {
 			continue
 		}
@@ -73,21 +74,21 @@ next:
 }
 
 func (s *search) capture(op *operation) {
-	path := s.path
-	for _, t := range op.segments {
-		seg, rest := cut(path)
-		switch t.kind {
+	path, at := s.path, int32(0)
+	for _, c := range op.captures {
+		for ; at < c.at; at++ {
+			_, path = cut(path)
+		}
+		seg, _ := cut(path)
+		switch c.kind {
 		case param:
-			s.params = append(s.params, Param{Name: t.name, Value: seg})
+			s.params = append(s.params, Param{Name: c.name, Value: seg})
 		case mixed:
-			fits(t.pieces, seg, &s.params)
+			fits(c.pieces, seg, &s.params)
 		case wildcard:
-			if t.name != "" {
-				s.params = append(s.params, Param{Name: t.name, Value: strings.TrimPrefix(path, "/")})
-			}
+			s.params = append(s.params, Param{Name: c.name, Value: strings.TrimPrefix(path, "/")})
 		case literal:
 		}
-		path = rest
 	}
 	for _, q := range op.query {
 		if q.name != "" {

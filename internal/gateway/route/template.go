@@ -5,10 +5,8 @@ import (
 	"strings"
 )
 
-// operation is a parsed template.
-type operation struct {
-	index    int
-	method   string
+// template is a parsed one.
+type template struct {
 	segments []segment
 	query    []queryParam
 }
@@ -19,6 +17,22 @@ type segment struct {
 	literal string  // of a literal, as written
 	name    string  // of a parameter or a wildcard; "" for a bare *
 	pieces  []piece // of a mixed one
+}
+
+// operation is what is kept of an operation: there may be very many.
+type operation struct {
+	index    int
+	method   string
+	captures []capture
+	query    []queryParam
+}
+
+// capture is a segment of the path that holds parameters.
+type capture struct {
+	at     int32 // which segment
+	kind   kind
+	name   string
+	pieces []piece
 }
 
 type kind uint8
@@ -40,9 +54,9 @@ type queryParam struct{ key, name, text string }
 // ErrTemplate is the cause of every template that New refuses.
 var ErrTemplate = errors.New("invalid URL template")
 
-func parse(o Operation) (*operation, error) {
-	op := &operation{method: strings.ToUpper(o.Method)}
-	path, query, _ := strings.Cut(o.Template, "?")
+func parse(text string) (*template, error) {
+	t := &template{}
+	path, query, _ := strings.Cut(text, "?")
 	for seg, rest := cut(path); seg != "" || rest != ""; seg, rest = cut(rest) {
 		s, err := parseSegment(seg)
 		if err != nil {
@@ -51,7 +65,7 @@ func parse(o Operation) (*operation, error) {
 		if s.kind == wildcard && rest != "" && rest != "/" {
 			return nil, ErrTemplate
 		}
-		op.segments = append(op.segments, s)
+		t.segments = append(t.segments, s)
 	}
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
@@ -62,9 +76,20 @@ func parse(o Operation) (*operation, error) {
 		if name, ok := placeholder(value); ok {
 			q.name, q.text = name, ""
 		}
-		op.query = append(op.query, q)
+		t.query = append(t.query, q)
 	}
-	return op, nil
+	return t, nil
+}
+
+func (t *template) operation(index int, method string) operation {
+	op := operation{index: index, method: strings.ToUpper(method), query: tight(t.query)}
+	for i, s := range t.segments {
+		if s.name != "" || len(s.pieces) > 0 {
+			op.captures = append(op.captures, capture{int32(i), s.kind, s.name, s.pieces})
+		}
+	}
+	op.captures = tight(op.captures)
+	return op
 }
 
 // placeholder reports whether s is exactly one {name}.
@@ -116,30 +141,30 @@ func parseSegment(seg string) (segment, error) {
 }
 
 // Names lists the parameters of a template, path before query.
-func Names(template string) ([]string, error) {
-	op, err := parse(Operation{Template: template})
+func Names(text string) ([]string, error) {
+	t, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	return op.names(), nil
+	return t.names(), nil
 }
 
 // QueryKeys lists the keys of the query parameters that a template declares.
-func QueryKeys(template string) []string {
-	op, err := parse(Operation{Template: template})
+func QueryKeys(text string) []string {
+	t, err := parse(text)
 	if err != nil {
 		return nil
 	}
-	keys := make([]string, 0, len(op.query))
-	for _, q := range op.query {
+	keys := make([]string, 0, len(t.query))
+	for _, q := range t.query {
 		keys = append(keys, q.key)
 	}
 	return keys
 }
 
-func (o *operation) names() []string {
+func (t *template) names() []string {
 	var names []string
-	for _, s := range o.segments {
+	for _, s := range t.segments {
 		if s.name != "" {
 			names = append(names, s.name)
 		}
@@ -149,7 +174,7 @@ func (o *operation) names() []string {
 			}
 		}
 	}
-	for _, q := range o.query {
+	for _, q := range t.query {
 		if q.name != "" {
 			names = append(names, q.name)
 		}

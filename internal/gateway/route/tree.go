@@ -1,18 +1,25 @@
 package route
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// node is a place in a trie over path segments. In the trie of APIs only literals and apis are used.
+// node is a place in the trie over the segments of an API's templates.
 type node struct {
-	apis     []leaf // of the trie of APIs: those that end here
-	literals map[string]*node
-	mixed    []*edge // in the order of the templates
-	params   *node
-	wild     []*operation // operations that end in a wildcard here
-	ops      []*operation // operations that end here
+	literals []branch    // by segment
+	mixed    []*edge     // in the order of the templates
+	params   *node       // behind a parameter
+	wild     []operation // that end in a wildcard here
+	ops      []operation // that end here
+}
+
+// branch leads over a literal segment.
+type branch struct {
+	segment string // decoded and in lower case
+	to      *node
 }
 
 // edge leads over a mixed segment.
@@ -22,55 +29,73 @@ type edge struct {
 	to     *node
 }
 
-// maxFold is the longest literal segment that is looked up without allocating.
+// maxFold is the longest segment that is looked up without allocating.
 const maxFold = 64
 
-// child finds the literal child for a segment of a request, without case.
-func (n *node) child(seg string) *node {
-	if n.literals == nil {
-		return nil
-	}
+// fold is a segment of a request as it is compared: decoded and in lower case.
+func fold(seg string, buf *[maxFold]byte) []byte {
 	if strings.IndexByte(seg, '%') >= 0 {
 		if plain, err := url.PathUnescape(seg); err == nil {
 			seg = plain
 		}
 	}
 	if len(seg) > maxFold {
-		return n.literals[strings.ToLower(seg)]
+		return []byte(strings.ToLower(seg))
 	}
-	var buf [maxFold]byte
 	for i := range len(seg) {
 		c := seg[i]
 		if c >= 0x80 {
-			return n.literals[strings.ToLower(seg)]
+			return []byte(strings.ToLower(seg))
 		}
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'
 		}
 		buf[i] = c
 	}
-	return n.literals[string(buf[:len(seg)])]
+	return buf[:len(seg)]
+}
+
+// plain is a segment of a path or template as it is compared.
+func plain(seg string) string {
+	if decoded, err := url.PathUnescape(seg); err == nil {
+		seg = decoded
+	}
+	return strings.ToLower(seg)
+}
+
+// child finds the literal child for a segment of a request.
+func (n *node) child(seg string) *node {
+	if len(n.literals) == 0 {
+		return nil
+	}
+	var buf [maxFold]byte
+	key := fold(seg, &buf)
+	low, high := 0, len(n.literals)
+	for low < high {
+		if mid := (low + high) / 2; n.literals[mid].segment < string(key) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < len(n.literals) && n.literals[low].segment == string(key) {
+		return n.literals[low].to
+	}
+	return nil
 }
 
 // literal returns the child for a literal segment, making it when needed.
 func (n *node) literal(seg string) *node {
-	if plain, err := url.PathUnescape(seg); err == nil {
-		seg = plain
+	key := plain(seg)
+	i, found := slices.BinarySearchFunc(n.literals, key, func(b branch, key string) int { return cmp.Compare(b.segment, key) })
+	if !found {
+		n.literals = slices.Insert(n.literals, i, branch{key, &node{}})
 	}
-	key := strings.ToLower(seg)
-	if n.literals == nil {
-		n.literals = make(map[string]*node)
-	}
-	c := n.literals[key]
-	if c == nil {
-		c = &node{}
-		n.literals[key] = c
-	}
-	return c
+	return n.literals[i].to
 }
 
-func (n *node) insert(op *operation) {
-	for _, s := range op.segments {
+func (n *node) insert(segments []segment, op operation) {
+	for _, s := range segments {
 		switch s.kind {
 		case literal:
 			n = n.literal(s.literal)
@@ -108,11 +133,12 @@ func (n *node) over(s segment) *node {
 	return e.to
 }
 
+// order puts what belongs to a node into its final form.
 func (n *node) order() {
-	sortOperations(n.ops)
-	sortOperations(n.wild)
-	for _, c := range n.literals {
-		c.order()
+	n.ops, n.wild = sorted(n.ops), sorted(n.wild)
+	n.literals, n.mixed = tight(n.literals), tight(n.mixed)
+	for _, b := range n.literals {
+		b.to.order()
 	}
 	for _, e := range n.mixed {
 		e.to.order()
@@ -120,4 +146,28 @@ func (n *node) order() {
 	if n.params != nil {
 		n.params.order()
 	}
+}
+
+// sorted puts the operations of one place in the order in which they are tried: more required query parameters first,
+// an exact method before "*", then as listed.
+func sorted(ops []operation) []operation {
+	slices.SortStableFunc(ops, func(a, b operation) int {
+		return cmp.Or(cmp.Compare(len(b.query), len(a.query)), cmp.Compare(wildcards(a), wildcards(b)))
+	})
+	return tight(ops)
+}
+
+// tight is a list without room for more: nothing will be added to it.
+func tight[T any](list []T) []T {
+	if len(list) == cap(list) {
+		return list
+	}
+	return append(make([]T, 0, len(list)), list...)
+}
+
+func wildcards(o operation) int {
+	if o.method == "*" {
+		return 1
+	}
+	return 0
 }

@@ -24,23 +24,6 @@ const (
 	Query
 )
 
-// leaf is an API that ends at a node.
-type leaf struct {
-	api       int
-	version   Version
-	templates Compiled
-}
-
-// version finds the first API that ends at a node and whose version a request asks for.
-func (n *node) version(r Request) *leaf {
-	for i := range n.apis {
-		if n.apis[i].version.wanted(r) {
-			return &n.apis[i]
-		}
-	}
-	return nil
-}
-
 func (v Version) wanted(r Request) bool {
 	sent, value := false, ""
 	switch v.In {

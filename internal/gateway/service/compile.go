@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/portico-dev/portico/internal/counters"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
-	"github.com/portico-dev/portico/internal/gateway/route"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
@@ -35,9 +33,7 @@ type Compiler struct {
 	StrictProtocols bool
 }
 
-type partKey struct{ kind, id string }
-
-// part is a compiled part. Two manifests with the same digest share it.
+// part is a compiled part. All compilations with the same digest share it.
 type part struct {
 	ref   snapshot.PartRef
 	value any
@@ -47,47 +43,66 @@ type part struct {
 var ErrIncomplete = errors.New("the snapshot has no usable service part")
 
 // Compile makes a service out of a bundle. Parts whose digest did not change are taken over from prev, which may be
-// nil. A part that cannot be compiled keeps its last good form and is listed as refused.
+// nil, with all that links them. A part that cannot be compiled keeps its last good form and is listed as refused.
 func (c *Compiler) Compile(prev *Service, b Bundle) (*Service, []snapshot.Refusal, error) {
 	if b.Manifest.Format > snapshot.Format {
 		return nil, nil, fmt.Errorf("snapshot of %s has format %d, newest known is %d", b.Manifest.Service, b.Manifest.Format, snapshot.Format)
 	}
-	s := &Service{
-		manifest: b.Manifest, digest: b.Manifest.Digest(), strict: c.StrictProtocols,
-		parts: make(map[partKey]*part, len(b.Manifest.Parts)), counters: c.counters(prev, b.Manifest.Service),
+	if prev == nil {
+		prev = &Service{products: &products{}, counters: c.counters(b.Manifest.Service)}
 	}
+	s := *prev
+	s.manifest, s.digest, s.strict, s.refused = b.Manifest, b.Manifest.Digest(), c.StrictProtocols, nil
 	var refused []snapshot.Refusal
-	for _, ref := range b.Manifest.Parts {
-		p, err := c.part(prev, b, ref)
-		if err != nil {
-			refused = append(refused, snapshot.Refusal{ID: ref.ID, Digest: ref.Digest, Reason: err.Error()})
+	var old, fresh []*part
+	for _, key := range prev.stale(b.Manifest) {
+		last, _ := prev.parts.Get(key)
+		ref, stays := b.Manifest.Parts.Get(key)
+		var p *part
+		if stays {
+			var err error
+			if p, err = c.part(last, b, ref); err != nil {
+				refused = append(refused, snapshot.Refusal{Kind: ref.Kind, ID: ref.ID, Digest: ref.Digest, Reason: err.Error()})
+				s.refused = append(s.refused, key)
+			}
 		}
-		if p != nil {
-			s.parts[partKey{ref.Kind, ref.ID}] = p
+		if p != last {
+			old, fresh = append(old, last), append(fresh, p)
 		}
 	}
-	s.assemble()
+	s.replace(old, fresh)
 	if s.info == nil {
 		return nil, refused, ErrIncomplete
 	}
-	return s, refused, nil
+	return &s, refused, nil
+}
+
+// stale lists the parts in which a manifest differs from what the service was made of, those that were refused included.
+func (s *Service) stale(m snapshot.Manifest) []snapshot.PartKey {
+	differ := snapshot.Differences(s.manifest.Parts, m.Parts)
+	keys := make([]snapshot.PartKey, 0, len(differ)+len(s.refused))
+	for _, d := range differ {
+		keys = append(keys, d.PartKey)
+	}
+	for _, key := range s.refused {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Parts lists the digests that the service is made of, last good ones included.
 func (s *Service) Parts() []snapshot.PartRef {
-	out := make([]snapshot.PartRef, 0, len(s.parts))
-	for _, p := range s.parts {
+	out := make([]snapshot.PartRef, 0, s.parts.Len())
+	for _, p := range s.parts.All() {
 		out = append(out, p.ref)
 	}
 	return out
 }
 
-// part compiles one part, or falls back to an earlier form of it; the error says why it had to.
-func (c *Compiler) part(prev *Service, b Bundle, ref snapshot.PartRef) (*part, error) {
-	var last *part
-	if prev != nil {
-		last = prev.parts[partKey{ref.Kind, ref.ID}]
-	}
+// part compiles one part, or falls back to its last form, which may be nil; the error says why it had to.
+func (c *Compiler) part(last *part, b Bundle, ref snapshot.PartRef) (*part, error) {
 	if last != nil && last.ref.Digest == ref.Digest {
 		return last, nil
 	}
@@ -99,7 +114,7 @@ func (c *Compiler) part(prev *Service, b Bundle, ref snapshot.PartRef) (*part, e
 		return last, err
 	}
 	for _, good := range b.Good {
-		if good.Kind == ref.Kind && good.ID == ref.ID {
+		if good.Key() == ref.Key() {
 			if p, failed := c.load(b, good); failed == nil {
 				return p, err
 			}
@@ -148,57 +163,66 @@ func decode[T, R any](data []byte, compile func(T) (R, error)) (any, error) {
 	return compile(v)
 }
 
-// assemble puts compiled parts together. It only links: nothing that costs much happens here.
-func (s *Service) assemble() {
-	for _, p := range s.parts {
-		switch v := p.value.(type) {
-		case *info:
-			s.info = v
-		case *products:
-			s.products = v
-		case keys:
-			s.keys = v
-		case users:
-			s.users = v
-		case backends:
-			s.backends = v
-		case []pipeline.Certificate:
-			s.held = v
-		case *api:
-			s.apis = append(s.apis, v)
+// replace takes parts out of the service and puts others in; either may be nil.
+func (s *Service) replace(old, fresh []*part) {
+	for _, p := range old {
+		if p != nil {
+			s.parts = s.parts.Delete(p.ref.Key())
+			s.unlink(p.value)
 		}
 	}
-	slices.SortFunc(s.apis, func(a, b *api) int { return cmp.Compare(a.ID, b.ID) })
-	if s.products == nil {
-		s.products = &products{}
+	for _, p := range fresh {
+		if p != nil {
+			s.parts = s.parts.Set(p.ref.Key(), p)
+			s.link(p.value)
+		}
 	}
-	s.link()
 }
 
-// link builds the routing table and finds the product that opens an API. The current revision answers below the
-// API's path; every revision does below the path with ";rev=n".
-func (s *Service) link() {
-	var entries []route.Entry
-	var order []*api
-	for _, a := range s.apis {
-		path, version := a.place()
-		if a.Current {
-			entries, order = append(entries, route.Entry{Path: path, Version: version, Operations: a.templates}), append(order, a)
+func (s *Service) link(value any) {
+	switch v := value.(type) {
+	case *info:
+		s.info = v
+	case *products:
+		s.products = v
+	case keys:
+		s.keys = v
+	case users:
+		s.users = v
+	case backends:
+		s.backends = v
+	case []pipeline.Certificate:
+		s.held = v
+	case *api:
+		if v.Current {
+			s.current = s.current.Set(v.id, v)
 		}
-		if a.Revision != "" && path != "" {
-			entries, order = append(entries, route.Entry{Path: path + ";rev=" + a.Revision, Version: version, Operations: a.templates}), append(order, a)
+		for _, path := range v.paths() {
+			s.table = s.table.With(v.entry(path))
 		}
 	}
-	s.apis, s.table = order, route.NewFrom(entries)
-	s.open = make(map[string]*product)
-	for _, p := range s.products.list {
-		if !p.Published || p.SubscriptionRequired {
-			continue
+}
+
+func (s *Service) unlink(value any) {
+	switch v := value.(type) {
+	case *info:
+		s.info = nil
+	case *products:
+		s.products = &products{}
+	case keys:
+		s.keys = nil
+	case users:
+		s.users = nil
+	case backends:
+		s.backends = nil
+	case []pipeline.Certificate:
+		s.held = nil
+	case *api:
+		if v.Current {
+			s.current = s.current.Delete(v.id)
 		}
-		for id := range p.apis {
-			if s.open[id] == nil {
-				s.open[id] = p
-			}
+		for _, path := range v.paths() {
+			s.table = s.table.Without(path, v.ID)
 		}
 	}
 }

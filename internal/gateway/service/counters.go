@@ -46,12 +46,9 @@ func (s *shared) get() (*counters.Table, error) {
 // Counters implements pipeline.Services.
 func (s *Service) Counters() (*counters.Table, error) { return s.counters.get() }
 
-// counters are those of the service before, or new ones.
-func (c *Compiler) counters(prev *Service, id string) *shared {
-	switch {
-	case prev != nil:
-		return prev.counters
-	case c.Counters == nil:
+// counters are those of a service that was not compiled before.
+func (c *Compiler) counters(id string) *shared {
+	if c.Counters == nil {
 		return &shared{open: func() (*counters.Table, error) { return counters.New(counters.Options{Keys: 1 << 10}), nil }}
 	}
 	return &shared{open: func() (*counters.Table, error) { return c.Counters(id) }}

@@ -22,11 +22,11 @@ func (s *Service) Handle(x *pipeline.Exchange) {
 		return
 	}
 	m, ok := s.table.Match(asked(x, x.Request.Method), x.Params[:0])
-	if !ok || s.strict && !slices.Contains(s.apis[m.API].Protocols, x.OriginalURL.Scheme) {
+	if !ok || s.strict && !slices.Contains(m.API.Protocols, x.OriginalURL.Scheme) {
 		pipeline.Fail(x, s.chain(nil, nil, nil), notFound())
 		return
 	}
-	a := s.apis[m.API]
+	a := m.API
 	x.API, x.Target = &a.API, a.target
 	if m.Operation < 0 {
 		pipeline.Fail(x, s.chain(nil, a.policy, nil), notFound())
@@ -59,17 +59,17 @@ func (s *Service) preflight(x *pipeline.Exchange) bool {
 		return false
 	}
 	m, ok := s.table.Match(asked(x, "OPTIONS"), nil)
-	if !ok || m.Operation >= 0 && s.apis[m.API].Operations[m.Operation].Method == "OPTIONS" {
+	if !ok || m.Operation >= 0 && m.API.Operations[m.Operation].Method == "OPTIONS" {
 		return false
 	}
-	a := s.apis[m.API]
+	a := m.API
 	var operation, product *pipeline.Compiled
 	if m, ok = s.table.Match(asked(x, method), nil); ok && m.Operation >= 0 {
 		operation = a.operations[m.Operation]
 		x.Operation, x.Params = &a.Operations[m.Operation], m.Params
 	}
 	x.API, x.Target = &a.API, a.target
-	if p := s.open[a.id]; p != nil {
+	if p := s.products.open[a.id]; p != nil {
 		x.Product, product = &p.Product, p.policy
 	}
 	chain := s.chain(operation, a.policy, product)
@@ -106,7 +106,7 @@ func notFound() *pipeline.Failure {
 func (s *Service) authorize(x *pipeline.Exchange, a *api) (*product, *pipeline.Failure) {
 	key, sent := presentedKey(x, a)
 	if !sent {
-		if p := s.open[a.id]; p != nil {
+		if p := s.products.open[a.id]; p != nil {
 			return p, nil
 		}
 		if !a.SubscriptionRequired {
@@ -135,7 +135,7 @@ func (s *Service) authorize(x *pipeline.Exchange, a *api) (*product, *pipeline.F
 // covers reports whether a subscription's scope contains an API, and the product through which it does.
 func (s *Service) covers(sub *subscription, a *api) (*product, bool) {
 	switch sub.scope {
-	case a.id, s.info.id, s.info.id + "/apis":
+	case string(a.id), s.info.id, s.info.id + "/apis":
 		return nil, true
 	}
 	p := s.products.byID[sub.scope]

@@ -60,13 +60,14 @@ func (c *Compiler) service(v snapshot.Service) (*info, error) {
 	}
 	var err error
 	s.policy, err = c.document(v.Policy, policy.Global, nil)
+	s.Policy = nil // it is not needed any more
 	return s, err
 }
 
 func (c *Compiler) products(list []snapshot.Product) (*products, error) {
-	out := &products{byID: make(map[string]*product, len(list))}
+	out := &products{byID: make(map[string]*product, len(list)), open: make(map[apiID]*product)}
 	for _, v := range list {
-		p := &product{Product: v, apis: make(map[string]bool, len(v.APIs))}
+		p := &product{Product: v, apis: make(map[apiID]bool, len(v.APIs))}
 		for _, id := range v.APIs {
 			p.apis[withoutRevision(id)] = true
 		}
@@ -74,8 +75,16 @@ func (c *Compiler) products(list []snapshot.Product) (*products, error) {
 		if p.policy, err = c.document(v.Policy, policy.Product, nil); err != nil {
 			return nil, err
 		}
-		out.list = append(out.list, p)
+		p.Policy = nil
 		out.byID[strings.ToLower(v.ID)] = p
+		if !p.Published || p.SubscriptionRequired {
+			continue
+		}
+		for id := range p.apis {
+			if out.open[id] == nil {
+				out.open[id] = p
+			}
+		}
 	}
 	return out, nil
 }
@@ -87,7 +96,7 @@ func (c *Compiler) api(v snapshot.API) (*api, error) {
 	if v.KeyQuery == "" {
 		v.KeyQuery = "subscription-key"
 	}
-	a := &api{API: v, id: withoutRevision(v.ID), operations: make([]*pipeline.Compiled, len(v.Operations))}
+	a := &api{API: v, id: withoutRevision(v.ID)}
 	ops := make([]route.Operation, len(v.Operations))
 	for i, o := range v.Operations {
 		ops[i] = route.Operation{Method: o.Method, Template: o.URLTemplate}
@@ -107,16 +116,66 @@ func (c *Compiler) api(v snapshot.API) (*api, error) {
 		return nil, err
 	}
 	for i, o := range v.Operations {
-		names, err := route.Names(o.URLTemplate)
-		if err != nil {
-			return nil, fmt.Errorf("operation %s: %w", o.ID, err)
+		if o.Policy == nil {
+			continue
 		}
-		if a.operations[i], err = c.document(o.Policy, policy.Operation, names); err != nil {
+		if err := a.addPolicy(c, i, o); err != nil {
 			return nil, err
 		}
 	}
+	a.slim()
 	return a, nil
 }
+
+func (a *api) addPolicy(c *Compiler, i int, o snapshot.Operation) error {
+	names, err := route.Names(o.URLTemplate)
+	if err != nil {
+		return fmt.Errorf("operation %s: %w", o.Name, err)
+	}
+	compiled, err := c.document(o.Policy, policy.Operation, names)
+	if err != nil {
+		return err
+	}
+	if a.operations == nil {
+		a.operations = map[int]*pipeline.Compiled{}
+	}
+	a.operations[i] = compiled
+	return nil
+}
+
+// slim lets go of what was only needed to compile, and shares texts that most APIs have.
+func (a *api) slim() {
+	a.Policy = nil
+	for _, text := range []*string{&a.KeyHeader, &a.KeyQuery, &a.Revision, &a.VersionScheme} {
+		*text = common(*text)
+	}
+	for i := range a.Protocols {
+		a.Protocols[i] = common(a.Protocols[i])
+	}
+	for i := range a.Operations {
+		o := &a.Operations[i]
+		o.Policy, o.Method = nil, common(o.Method)
+	}
+}
+
+// common is a text in the form that all who ask for it share, if it is a frequent one.
+func common(text string) string {
+	if one, ok := frequent[text]; ok {
+		return one
+	}
+	return text
+}
+
+var frequent = func() map[string]string {
+	out := map[string]string{}
+	for _, text := range []string{
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "*", "http", "https", "ws", "wss", "1",
+		"Ocp-Apim-Subscription-Key", "subscription-key", snapshot.VersionSegment, snapshot.VersionHeader, snapshot.VersionQuery,
+	} {
+		out[text] = text
+	}
+	return out
+}()
 
 // keys finds a subscription by the hash of a key, so that looking one up tells nothing by the time it takes.
 type keys map[[sha256.Size]byte]*subscription
@@ -124,7 +183,7 @@ type keys map[[sha256.Size]byte]*subscription
 func newKeys(list []snapshot.Subscription) (keys, error) {
 	out := make(keys, 2*len(list))
 	for _, v := range list {
-		s := &subscription{Subscription: v, scope: withoutRevision(strings.TrimSuffix(v.Scope, "/"))}
+		s := &subscription{Subscription: v, scope: string(withoutRevision(strings.TrimSuffix(v.Scope, "/")))}
 		for _, k := range []string{v.PrimaryKey, v.SecondaryKey} {
 			if k != "" {
 				out[sha256.Sum256([]byte(k))] = s

@@ -19,7 +19,7 @@ func BenchmarkCompile_OneOfManyAPIs(b *testing.B) {
 		a.Operations = nil
 		for j := range 10 {
 			id := fmt.Sprintf("op-%d", j)
-			a.Operations = append(a.Operations, snapshot.Operation{ID: a.ID + "/operations/" + id, Name: id, Method: "GET", URLTemplate: fmt.Sprintf("/things/%d/{id}", j)})
+			a.Operations = append(a.Operations, snapshot.Operation{Name: id, Method: "GET", URLTemplate: fmt.Sprintf("/things/%d/{id}", j)})
 		}
 		snap.APIs = append(snap.APIs, a)
 	}
@@ -28,11 +28,19 @@ func BenchmarkCompile_OneOfManyAPIs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	snap.APIs[2500].DisplayName = "changed"
 	bundle := snap.Bundle(b)
+	snap.APIs[2500].DisplayName = "changed"
+	next := snap.Bundle(b)
+	change := snapshot.Diff(bundle.Manifest, next.Manifest)
+	if s, _, err = c.Compile(s, bundle); err != nil {
+		b.Fatal(err)
+	}
+	if next.Manifest, err = change.Apply(bundle.Manifest); err != nil {
+		b.Fatal(err)
+	}
 	b.ResetTimer()
 	for b.Loop() {
-		if _, _, err := c.Compile(s, bundle); err != nil {
+		if _, _, err := c.Compile(s, next); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 // Package service is the compiled configuration of one API Management service: what a machine makes of a snapshot and
-// serves requests from. Compile makes one out of a manifest and its parts, taking over from the one before whatever
-// did not change; Handle takes an exchange through matching, authorization and policies.
+// serves requests from. Compile makes one out of a manifest and its parts, sharing with the one before whatever did not
+// change, so that a change costs what it is and not what the service is; Handle takes an exchange through matching,
+// authorization and policies.
 //
 // A Service never changes. A machine holds the current one behind an atomic pointer, and a request keeps the one it
 // began with.
@@ -12,6 +13,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/route"
+	"github.com/portico-dev/portico/internal/immutable"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
@@ -19,7 +21,8 @@ import (
 type Service struct {
 	manifest snapshot.Manifest
 	digest   string
-	parts    map[partKey]*part
+	parts    immutable.Map[snapshot.PartKey, *part]
+	refused  []snapshot.PartKey // what could not be compiled
 
 	info     *info
 	products *products
@@ -27,12 +30,17 @@ type Service struct {
 	users    users
 	backends backends
 	held     []pipeline.Certificate
-	table    *route.Table
-	apis     []*api
-	open     map[string]*product // API ID to the open product that makes it callable without a key
+	table    route.Table[*api]
+	current  immutable.Map[apiID, *api] // the current revisions
 	counters *shared
 	strict   bool
 }
+
+// apiID is the resource ID of an API in lower case and without a revision: what products and subscriptions refer to.
+type apiID string
+
+// Hash implements immutable.Key.
+func (id apiID) Hash() uint64 { return immutable.Hash(string(id)) }
 
 // ID is the service's resource ID.
 func (s *Service) ID() string { return s.manifest.Service }
@@ -78,53 +86,65 @@ func (s *Service) Backend(name string) (*pipeline.Target, bool) {
 
 // API implements pipeline.Services: the current revision of an API.
 func (s *Service) API(id string) (*snapshot.API, bool) {
-	id = withoutRevision(id)
-	for _, a := range s.apis {
-		if a.Current && a.id == id {
-			return &a.API, true
-		}
+	a, ok := s.current.Get(withoutRevision(id))
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	return &a.API, true
 }
 
 // Certificates implements pipeline.Services.
 func (s *Service) Certificates() []pipeline.Certificate { return s.held }
 
-// api is one compiled API revision.
+// api is one compiled API revision. There may be very many: what requests do not need is not kept.
 type api struct {
 	snapshot.API
-	id         string // lower case, without revision: what products and subscriptions refer to
+	id         apiID
 	templates  route.Compiled
 	target     *pipeline.Target // nil without a service URL
 	policy     *pipeline.Compiled
-	operations []*pipeline.Compiled // by index of API.Operations; nil without a policy
+	operations map[int]*pipeline.Compiled // policies by index of API.Operations
 }
 
-// place is where requests find an API: below its path, with its version as the last segment of that, in a header or in
-// the query.
-func (a *api) place() (path string, v route.Version) {
-	switch {
-	case a.VersionScheme == snapshot.VersionSegment && a.Version != "":
-		return strings.Trim(a.Path+"/"+a.Version, "/"), v
-	case a.VersionScheme == snapshot.VersionHeader:
-		return a.Path, route.Version{In: route.Header, Name: a.VersionName, Value: a.Version}
-	case a.VersionScheme == snapshot.VersionQuery:
-		return a.Path, route.Version{In: route.Query, Name: a.VersionName, Value: a.Version}
+// paths are where requests find an API: the current revision below the API's path, every revision below the path with
+// ";rev=n".
+func (a *api) paths() (out []string) {
+	path := a.Path
+	if a.VersionScheme == snapshot.VersionSegment && a.Version != "" {
+		path = strings.Trim(a.Path+"/"+a.Version, "/")
 	}
-	return a.Path, v
+	if a.Current {
+		out = append(out, path)
+	}
+	if a.Revision != "" && path != "" {
+		out = append(out, path+";rev="+a.Revision)
+	}
+	return out
+}
+
+// entry is the API in the routing table. Of two APIs that are alike to requests the one with the lower ID is found.
+func (a *api) entry(path string) route.Entry[*api] {
+	e := route.Entry[*api]{Path: path, Operations: a.templates, Rank: a.ID, API: a}
+	switch a.VersionScheme {
+	case snapshot.VersionHeader:
+		e.Version = route.Version{In: route.Header, Name: a.VersionName, Value: a.Version}
+	case snapshot.VersionQuery:
+		e.Version = route.Version{In: route.Query, Name: a.VersionName, Value: a.Version}
+	}
+	return e
 }
 
 // product is one compiled product.
 type product struct {
 	snapshot.Product
-	apis   map[string]bool // API IDs, lower case
+	apis   map[apiID]bool
 	policy *pipeline.Compiled
 }
 
 // products is the part that holds all products.
 type products struct {
-	list []*product
 	byID map[string]*product // lower case
+	open map[apiID]*product  // the open product that makes an API callable without a key
 }
 
 // info is the part about the service itself.
@@ -145,11 +165,11 @@ type users map[string]*snapshot.User
 // subscription is a key holder with its scope made comparable.
 type subscription struct {
 	snapshot.Subscription
-	scope string // lower case
+	scope string // lower case, without a revision
 }
 
 // withoutRevision cuts ";rev=2" off an API's resource ID and lowers it.
-func withoutRevision(id string) string {
+func withoutRevision(id string) apiID {
 	id, _, _ = strings.Cut(strings.ToLower(id), ";rev=")
-	return id
+	return apiID(id)
 }

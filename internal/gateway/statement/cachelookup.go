@@ -111,7 +111,7 @@ func asks(x *pipeline.Exchange, directive string) bool {
 // subscription do, so the key is left out.
 func (l *lookup) key(x *pipeline.Exchange) (string, error) {
 	k := keyHash{}
-	k.add("response", x.Service.ID, x.API.ID, x.Operation.ID, pipeline.WithoutDots(x.OriginalURL.Path))
+	k.add("response", x.Service.ID, x.API.ID, x.Operation.Name, pipeline.WithoutDots(x.OriginalURL.Path))
 	names, err := list(x, l.headers)
 	if err != nil {
 		return "", err

@@ -157,7 +157,7 @@ func start(t *testing.T, files []txtar.File) *scene {
 	snap := gatewaytest.Shop(s.rec.URL + "/base")
 	snap.APIs[0].Operations[0].URLTemplate = "/orders/{id}?page={page}"
 	snap.APIs[0].Operations = append(snap.APIs[0].Operations, snapshot.Operation{
-		ID: snap.APIs[0].ID + "/operations/plain", Name: "plain", DisplayName: "Plain", Method: "GET", URLTemplate: "/orders/{id}",
+		Name: "plain", DisplayName: "Plain", Method: "GET", URLTemplate: "/orders/{id}",
 	})
 	snap.Products = []snapshot.Product{{ID: gatewaytest.ServiceID + "/products/gold", Name: "gold", Published: true, SubscriptionRequired: true, APIs: []string{snap.APIs[0].ID}}}
 	snap.Subscriptions = []snapshot.Subscription{{ID: gatewaytest.ServiceID + "/subscriptions/s", Name: "s", Scope: gatewaytest.ServiceID + "/products/gold", State: "active", PrimaryKey: "k1", OwnerID: gatewaytest.ServiceID + "/users/ada"}}
