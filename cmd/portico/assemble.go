@@ -53,7 +53,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Decide: platform.Decide, ParseTier: platform.ParseTier,
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
 		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
-		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, SoftDelete: c.cfg.SoftDelete,
+		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
 	})
 	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers(), c.clock)

@@ -49,6 +49,7 @@ var proofs = map[string]string{
 	"portico service scale --units":        "TestCLI_Service",
 	"portico service migrate":              "TestMigrate_ByCommand",
 	"portico service migrate --mode":       "TestMigrate_ByCommand",
+	"portico service migrate --back":       "TestMigrate_AndBackUnderLoad",
 	"portico service upgrade":              "TestUpgrade_UnderLoad",
 	"portico service upgrade --to":         "TestUpgrade_UnderLoad",
 	"portico service upgrade --all":        "TestUpgrade_UnderLoad",

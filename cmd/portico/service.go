@@ -307,12 +307,18 @@ func serviceMigrateCommand() *cobra.Command {
 		Short: "move a service from stv1 to stv2",
 		Long: `Moves a service from stv1 to stv2. With --mode PreserveIp it keeps its address;
 with NewIP it gets a new one and answers on both until the coexistence window
-(portico up --coexistence) ends.`,
+(portico up --coexistence) ends. Until then --back brings it back to its old
+compute and address, without a failed request.`,
 		Args: takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	mode := cmd.Flags().String("mode", "PreserveIp", "PreserveIp or NewIP")
+	back := cmd.Flags().Bool("back", false, "go back to the compute before, while it is kept")
+	cmd.MarkFlagsMutuallyExclusive("back", "mode")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *back {
+			return change(cmd, t, args[0], "go back", http.MethodPost, "/providers/Portico.Hosting/rollback", nil)
+		}
 		return change(cmd, t, args[0], "migrate", http.MethodPost, "/migrateToStv2", object{"mode": *mode})
 	}
 	return cmd

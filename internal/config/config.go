@@ -48,6 +48,7 @@ type Up struct {
 	Coexistence time.Duration
 	// HealthDeadline is how long new gateways may take to become healthy.
 	HealthDeadline time.Duration
+	RetireSTv1     time.Time     // zero: never
 	SoftDelete     time.Duration // how long a deleted service can be restored
 	Idle           time.Duration // after which an mtv1 worker unloads a service
 	Counters       int           // for rate limits, and as many for quotas, of a service at a location
@@ -71,6 +72,7 @@ func Settings() []Setting {
 		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestMigrate_NewIP", window(func(u *Up) *time.Duration { return &u.Coexistence })},
 		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_OfAMigration", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
+		{"retire-stv1", "", "day, or time, from which no service is put on stv1, and those on it are migrated; empty: never", "TestRetirement_MigratesWhatIsLeft", date(func(u *Up) *time.Time { return &u.RetireSTv1 })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
@@ -158,6 +160,21 @@ func window(field func(*Up) *time.Duration) func(*Up, string) error {
 			return fmt.Errorf("%q is not a duration such as 90s, 15m or 48h", v)
 		}
 		*field(u) = d
+		return nil
+	}
+}
+
+func date(field func(*Up) *time.Time) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		for _, layout := range []string{time.DateOnly, time.RFC3339} {
+			if t, err := time.Parse(layout, v); err == nil {
+				*field(u) = t
+				return nil
+			}
+		}
+		if v != "" {
+			return fmt.Errorf("%q is not a date such as 2024-08-31 or 2024-08-31T22:00:00Z", v)
+		}
 		return nil
 	}
 }

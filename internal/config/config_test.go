@@ -58,6 +58,7 @@ func TestLoad_Refusals(t *testing.T) {
 		{"log-level", "loud", "is none of debug"},
 		{"data", "", "may not be empty"},
 		{"counters", "0", "is not a number between 1 and 16777215"},
+		{"retire-stv1", "31.8.2024", "is not a date such as 2024-08-31"},
 		{"cache", "64MB", "is not a size such as 512KiB, 64MiB or 2GiB"},
 		{"cache", "0MiB", "is not a size"},
 	} {

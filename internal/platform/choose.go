@@ -27,10 +27,15 @@ type Request struct {
 	Units      int      // sku.capacity
 	Zones      []string // zones
 	Network    NetworkRequest
+	// Retired says that stv1 is not offered any more.
+	Retired bool
 	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
 	Migrate bool
 	Gateway string      // version of the gateway program that a new service gets
 	Address AddressMode // mode of a migration, in any case; empty for the default
+	// Downtime is migrateWithDowntime, by which some virtual networks are migrated. Here it changes nothing but that the
+	// address has to stay.
+	Downtime bool
 }
 
 // Decide turns a request into the wish that hosting works on, or says everything that is wrong with it. The first
@@ -74,7 +79,7 @@ func (r Request) platform() Version {
 	switch {
 	case r.Tier == Consumption:
 		return MTv1
-	case len(r.Zones) > 0, !v.Before(STv2From):
+	case len(r.Zones) > 0, !v.Before(STv2From), r.Retired:
 		return STv2
 	case r.Old != nil && r.Old.Platform == STv2:
 		return STv2
@@ -88,6 +93,8 @@ func migrate(r Request) (Wish, *arm.Error) {
 	switch {
 	case !ok:
 		f.add(CodeValueNotSupported, "mode", "The value '%s' of 'mode' is not supported. Allowed values: %s, %s.", r.Address, PreserveIP, NewIP)
+	case r.Downtime && mode != PreserveIP:
+		f.add(CodeInvalidParameters, "mode", "A migration with 'migrateWithDowntime' keeps the address: the value of 'mode' must be %s.", PreserveIP)
 	case r.Old == nil:
 		f.add(CodeInvalidParameters, "platformVersion", "The service has no compute that could be migrated to platform version stv2.")
 	case r.Old.Platform == MTv1:

@@ -4,12 +4,22 @@ import "time"
 
 // What operations take in the cloud service, where that is documented: the lower figure of a range.
 const (
-	createTakes  = 30 * time.Minute
-	joinTakes    = 2 * time.Minute // creation of a Consumption service
-	updateTakes  = 15 * time.Minute
-	newIPTakes   = 30 * time.Minute // migration to stv2; the old set is kept for the rest of the 45 minutes
-	sameVIPTakes = 45 * time.Minute
+	createTakes = 30 * time.Minute
+	joinTakes   = 2 * time.Minute // creation of a Consumption service
+	updateTakes = 15 * time.Minute
 )
+
+// Takes is how long the change of all locations to their wishes takes in the cloud service.
+func (s *ServiceStatus) Takes() (longest time.Duration) {
+	for _, l := range s.Locations() {
+		takes := Takes(l.Previous, l.Wish)
+		if l != &s.Location && s.Previous != nil && l.Previous == nil && !l.Wish.Gone {
+			takes = updateTakes // a location more is an update of the service
+		}
+		longest = max(longest, takes)
+	}
+	return longest
+}
 
 // Takes is how long the change from one wish to the next takes in the cloud service; old is nil for a service that had
 // none. No figures are published for deletions, and what changes nothing takes no time.
@@ -22,10 +32,9 @@ func Takes(old *Wish, w Wish) time.Duration {
 			return joinTakes
 		}
 		return createTakes
-	case old.Platform == STv1 && w.Platform == STv2 && w.Address != NewIP:
-		return sameVIPTakes
-	case old.Platform == STv1 && w.Platform == STv2:
-		return newIPTakes
+	}
+	if s, ok := ScenarioOf(*old, w); ok {
+		return s.Lock
 	}
 	return updateTakes
 }

@@ -176,6 +176,57 @@ func TestMigrate_NewIP(t *testing.T) {
 	p.unharmed(during, migrateLeast)
 }
 
+// TestMigrate_AndBackUnderLoad goes to stv2 and back to stv1 within the window, in both modes.
+func TestMigrate_AndBackUnderLoad(t *testing.T) {
+	h := start(t, "--coexistence", "1h")
+	v := h.create("back", "Developer", 1, old)
+	target := h.shop("back")
+	p := press(t, migrateRate, target)
+	p.since()
+	var during load.Counts
+	for n := 0; during.Done < migrateLeast/2; n++ {
+		mode := []string{"PreserveIp", "NewIP"}[n%2]
+		h.portico("service", "migrate", "back", "--mode", mode)
+		if out := h.portico("service", "migrate", "back", "--back"); !strings.Contains(out, "stv1") {
+			t.Errorf("%s and back: the command shows\n%s", mode, out)
+		}
+		if after := h.show("back"); after.addr() != v.addr() {
+			t.Errorf("%s and back: the service is at %s, was at %s", mode, after.addr(), v.addr())
+		}
+		if got := get(target, "/books/1"); got != http.StatusOK {
+			t.Errorf("%s and back: the address answers %d", mode, got)
+		}
+		during = during.Add(p.since())
+	}
+	p.unharmed(during, migrateLeast/2)
+	if got := h.units("back").Locations[0].Coexistence; got == nil {
+		t.Error("what the service came back from is not kept")
+	}
+}
+
+// TestRetirement_MigratesWhatIsLeft lets the day come from which there is no stv1.
+func TestRetirement_MigratesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	day := time.Now().Add(24 * time.Hour).UTC()
+	h := start(t, "--pace", "manual", "--retire-stv1", day.Format(time.RFC3339))
+	body := object{
+		"location": "West Europe", "sku": object{"name": "Developer", "capacity": 1},
+		"properties": object{"publisherName": "E2E", "publisherEmail": "e2e@example.com"},
+	}
+	h.do(http.MethodPut, h.group(), "2022-09-01", object{"location": "westeurope"})
+	h.do(http.MethodPut, h.service("last"), old, body)
+	h.portico("clock", "--advance", "30m")
+	eventually(t, 20*time.Second, "the service", func() bool { return h.show("last").Properties.ProvisioningState == "Succeeded" })
+	v := h.show("last")
+	h.portico("clock", "--advance", "24h")
+	eventually(t, 20*time.Second, "the beginning of the migration", func() bool { return h.show("last").Properties.ProvisioningState == "Updating" })
+	h.portico("clock", "--advance", "45m")
+	eventually(t, 20*time.Second, "the migration", func() bool { return h.show("last").Properties.ProvisioningState == "Succeeded" })
+	if after := h.show("last"); after.Properties.PlatformVersion != "stv2" || after.addr() != v.addr() {
+		t.Errorf("on %s at %s, want stv2 at %s", after.Properties.PlatformVersion, after.addr(), v.addr())
+	}
+}
+
 func TestMigrate_ByUpdateAtANewerAPIVersion(t *testing.T) {
 	t.Parallel()
 	h := start(t, "--coexistence", "100ms")

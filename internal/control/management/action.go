@@ -112,10 +112,11 @@ func (q *request) extension() (*reply, *arm.Error) {
 	}
 	key := strings.ToLower(q.id.TypePath())
 	f, method := q.opt.Extensions[key], http.MethodGet
-	if key == upgradeAction {
+	act := map[string]func(*request) (*reply, *arm.Error){"upgrade": (*request).upgrade, "rollback": (*request).rollBack}[key]
+	if act != nil {
 		method = http.MethodPost
 	}
-	if f == nil && key != upgradeAction || !q.id.IsCollection() || !strings.EqualFold(outer.Type(), resource.APIM+"/service") || outer.IsCollection() {
+	if f == nil && act == nil || !q.id.IsCollection() || !strings.EqualFold(outer.Type(), resource.APIM+"/service") || outer.IsCollection() {
 		return nil, q.noSuchType()
 	}
 	if q.r.Method != method {
@@ -125,8 +126,8 @@ func (q *request) extension() (*reply, *arm.Error) {
 	q.row, _ = q.engine.Row(outer.Type())
 	q.canonicalTypes()
 	q.id.Subscription = q.opt.Subscription.ID
-	if key == upgradeAction {
-		return q.upgrade()
+	if act != nil {
+		return act(q)
 	}
 	id := ""
 	if err := q.view(func(t store.Reader) error {

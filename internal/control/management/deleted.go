@@ -161,11 +161,15 @@ func (q *request) purge() (*reply, *arm.Error) {
 // purgeEvery is how often Run looks for soft-deleted services whose time is over.
 const purgeEvery = time.Minute
 
-// Run purges soft-deleted services when their time is over, until ctx ends.
+// Run purges soft-deleted services when their time is over, and migrates what is left on stv1 after its retirement, until
+// ctx ends.
 func (h *Handler) Run(ctx context.Context) error {
 	for {
 		if err := h.PurgeExpired(ctx, h.opt.Clock.Now()); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "soft-deleted services not purged", slog.Any("error", err))
+		}
+		if err := h.Retire(ctx); err != nil && ctx.Err() == nil {
+			h.log.WarnContext(ctx, "services not migrated after the retirement of stv1", slog.Any("error", err))
 		}
 		if h.opt.Clock.Sleep(ctx, min(purgeEvery, h.opt.SoftDelete)) != nil {
 			return nil

@@ -82,6 +82,9 @@ type Options struct {
 	RetryAfter time.Duration
 	// Clock tells platform time; nil means the time of day.
 	Clock *pace.Clock
+	// RetireSTv1 is when stv1 is retired: no service is put on it from then on, and what is left on it is migrated. Zero
+	// for never.
+	RetireSTv1 time.Time
 	// SoftDelete is how long a deleted service can be restored; 0 means 48 hours.
 	SoftDelete time.Duration
 	// BaseURL is the scheme and host for absolute URLs; nil takes them from the request.

@@ -21,6 +21,7 @@ const (
 	CreateService  = "service.create"
 	UpdateService  = "service.update"
 	MigrateService = "service.migrate"
+	BackService    = "service.rollback"
 	UpgradeService = "service.upgrade"
 	DeleteService  = "service.delete"
 )
@@ -125,7 +126,7 @@ func (w *serviceWrite) decide() error {
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
 		APIVersion: string(w.version), Tier: tier, Units: int(units), Zones: o.Texts("zones"),
-		Gateway: w.opt.Gateway,
+		Gateway: w.opt.Gateway, Retired: w.retired(),
 	}
 	if !w.creating {
 		r.Old = &w.status.Wish
@@ -234,7 +235,7 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 func (q *request) start(tx store.Tx, d store.Document, st platform.ServiceStatus, op *lro.Operation, now time.Time) (store.Document, error) {
 	if op != nil {
 		op.Target, op.APIVersion, op.Started = d.ID, string(q.version), now
-		if takes := platform.Takes(st.Previous, st.Wish); takes > 0 && q.opt.Clock.Timed() {
+		if takes := st.Takes(); takes > 0 && q.opt.Clock.Timed() && op.Kind != BackService {
 			op.NotBefore = now.Add(takes)
 		} else {
 			op.Begun = failpoint.Now().UTC()
@@ -272,49 +273,6 @@ func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:
 // monitors are the URLs of an operation on a service.
 func (q *request) monitors(resourceID, name string) arm.Monitors {
 	return arm.Monitors{Base: q.base, Resource: resourceID, Name: name, Version: q.version, RetryAfter: q.opt.RetryAfter}
-}
-
-// migrate starts a migration to stv2. Everything but the platform stays.
-func (q *request) migrate() (*reply, *arm.Error) {
-	body, err := q.readBody()
-	if err != nil {
-		return nil, err
-	}
-	var in struct {
-		Mode *string `json:"mode"`
-	}
-	if len(body) > 0 {
-		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, badBody(err)
-		}
-	}
-	mode := platform.AddressMode("")
-	if in.Mode != nil {
-		mode = platform.AddressMode(*in.Mode)
-	}
-	err = q.update(func(tx store.Tx) error {
-		p, err := q.existing(tx)
-		if err != nil {
-			return err
-		}
-		st := serviceStatus(p.doc)
-		if st.Operation != "" {
-			return locked(p.doc.ID)
-		}
-		wish, derr := q.opt.Decide(platform.Request{APIVersion: string(q.version), Old: &st.Wish, Tier: st.Wish.Tier, Units: st.Wish.Units, Zones: st.Wish.Zones, Migrate: true, Address: mode})
-		if derr != nil {
-			return derr
-		}
-		now, was, op := q.opt.Clock.Now(), st.Wish, lro.Operation{Kind: MigrateService}
-		st.ProvisioningState, st.TargetProvisioningState, st.Previous, st.Wish = "Updating", "Updating", &was, wish
-		st.ModifiedAt, st.ModifiedBy = now, q.who.name()
-		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {
-			return err
-		}
-		q.monitors(p.doc.ID, op.Name).SetHeaders(q.header)
-		return nil
-	})
-	return &reply{status: http.StatusAccepted}, err
 }
 
 // existing locates a service that must exist, for a write.

@@ -11,9 +11,6 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// upgradeAction is the extension that is an action: POST …/providers/Portico.Hosting/upgrade.
-const upgradeAction = "upgrade"
-
 // upgrade starts the change of a service to another version of the gateway program; up or down makes no difference. One
 // that has it already, soundly, is left alone; what one in a pool has only the pool knows.
 func (q *request) upgrade() (*reply, *arm.Error) {
@@ -49,10 +46,9 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 			rep = &reply{status: http.StatusOK}
 			return nil
 		}
-		now, op := q.opt.Clock.Now(), lro.Operation{Kind: UpgradeService}
-		st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
+		op := lro.Operation{Kind: UpgradeService}
 		st.Change(func(w platform.Wish) platform.Wish { w.Gateway = in.Gateway; return w })
-		if _, err := q.start(tx, *p.doc, st, &op, now); err != nil {
+		if err := q.restart(tx, *p.doc, st, &op); err != nil {
 			return err
 		}
 		q.monitors(p.doc.ID, op.Name).SetHeaders(q.header)

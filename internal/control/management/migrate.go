@@ -1,0 +1,229 @@
+package management
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// downtimeFrom is the api-version from which a migration knows migrateWithDowntime.
+const downtimeFrom arm.Version = "2024-06-01-preview"
+
+// migrate starts a migration to stv2. Everything but the platform stays.
+func (q *request) migrate() (*reply, *arm.Error) {
+	body, err := q.readBody()
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Mode *string `json:"mode"`
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &in); err != nil {
+			return nil, badBody(err)
+		}
+	}
+	r := platform.Request{Migrate: true}
+	if in.Mode != nil {
+		r.Address = platform.AddressMode(*in.Mode)
+	}
+	if s := q.query("migrateWithDowntime"); s != "" && !q.version.Before(downtimeFrom) {
+		var perr error
+		if r.Downtime, perr = strconv.ParseBool(s); perr != nil {
+			return nil, problem(http.StatusBadRequest, platform.CodeInvalidParameters, "The value '%s' of the query parameter 'migrateWithDowntime' is neither true nor false.", s)
+		}
+	}
+	err = q.update(func(tx store.Tx) error {
+		p, err := q.existing(tx)
+		if err != nil {
+			return err
+		}
+		op, err := q.startMigration(tx, *p.doc, r)
+		if err != nil {
+			return err
+		}
+		q.monitors(p.doc.ID, op.Name).SetHeaders(q.header)
+		return nil
+	})
+	return &reply{status: http.StatusAccepted}, err
+}
+
+func (q *request) startMigration(tx store.Tx, doc store.Document, r platform.Request) (*lro.Operation, error) {
+	st := serviceStatus(&doc)
+	if st.Operation != "" {
+		return nil, locked(doc.ID)
+	}
+	r.APIVersion, r.Old, r.Tier, r.Units, r.Zones = string(q.version), &st.Wish, st.Wish.Tier, st.Wish.Units, st.Wish.Zones
+	wish, err := q.opt.Decide(r)
+	if err != nil {
+		return nil, err
+	}
+	st.Change(func(w platform.Wish) platform.Wish {
+		if w.Platform == platform.STv1 { // one call migrates all locations
+			w.Platform, w.Address = wish.Platform, wish.Address
+		}
+		return w
+	})
+	op := &lro.Operation{Kind: MigrateService}
+	return op, q.restart(tx, doc, st, op)
+}
+
+// restart starts the operation that makes another wish true of an active service.
+func (q *request) restart(tx store.Tx, doc store.Document, st platform.ServiceStatus, op *lro.Operation) error {
+	now := q.opt.Clock.Now()
+	st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
+	st.ModifiedAt, st.ModifiedBy = now, q.who.name()
+	_, err := q.start(tx, doc, st, op, now)
+	return err
+}
+
+// rollBack brings a service back to where it was moved from, while its old compute is kept: a way that the cloud service
+// does not have.
+func (q *request) rollBack() (*reply, *arm.Error) {
+	err := q.update(func(tx store.Tx) error {
+		p, err := q.existing(tx)
+		if err != nil {
+			return err
+		}
+		st := serviceStatus(p.doc)
+		if st.Operation != "" {
+			return locked(p.doc.ID)
+		}
+		if err := st.TurnBack(q.opt.Clock.Now()); err != nil {
+			return err
+		}
+		d, err := q.moved(*p.doc, st)
+		if err != nil {
+			return err
+		}
+		if string(d.Desired) != string(p.doc.Desired) {
+			st.Before = p.doc.Desired
+		}
+		op := &lro.Operation{Kind: BackService}
+		if err := q.restart(tx, d, st, op); err != nil {
+			return err
+		}
+		q.monitors(d.ID, op.Name).SetHeaders(q.header)
+		return nil
+	})
+	return &reply{status: http.StatusAccepted}, err
+}
+
+// moved is the document of a service as a client would send it to have the service where its wishes have it.
+func (q *request) moved(doc store.Document, st platform.ServiceStatus) (store.Document, error) {
+	o, err := q.engine.Open(doc)
+	if err != nil {
+		return doc, err
+	}
+	locate(o, "properties.", st.Wish)
+	for _, l := range st.Others {
+		for _, other := range o.List("properties.additionalLocations") {
+			if m, ok := other.(map[string]any); ok && resource.NormalLocation(resource.Object(m).Text("location")) == l.Name {
+				locate(m, "", l.Wish)
+			}
+		}
+	}
+	return q.engine.Document(q.row, doc.ID, o, &doc)
+}
+
+// locate enters the zones and the network of a wish in the body of a location.
+func locate(o resource.Object, properties string, wish platform.Wish) {
+	o.Remove("zones")
+	if len(wish.Zones) > 0 {
+		zones := []any{}
+		for _, z := range wish.Zones {
+			zones = append(zones, z)
+		}
+		o.Set("zones", zones)
+	}
+	o.Remove(properties + "virtualNetworkConfiguration")
+	o.Remove(properties + "publicIpAddressId")
+	mode := "None"
+	if p := wish.Place; p != nil {
+		mode = string(p.Mode)
+		o.Set(properties+"virtualNetworkConfiguration.subnetResourceId", p.Subnet)
+		if p.PublicIP != "" {
+			o.Set(properties+"publicIpAddressId", p.PublicIP)
+		}
+	}
+	if properties != "" { // the mode is the service's
+		o.Set(properties+"virtualNetworkType", mode)
+	}
+}
+
+// retired says whether stv1 has been retired.
+func (h *Handler) retired() bool {
+	return !h.opt.RetireSTv1.IsZero() && !h.opt.Clock.Now().Before(h.opt.RetireSTv1)
+}
+
+const (
+	// retireAtOnce is how many services the platform migrates at a time after the retirement of stv1.
+	retireAtOnce = 8
+	// retireAgain is how long it waits before it tries one again.
+	retireAgain = 24 * time.Hour
+	// retiredBy is who modifies a service then.
+	retiredBy = Hosting
+)
+
+// Retire starts the migration of services that are on stv1 after its retirement, keeping their addresses.
+func (h *Handler) Retire(ctx context.Context) error {
+	if !h.retired() {
+		return nil
+	}
+	var due []string
+	if err := h.opt.Store.View(ctx, func(r store.Reader) (err error) {
+		due, err = h.dueToRetire(r)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, id := range due {
+		q := &request{Handler: h, version: SoftDeleteFrom, who: Principal{AppID: retiredBy}}
+		err := h.commit(ctx, "retire", func(tx store.Tx) error {
+			d, err := get(tx, id)
+			if err != nil || d == nil {
+				return err
+			}
+			_, err = q.startMigration(tx, *d, platform.Request{Migrate: true})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", id, err)
+		}
+		h.log.InfoContext(ctx, "migration after the retirement of stv1", slog.String("service", id))
+	}
+	return nil
+}
+
+// dueToRetire lists services that wait for their migration, as many as may begin now.
+func (h *Handler) dueToRetire(r store.Reader) (due []string, err error) {
+	docs, err := r.List(store.Query{Type: strings.ToLower(resource.APIM + "/service")})
+	if err != nil {
+		return nil, err
+	}
+	room := retireAtOnce
+	for i := range docs {
+		st := serviceStatus(&docs[i])
+		lately := st.ProvisioningState == "Failed" && st.ModifiedBy == retiredBy && h.opt.Clock.Now().Before(st.ModifiedAt.Add(retireAgain))
+		switch {
+		case st.Operation != "":
+			if st.ModifiedBy == retiredBy {
+				room--
+			}
+		case st.Wish.Platform == platform.STv1 && !st.Wish.Gone && !lately:
+			due = append(due, docs[i].ID)
+		}
+	}
+	return due[:min(len(due), max(room, 0))], nil
+}

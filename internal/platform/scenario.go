@@ -1,0 +1,71 @@
+package platform
+
+import (
+	"slices"
+	"time"
+)
+
+// A Scenario is a way for a service to get from stv1 to stv2, or to other zones or another network, as the cloud service
+// documents it: what it means for the address, for callers there, and for how long what is locked. Here none of them
+// has a downtime.
+type Scenario struct {
+	// Number is that of the documents; 0 for what they do not count.
+	Number int
+	Name   string
+	// Network is the mode of the virtual network: empty for none; "*" for any.
+	Network NetworkMode
+	KeepsIP bool
+	// Downtime of the gateway there; 0 for none.
+	Downtime time.Duration
+	// Lock is how long infrastructure cannot be changed: the operation at the pace of the cloud service.
+	Lock time.Duration
+	// Window says that the old compute is kept there for the coexistence window.
+	Window bool
+
+	when func(move) bool
+}
+
+// move is what scenarios are told by.
+type move struct {
+	lifts   bool // from stv1 to stv2
+	zones   bool // to other zones
+	place   bool // to another place in a virtual network, or out of one
+	network NetworkMode
+	newIP   bool
+}
+
+const minutes = time.Minute
+
+// Scenarios is the table, the more special rows first.
+func Scenarios() []Scenario {
+	return []Scenario{
+		{9, "other zones", "*", false, 0, 15 * minutes, false, func(m move) bool { return m.zones }},
+		{7, "another subnet", "*", false, 0, 30 * minutes, true, func(m move) bool { return m.place && m.lifts }},
+		{0, "another network", "*", false, 0, 15 * minutes, true, func(m move) bool { return m.place }},
+		{1, "no network, the address stays", "", true, 15 * minutes, 45 * minutes, false, func(m move) bool { return m.lifts && !m.newIP }},
+		{2, "no network, a new address", "", false, 0, 30 * minutes, true, func(m move) bool { return m.lifts && m.newIP }},
+		{3, "external network, the address stays", External, true, 0, 45 * minutes, false, func(m move) bool { return m.lifts && !m.newIP }},
+		{4, "external network, a new address", External, false, 0, 30 * minutes, true, func(m move) bool { return m.lifts && m.newIP }},
+		{5, "internal network, the address stays", Internal, true, 20 * minutes, 45 * minutes, false, func(m move) bool { return m.lifts && !m.newIP }},
+		{6, "internal network, a new address", Internal, false, 0, 30 * minutes, true, func(m move) bool { return m.lifts && m.newIP }},
+	}
+}
+
+// ScenarioOf finds the scenario that leads from one wish to the next; ok is false when it is none: a change within the
+// platform, zones and network that are there.
+func ScenarioOf(old, w Wish) (s Scenario, ok bool) {
+	m := move{
+		lifts: old.Platform == STv1 && w.Platform == STv2, newIP: w.Address == NewIP,
+		zones: !slices.Equal(slices.Sorted(slices.Values(old.Zones)), slices.Sorted(slices.Values(w.Zones))),
+		place: !SamePlace(old.Place, w.Place),
+	}
+	if w.Place != nil {
+		m.network = w.Place.Mode
+	}
+	for _, s := range Scenarios() {
+		if (s.Network == "*" || s.Network == m.network) && s.when(m) {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}
