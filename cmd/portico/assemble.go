@@ -91,18 +91,26 @@ type serviceURLs struct {
 
 func (u serviceURLs) of(f resource.ServiceFacts) resource.URLs {
 	host := strings.ToLower(f.Name) + "." + u.domain
-	urls := resource.URLs{GatewayHost: host}
+	urls := resource.URLs{GatewayHost: host, GatewayRegional: u.onEdge(platform.RegionalHost(f.Name, f.Location, u.domain))}
 	vips := f.Status.Hosting.VIPs
 	switch {
-	case u.domain != builtInDomain:
-		urls.Gateway = "https://" + host
 	case f.Status.Wish.Platform == platform.MTv1:
-		_, port, _ := net.SplitHostPort(u.edgeAddr)
-		urls.Gateway = "http://" + net.JoinHostPort(host, port)
+		urls.Gateway, urls.GatewayRegional = u.onEdge(host), ""
+	case u.domain != builtInDomain:
+		urls.Gateway = u.onEdge(host)
 	case len(vips) > 0 && vips[0].Address != "" && u.vipPort == "":
 		urls.Gateway = "http://" + vips[0].Address
 	case len(vips) > 0 && vips[0].Address != "":
 		urls.Gateway = "http://" + net.JoinHostPort(vips[0].Address, u.vipPort)
 	}
 	return urls
+}
+
+// onEdge is where a host name leads: with the built-in domain to the edge of this host.
+func (u serviceURLs) onEdge(host string) string {
+	if u.domain != builtInDomain {
+		return "https://" + host
+	}
+	_, port, _ := net.SplitHostPort(u.edgeAddr)
+	return "http://" + net.JoinHostPort(host, port)
 }

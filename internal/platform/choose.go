@@ -30,9 +30,10 @@ type Request struct {
 	// Retired says that stv1 is not offered any more.
 	Retired bool
 	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
-	Migrate bool
-	Gateway string      // version of the gateway program that a new service gets
-	Address AddressMode // mode of a migration, in any case; empty for the default
+	Migrate  bool
+	Disabled bool        // disableGateway
+	Gateway  string      // version of the gateway program that a new service gets
+	Address  AddressMode // mode of a migration, in any case; empty for the default
 	// Downtime is migrateWithDowntime, by which some virtual networks are migrated. Here it changes nothing but that the
 	// address has to stay.
 	Downtime bool
@@ -59,7 +60,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 
 // wish is the outcome of an acceptable create or update.
 func (r Request) wish() Wish {
-	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Gateway: r.Gateway, Place: r.place()}
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Place: r.place()}
 	if r.Old == nil {
 		return w
 	}

@@ -1,6 +1,9 @@
 package platform
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Location is one location of a service: what it should become, and what there is.
 type Location struct {
@@ -27,6 +30,11 @@ func (l Location) Platform() Version {
 		return set.Platform
 	}
 	return MTv1 // the pool's set is in the pool's record
+}
+
+// RegionalHost is the host name that leads to one location of a service alone.
+func RegionalHost(service, location, domain string) string {
+	return strings.ToLower(service + "-" + location + "-01.regional." + domain)
 }
 
 // Locations lists the locations, the primary one first. The pointers lead into s.
@@ -77,6 +85,25 @@ func (l *Location) want(w Wish) {
 	if was.Gone || was.Tier == "" {
 		l.Previous = nil
 	}
+}
+
+// Same says whether two wishes make the same of compute. How an address is treated matters only when something moves.
+func (w Wish) Same(o Wish) bool {
+	return w.Platform == o.Platform && w.Tier == o.Tier && w.Units == o.Units && w.Gateway == o.Gateway && w.Disabled == o.Disabled && w.Gone == o.Gone &&
+		SamePlace(w.Place, o.Place) && slices.Equal(slices.Sorted(slices.Values(w.Zones)), slices.Sorted(slices.Values(o.Zones)))
+}
+
+// Wants says whether the locations have these wishes already.
+func (s *ServiceStatus) Wants(primary Wish, others []LocationWish) bool {
+	var have []LocationWish
+	for _, l := range s.Others {
+		if !l.Wish.Gone {
+			have = append(have, LocationWish{Location: l.Name, Wish: l.Wish})
+		}
+	}
+	return s.Wish.Same(primary) && slices.EqualFunc(have, others, func(a, b LocationWish) bool {
+		return a.Location == b.Location && a.Wish.Same(b.Wish)
+	})
 }
 
 // GoBack restores the wishes that an operation has replaced. A location that had nothing before goes.

@@ -49,14 +49,16 @@ func (s *ServiceStatus) Places() (out []Place) {
 			out = append(out, *p)
 		}
 	}
-	if !s.Wish.Gone {
-		add(s.Wish.Place)
-	}
-	if s.Previous != nil && !s.Previous.Gone {
-		add(s.Previous.Place)
-	}
-	for _, set := range s.Hosting.Sets {
-		add(set.Place)
+	for _, l := range s.Locations() {
+		if !l.Wish.Gone {
+			add(l.Wish.Place)
+		}
+		if l.Previous != nil && !l.Previous.Gone {
+			add(l.Previous.Place)
+		}
+		for _, set := range l.Hosting.Sets {
+			add(set.Place)
+		}
 	}
 	return out
 }

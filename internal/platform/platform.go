@@ -44,6 +44,8 @@ type Wish struct {
 	Gateway string `json:"gateway,omitempty"`
 	// Place is where in a virtual network; nil for none.
 	Place *Place `json:"place,omitempty"`
+	// Disabled takes the location out of rotation: names of the service lead to it only if they are its own.
+	Disabled bool `json:"disabled,omitempty"`
 	// Gone asks for no compute and no address.
 	Gone bool `json:"gone,omitempty"`
 }

@@ -31,6 +31,7 @@ type Facts struct {
 	Machines int
 	Zones    bool // may list availability zones
 	VNet     bool // may be injected into a virtual network
+	Regions  bool // may have additional locations
 	Hosted   bool // this version hosts the tier
 }
 
@@ -43,7 +44,7 @@ func Tiers() []Facts {
 		{Tier: Developer, MinUnits: 1, MaxUnits: 1, Machines: 1, VNet: true, Hosted: true},
 		{Tier: Basic, MinUnits: 1, MaxUnits: 2, Machines: 2, Hosted: true},
 		{Tier: Standard, MinUnits: 1, MaxUnits: 4, Machines: 2, Hosted: true},
-		{Tier: Premium, MinUnits: 1, MaxUnits: 31, Machines: 2, Zones: true, VNet: true, Hosted: true},
+		{Tier: Premium, MinUnits: 1, MaxUnits: 31, Machines: 2, Zones: true, VNet: true, Regions: true, Hosted: true},
 		{Tier: Isolated, MinUnits: 1, MaxUnits: 31, Machines: 2, VNet: true},
 		{Tier: BasicV2, MinUnits: 1, MaxUnits: 10},
 		{Tier: StandardV2, MinUnits: 1, MaxUnits: 10},

@@ -45,7 +45,6 @@ func service() *Row {
 			{Path: "properties.configurationApi.legacyApi", Kind: String, From: v2023mar, Enum: onOff, Default: "Enabled"},
 			{Path: "properties.legacyPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
 			{Path: "properties.developerPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
-			{Path: "properties.additionalLocations", Kind: Array, Of: Any},
 			{Path: "properties.privateEndpointConnections", Kind: Array, Of: Any, From: v2021apr},
 		},
 			below("properties.hostnameConfigurations[]",
@@ -67,6 +66,7 @@ func service() *Row {
 				Field{Path: "certificatePassword", Kind: String},
 				Field{Path: "certificate", Kind: Any},
 			),
+			additionalLocations(onOff, platforms),
 			readOnly("properties.provisioningState", "properties.targetProvisioningState", "properties.createdAtUtc", "properties.gatewayUrl",
 				"properties.gatewayRegionalUrl", "properties.portalUrl", "properties.managementApiUrl", "properties.scmUrl",
 				"properties.virtualNetworkConfiguration.vnetid", "properties.virtualNetworkConfiguration.subnetname"),
@@ -80,7 +80,7 @@ func service() *Row {
 				{Path: "properties.platformVersion", Kind: String, Flags: ReadOnly, From: v2021apr, Enum: platforms},
 			}),
 		Complete: completeService,
-		Rules:    []Rule{tagLimits, serviceNotBuilt, serviceConstraint},
+		Rules:    []Rule{tagLimits, serviceNotBuilt, serviceConstraint, serviceLocations},
 		Compute:  computeService,
 		Actions:  []Action{{"migrateToStv2", v2022apr}},
 	}
@@ -105,6 +105,7 @@ func completeService(c *Change) {
 		}
 		c.New.Set("sku.capacity", capacity)
 	}
+	completeLocations(c)
 	// The default host name is computed; a client that sends back what it read means no other.
 	var custom []any
 	for _, h := range c.New.List("properties.hostnameConfigurations") {
@@ -135,7 +136,6 @@ func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		path, what string
 		yes        bool
 	}{
-		{"additionalLocations", "Additional locations", len(c.New.List("properties.additionalLocations")) > 0},
 		{"hostnameConfigurations", "Custom host names", len(c.New.List("properties.hostnameConfigurations")) > 0},
 		{"certificates", "CA certificates of a service", len(c.New.List("properties.certificates")) > 0},
 		{"privateEndpointConnections", "Private endpoints", len(c.New.List("properties.privateEndpointConnections")) > 0},
@@ -172,9 +172,9 @@ func computeService(s *Shown) {
 	o.Set("properties.provisioningState", st.ProvisioningState)
 	o.Set("properties.targetProvisioningState", st.TargetProvisioningState)
 	o.Set("properties.createdAtUtc", Timestamp(st.CreatedAt))
-	o.Set("properties.platformVersion", string(shownPlatform(st)))
+	o.Set("properties.platformVersion", string(shownPlatform(st.Location, st.ProvisioningState)))
 	o.Set("properties.outboundPublicIPAddresses", []any{})
-	public, private := addressesOf(st)
+	public, private := addressesOf(st.Location)
 	if len(public) > 0 {
 		o.Set("properties.publicIPAddresses", public)
 	}
@@ -182,6 +182,7 @@ func computeService(s *Shown) {
 		o.Set("properties.privateIPAddresses", private)
 	}
 	showSubnet(s)
+	showLocations(s, st, name)
 	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
 	for path, u := range map[string]string{
 		"gatewayUrl": urls.Gateway, "gatewayRegionalUrl": urls.GatewayRegional, "portalUrl": urls.Portal,
@@ -210,10 +211,10 @@ func computeService(s *Shown) {
 	o["etag"] = s.Doc.ETag
 }
 
-// addressesOf lists the addresses of a service. One that is reached from inside its network has its public address for
+// addressesOf lists the addresses of a location of a service. One that is reached from inside its network has its public address for
 // the platform's own traffic.
-func addressesOf(st platform.ServiceStatus) (public, private []any) {
-	for _, vip := range st.Hosting.VIPs {
+func addressesOf(l platform.Location) (public, private []any) {
+	for _, vip := range l.Hosting.VIPs {
 		if vip.Address == "" || len(vip.Sets) == 0 {
 			continue
 		}
@@ -222,7 +223,7 @@ func addressesOf(st platform.ServiceStatus) (public, private []any) {
 			continue
 		}
 		private = append(private, vip.Address)
-		if set := st.Hosting.Set(vip.Sets[0]); set != nil && set.Place != nil && set.Place.Address != "" {
+		if set := l.Hosting.Set(vip.Sets[0]); set != nil && set.Place != nil && set.Place.Address != "" {
 			public = append(public, set.Place.Address)
 		}
 	}
@@ -243,23 +244,6 @@ func showSubnet(s *Shown) {
 			s.Object.Set(config+".vnetid", st.GUID)
 		}
 	}
-}
-
-// shownPlatform is where the service runs now: the platform of the first routed set, undetermined while it has none.
-func shownPlatform(st platform.ServiceStatus) platform.Version {
-	for _, vip := range st.Hosting.VIPs {
-		for _, id := range vip.Sets {
-			for _, set := range st.Hosting.Sets {
-				if set.ID == id {
-					return set.Platform
-				}
-			}
-		}
-	}
-	if st.Wish.Platform == platform.MTv1 && st.ProvisioningState != "Created" && st.ProvisioningState != "Activating" {
-		return platform.MTv1 // has neither sets nor addresses of its own
-	}
-	return platform.Undetermined
 }
 
 // principalType tells users, who are named by their address, from applications.

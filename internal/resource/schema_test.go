@@ -32,13 +32,15 @@ var schemaOperations = map[string]string{
 // schemaDiffers lists, by row, beginnings of paths that the row has on purpose otherwise, and why.
 var schemaDiffers = map[string][]string{
 	"service": {
-		"properties.additionalLocations", "properties.privateEndpointConnections", // refused as a whole
+		"properties.privateEndpointConnections",                                                    // refused as a whole
 		"properties.hostnameConfigurations[].certificate", "properties.certificates[].certificate", // shown, never read
 		"systemData",           // read-only as a whole
 		"sku.name", "location", // checked with errors of their own
 		"identity.principalId", "identity.tenantId", // identities are not built
 		"identity.userAssignedIdentities", "etag",
 		"zones", "properties.hostnameConfigurations[].hostName", // bounded here
+		"properties.additionalLocations[].sku.name", "properties.additionalLocations[].zones", // as those of the service itself
+		"properties.additionalLocations[].virtualNetworkConfiguration.vnetid", "properties.additionalLocations[].virtualNetworkConfiguration.subnetname",
 	},
 	"service/backends": {
 		"properties.circuitBreaker", "properties.pool", "properties.properties", // refused as a whole

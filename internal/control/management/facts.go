@@ -23,6 +23,7 @@ type factList struct {
 }
 
 var factLists = map[string]factList{
+	"service/regions":                        {make: regions},
 	"service/users/identities":               {make: userIdentities},
 	"service/policyfragments/listreferences": {from: "2021-12-01-preview", method: http.MethodPost, make: fragmentReferences},
 	"service/apis/revisions":                 {from: "2017-03-01", make: apiRevisions, filters: map[string]string{"apiRevision": "apiRevision"}},

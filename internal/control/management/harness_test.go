@@ -93,7 +93,7 @@ func options(st store.Store) management.Options {
 		Challenge: func(*http.Request, *arm.Error) string { return `Bearer authorization_uri="http://login/tenant"` },
 		URLs: func(f resource.ServiceFacts) resource.URLs {
 			host := f.Name + ".apim.localhost"
-			return resource.URLs{Gateway: "http://" + host, GatewayHost: host}
+			return resource.URLs{Gateway: "http://" + host, GatewayRegional: "http://" + platform.RegionalHost(f.Name, f.Location, "apim.localhost"), GatewayHost: host}
 		},
 		AllocateIP: func(string) (string, error) { n++; return fmt.Sprintf("127.9.0.%d", n), nil },
 		Gateway:    "1.0", HasGateway: func(v string) bool { return v == "1.0" || v == "2.0" },
@@ -214,16 +214,12 @@ func (w *world) settle() {
 				if err := json.Unmarshal(d.Status, &st); err != nil {
 					return err
 				}
-				st.ProvisioningState, st.TargetProvisioningState, st.Operation, st.Previous = "Succeeded", "", "", nil
-				if st.Wish.Platform != platform.MTv1 {
-					st.Hosting = platform.State{Sets: []platform.Set{{ID: "s", Platform: st.Wish.Platform, Place: st.Wish.Place}}, VIPs: []platform.VIP{{ID: "v", Address: "127.0.0.9", Sets: []string{"s"}}}}
-					if p := st.Wish.Place; p != nil {
-						st.Hosting.VIPs[0].Place, st.Hosting.VIPs[0].Inside, st.Hosting.VIPs[0].Address = p.ID, p.Mode == platform.Internal, "10.0.1.4"
-						if p.Mode == platform.External {
-							st.Hosting.VIPs[0].Address = p.Address
-						}
-					}
+				st.ProvisioningState, st.TargetProvisioningState, st.Operation = "Succeeded", "", ""
+				st.Settle()
+				for i, l := range st.Locations() {
+					l.Hosting = hosted(l.Wish, i)
 				}
+				st.Forget()
 				if d.Status, err = json.Marshal(st); err != nil {
 					return err
 				}
@@ -240,6 +236,21 @@ func (w *world) settle() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// hosted is what there is of the i-th location of a service when its wish has come true.
+func hosted(w platform.Wish, i int) platform.State {
+	if w.Platform == platform.MTv1 || w.Gone {
+		return platform.State{}
+	}
+	vip := platform.VIP{ID: "v", Address: fmt.Sprintf("127.0.0.%d", 9+i), Sets: []string{"s"}}
+	if p := w.Place; p != nil {
+		vip.Place, vip.Inside, vip.Address = p.ID, p.Mode == platform.Internal, "10.0.1.4"
+		if p.Mode == platform.External {
+			vip.Address = p.Address
+		}
+	}
+	return platform.State{Sets: []platform.Set{{ID: "s", Platform: w.Platform, Place: w.Place}}, VIPs: []platform.VIP{vip}}
 }
 
 const developerBody = `{"location":"West Europe","sku":{"name":"Developer","capacity":1},"properties":{"publisherEmail":"a@b.c","publisherName":"Contoso"}}`

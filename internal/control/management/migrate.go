@@ -64,17 +64,9 @@ func (q *request) startMigration(tx store.Tx, doc store.Document, r platform.Req
 	if st.Operation != "" {
 		return nil, locked(doc.ID)
 	}
-	r.APIVersion, r.Old, r.Tier, r.Units, r.Zones = string(q.version), &st.Wish, st.Wish.Tier, st.Wish.Units, st.Wish.Zones
-	wish, err := q.opt.Decide(r)
-	if err != nil {
+	if err := q.migrateAll(&st, r); err != nil {
 		return nil, err
 	}
-	st.Change(func(w platform.Wish) platform.Wish {
-		if w.Platform == platform.STv1 { // one call migrates all locations
-			w.Platform, w.Address = wish.Platform, wish.Address
-		}
-		return w
-	})
 	op := &lro.Operation{Kind: MigrateService}
 	return op, q.restart(tx, doc, st, op)
 }

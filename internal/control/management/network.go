@@ -8,9 +8,14 @@ import (
 
 // network reads what the body of a service says of networks, with what that is.
 func (w *serviceWrite) network(o resource.Object) (platform.NetworkRequest, error) {
+	return w.networkAt(o.Text("location"), o.Text("properties.virtualNetworkConfiguration.subnetResourceId"), o.Text("properties.publicIpAddressId"))
+}
+
+// networkAt is that of one location.
+func (w *serviceWrite) networkAt(location, subnet, publicIP string) (platform.NetworkRequest, error) {
+	o := w.change.New
 	n := platform.NetworkRequest{
-		Service: w.place.id, Location: resource.NormalLocation(o.Text("location")), Type: o.Text("properties.virtualNetworkType"),
-		SubnetID: o.Text("properties.virtualNetworkConfiguration.subnetResourceId"), PublicIPID: o.Text("properties.publicIpAddressId"),
+		Service: w.place.id, Location: resource.NormalLocation(location), Type: o.Text("properties.virtualNetworkType"), SubnetID: subnet, PublicIPID: publicIP,
 		SeveralRegions: len(o.List("properties.additionalLocations")) > 0, Trouble: w.opt.Networks(),
 	}
 	var err error

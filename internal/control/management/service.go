@@ -77,6 +77,7 @@ type serviceWrite struct {
 	creating bool
 	status   platform.ServiceStatus
 	wish     platform.Wish
+	others   []platform.LocationWish
 	restored *store.Document // the record of the soft-deleted service that is brought back
 }
 
@@ -126,7 +127,7 @@ func (w *serviceWrite) decide() error {
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
 		APIVersion: string(w.version), Tier: tier, Units: int(units), Zones: o.Texts("zones"),
-		Gateway: w.opt.Gateway, Retired: w.retired(),
+		Gateway: w.opt.Gateway, Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"),
 	}
 	if !w.creating {
 		r.Old = &w.status.Wish
@@ -139,7 +140,15 @@ func (w *serviceWrite) decide() error {
 	if err != nil {
 		return err
 	}
-	w.wish = wish
+	elsewhere, readErr := w.elsewhere()
+	if readErr != nil {
+		return readErr
+	}
+	others, err := platform.DecideElsewhere(r, wish, elsewhere)
+	if err != nil {
+		return err
+	}
+	w.wish, w.others = wish, others
 	return nil
 }
 
@@ -200,16 +209,17 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 	case w.creating:
 		op, st = &lro.Operation{Kind: CreateService}, platform.ServiceStatus{
 			ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: now, CreatedBy: w.who.name(),
-			Location: platform.Location{Name: resource.NormalLocation(w.change.New.Text("location")), Wish: w.wish},
+			Location: platform.Location{Name: resource.NormalLocation(w.change.New.Text("location"))},
 		}
+		st.Want(w.wish, w.others)
 	case st.Wish.Gone: // its creation failed
 		op = &lro.Operation{Kind: CreateService}
 		st.ProvisioningState, st.TargetProvisioningState = "Created", "Activating"
-		st.Want(w.wish, nil)
-	case !sameWish(st.Wish, w.wish) || st.ProvisioningState == "Failed" || st.ProvisioningState == "TerminationFailed":
+		st.Want(w.wish, w.others)
+	case !st.Wants(w.wish, w.others) || st.ProvisioningState == "Failed" || st.ProvisioningState == "TerminationFailed":
 		op = &lro.Operation{Kind: UpdateService}
 		st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
-		st.Want(w.wish, nil)
+		st.Want(w.wish, w.others)
 		st.Before = w.place.doc.Desired
 	case string(d.Desired) == string(w.place.doc.Desired):
 		return *w.place.doc, nil, nil // nothing changed, nothing is written
@@ -253,12 +263,6 @@ func (q *request) start(tx store.Tx, d store.Document, st platform.ServiceStatus
 	}
 	d.Status = status
 	return tx.Put(d)
-}
-
-// sameWish compares what two wishes make of compute. How an address is treated matters only when something moves.
-func sameWish(a, b platform.Wish) bool {
-	return a.Platform == b.Platform && a.Tier == b.Tier && a.Units == b.Units && a.Gateway == b.Gateway && a.Gone == b.Gone && platform.SamePlace(a.Place, b.Place) &&
-		slices.Equal(slices.Sorted(slices.Values(a.Zones)), slices.Sorted(slices.Values(b.Zones)))
 }
 
 func (p Principal) name() string {
