@@ -802,13 +802,16 @@ func (p *printer) localFunc(s *LocalFunc) {
 		}
 	})
 	p.put(")")
-	if b, ok := s.Body.(*Block); ok {
+	switch b := s.Body.(type) {
+	case nil:
+	case *Block:
 		p.put(" ")
 		p.stmt(b)
 		return
+	default:
+		p.put(" => ")
+		p.expr(b)
 	}
-	p.put(" => ")
-	p.expr(s.Body)
 	p.put(";")
 }
 
