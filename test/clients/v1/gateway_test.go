@@ -32,6 +32,42 @@ func (w *world) importAPI(t *testing.T, url string) {
 	sdk.Equal(t, [][]string{{"ping", "Ping", "GET", "/ping"}, {"thing", "A thing", "GET", "/things/{id}"}}, got)
 }
 
+// schemas looks at the one that came with the import, and makes and deletes another.
+func (w *world) schemas(t *testing.T) {
+	c := w.NewAPISchemaClient()
+	id := w.id(shop) + "/apis/imported/schemas/"
+	sdk.EqualJSON(t, sdk.Object{
+		"id": id + "imported", "name": "imported", "type": "Microsoft.ApiManagement/service/apis/schemas",
+		"properties": sdk.Object{
+			"contentType": "application/vnd.oai.openapi.components+json",
+			"document": sdk.Object{"components": sdk.Object{"schemas": sdk.Object{
+				"Thing": sdk.Object{"type": "object", "properties": sdk.Object{"id": sdk.Object{"type": "string"}}},
+			}}},
+		},
+	}, sdk.Of(c.Get(w.ctx, group, shop, "imported", "imported", nil)).Must(t).SchemaContract)
+	content := sdk.Of(w.NewAPIOperationClient().Get(w.ctx, group, shop, "imported", "thing", nil)).Must(t).Properties.Responses[0].Representations[0]
+	sdk.Equal(t, []string{"application/json", "imported", "Thing"}, []string{*content.ContentType, *content.SchemaID, *content.TypeName})
+
+	made := sdk.Ended(c.BeginCreateOrUpdate(w.ctx, group, shop, "imported", "xsd", armapimanagement.SchemaContract{Properties: &armapimanagement.SchemaContractProperties{
+		ContentType: to.Ptr("application/vnd.ms-azure-apim.xsd+xml"), Document: &armapimanagement.SchemaDocumentProperties{Value: to.Ptr("<s/>")},
+	}}, nil)).Must(t)
+	sdk.EqualJSON(t, sdk.Object{
+		"id": id + "xsd", "name": "xsd", "type": "Microsoft.ApiManagement/service/apis/schemas",
+		"properties": sdk.Object{"contentType": "application/vnd.ms-azure-apim.xsd+xml", "document": sdk.Object{"value": "<s/>"}},
+	}, made.SchemaContract)
+	list := func() [][]string {
+		return sdk.Pages(t, c.NewListByAPIPager(group, shop, "imported", &armapimanagement.APISchemaClientListByAPIOptions{Top: to.Ptr[int32](1)}),
+			func(p armapimanagement.APISchemaClientListByAPIResponse) []string {
+				return sdk.Names(p.Value, func(s *armapimanagement.SchemaContract) *string { return s.Name })
+			})
+	}
+	sdk.Equal(t, [][]string{{"imported"}, {"xsd"}}, list())
+	tag := *sdk.Of(c.GetEntityTag(w.ctx, group, shop, "imported", "xsd", nil)).Must(t).ETag
+	sdk.Of(c.Delete(w.ctx, group, shop, "imported", "xsd", tag, nil)).Must(t)
+	sdk.Of(c.Delete(w.ctx, group, shop, "imported", "imported", "*", nil)).Fails(t, 400, "ValidationError")
+	sdk.Equal(t, [][]string{{"imported"}}, list())
+}
+
 // importMany imports 250 API operations: a list of them has three pages when no size is asked for.
 func (w *world) importMany(t *testing.T) {
 	var doc strings.Builder
@@ -165,7 +201,7 @@ func (w *world) subscriptions(t *testing.T, gateway string) {
 		},
 	}, nil)).Must(t)
 	properties := sdk.Object{
-		"displayName": "First", "scope": w.id(shop) + "/products/gold", "state": "active", "allowTracing": false, "createdDate": *created.Properties.CreatedDate,
+		"displayName": "First", "scope": w.id(shop) + "/products/gold", "state": "active", "allowTracing": false, "createdDate": *created.Properties.CreatedDate, "startDate": *created.Properties.StartDate,
 	}
 	want := sdk.Object{"id": w.id(shop) + "/subscriptions/sub1", "name": "sub1", "type": "Microsoft.ApiManagement/service/subscriptions", "properties": properties}
 	sdk.EqualJSON(t, want, created.SubscriptionContract)

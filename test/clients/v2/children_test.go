@@ -4,6 +4,7 @@ package clients
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -25,6 +26,7 @@ func TestChildren(t *testing.T) {
 	t.Run("APIs", func(t *testing.T) { w.apis(t, backend) })
 	t.Run("API operations", w.operations)
 	t.Run("import", func(t *testing.T) { w.importAPI(t, backend) })
+	t.Run("schemas", w.schemas)
 	t.Run("import of many API operations", w.importMany)
 	t.Run("policies", w.policies)
 	t.Run("products", w.products)
@@ -123,7 +125,13 @@ func (w *world) apis(t *testing.T, url string) {
 	}
 	sdk.Equal(t, w.id(shop)+"/apis/api1;rev=1", *sdk.Of(c.Get(w.ctx, group, shop, "api1;rev=1", nil)).Must(t).ID)
 	sdk.Of(c.Get(w.ctx, group, shop, "api1;rev=2", nil)).Fails(t, 404, "ResourceNotFound")
-	sdk.Of(w.NewAPIExportClient().Get(w.ctx, group, shop, "api1", armapimanagement.ExportFormatOpenapi, armapimanagement.ExportAPITrue, nil)).Fails(t, 400, "ValidationError")
+	exported := sdk.Of(w.NewAPIExportClient().Get(w.ctx, group, shop, "api1", armapimanagement.ExportFormatOpenapi, armapimanagement.ExportAPITrue, nil)).Must(t)
+	sdk.Equal(t, armapimanagement.ExportResultFormatOpenAPI, *exported.ExportResultFormat)
+	sdk.Equal(t, w.id(shop)+"/apis/api1", *exported.ID)
+	if link := *exported.Value.Link; !strings.HasPrefix(link, w.host.Endpoints.ARMTLS+"/portico/exports/") {
+		t.Errorf("link %s", link)
+	}
+	sdk.Of(w.NewAPIExportClient().Get(w.ctx, group, shop, "api1", armapimanagement.ExportFormatWadl, armapimanagement.ExportAPITrue, nil)).Fails(t, 400, "ValidationError")
 	names := func(p armapimanagement.APIClientListByServiceResponse) []string {
 		sdk.Equal(t, 3, *p.Count)
 		return sdk.Names(p.Value, func(a *armapimanagement.APIContract) *string { return a.Name })
@@ -141,7 +149,7 @@ func (w *world) api(name, display, path, url string) sdk.Object {
 	return sdk.Object{
 		"id": w.id(shop) + "/apis/" + name, "name": name, "type": "Microsoft.ApiManagement/service/apis",
 		"properties": sdk.Object{
-			"displayName": display, "path": path, "serviceUrl": url, "protocols": []any{"http"}, "apiRevision": "1", "isCurrent": true,
+			"displayName": display, "path": path, "serviceUrl": url, "protocols": []any{"http"}, "apiRevision": "1", "isCurrent": true, "isOnline": true,
 			"subscriptionRequired": true, "subscriptionKeyParameterNames": sdk.Object{"header": "Ocp-Apim-Subscription-Key", "query": "subscription-key"},
 		},
 	}
@@ -195,5 +203,6 @@ paths:
       operationId: thing
       summary: A thing
       parameters: [{name: id, in: path, required: true, schema: {type: string}}]
-      responses: {"200": {description: it}}
+      responses: {"200": {description: it, content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}}}
+components: {schemas: {Thing: {type: object, properties: {id: {type: string}}}}}
 `
