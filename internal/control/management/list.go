@@ -19,8 +19,34 @@ func (q *request) list() (*reply, *arm.Error) {
 	return q.listOf(q.members)
 }
 
+// A collection is what a list pages through.
+type collection interface {
+	count(t store.Reader) (int, error)
+	slice(t store.Reader, from, to int) ([]store.Document, error)
+}
+
+// these are documents at hand.
+type these []store.Document
+
+func (d these) count(store.Reader) (int, error) { return len(d), nil }
+
+func (d these) slice(_ store.Reader, from, to int) ([]store.Document, error) { return d[from:to], nil }
+
+// stored are the documents that a query selects, of which a page reads its own alone.
+type stored store.Query
+
+func (s stored) count(t store.Reader) (int, error) { return t.Count(store.Query(s)) }
+
+func (s stored) slice(t store.Reader, from, to int) ([]store.Document, error) {
+	if from == to {
+		return nil, nil
+	}
+	s.Skip, s.Limit = from, to-from
+	return t.List(store.Query(s))
+}
+
 // listOf pages, filters and shows the documents of a collection.
-func (q *request) listOf(members func(store.Reader) ([]store.Document, error)) (*reply, *arm.Error) {
+func (q *request) listOf(members func(store.Reader) (collection, error)) (*reply, *arm.Error) {
 	page, perr := arm.ParsePage(q.r.URL.Query())
 	if perr != nil {
 		return nil, perr
@@ -32,21 +58,26 @@ func (q *request) listOf(members func(store.Reader) ([]store.Document, error)) (
 	var items []any
 	total := 0
 	err := q.view(func(t store.Reader) error {
-		docs, err := members(t)
+		all, err := members(t)
 		if err != nil {
 			return err
 		}
-		if filter == nil {
-			total = len(docs)
-			from, to, _ := page.Slice(total)
-			items, err = q.showAll(t, docs[from:to], nil)
+		if total, err = all.count(t); err != nil {
 			return err
 		}
-		if items, err = q.showAll(t, docs, filter); err != nil {
+		from, to := 0, total
+		if filter == nil {
+			from, to, _ = page.Slice(total)
+		}
+		docs, err := all.slice(t, from, to)
+		if err != nil {
+			return err
+		}
+		if items, err = q.showAll(t, docs, filter); err != nil || filter == nil {
 			return err
 		}
 		total = len(items)
-		from, to, _ := page.Slice(total)
+		from, to, _ = page.Slice(total)
 		items = items[from:to]
 		return nil
 	})
@@ -73,7 +104,7 @@ func (q *request) pageOf(items []any, total int, page arm.Page, armList bool) *r
 }
 
 // members are the documents of a collection, in the order of their IDs.
-func (q *request) members(t store.Reader) ([]store.Document, error) {
+func (q *request) members(t store.Reader) (collection, error) {
 	p, err := q.locate(t)
 	if err != nil {
 		return nil, err
@@ -88,16 +119,21 @@ func (q *request) members(t store.Reader) ([]store.Document, error) {
 	if q.row.Shape == resource.Proxy {
 		prefix = "/subscriptions/" + q.opt.Subscription.ID
 	}
-	docs, err := t.List(store.Query{Type: strings.ToLower(q.row.Type()), Prefix: prefix})
+	all := store.Query{Type: strings.ToLower(q.row.Type()), Prefix: prefix}
+	var pick func(t store.Reader, docs []store.Document, service string) ([]store.Document, error)
 	switch {
-	case err != nil:
-		return nil, err
 	case q.row.Path == "service/tags" && q.query("scope") != "":
-		return q.ofScope(t, docs, p.service.ID)
+		pick = q.ofScope
 	case q.row.Tagged() && q.query("tags") != "":
-		return q.withTags(t, docs, p.service.ID)
+		pick = q.withTags
+	default:
+		return stored(all), nil
 	}
-	return docs, nil
+	docs, err := t.List(all)
+	if err == nil {
+		docs, err = pick(t, docs, p.service.ID)
+	}
+	return these(docs), err
 }
 
 func (q *request) showAll(t store.Reader, docs []store.Document, filter *resource.Filter) ([]any, error) {

@@ -57,7 +57,7 @@ func (q *request) relatedPath() (rep *reply, err *arm.Error, ok bool) {
 		rep, err = q.userSubscription()
 		return rep, err, true
 	}
-	rep, err = q.listOf(func(t store.Reader) ([]store.Document, error) {
+	rep, err = q.listOf(func(t store.Reader) (collection, error) {
 		p, err := q.locate(t)
 		if err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func (q *request) relatedPath() (rep *reply, err *arm.Error, ok bool) {
 		if err != nil {
 			return nil, err
 		}
-		var docs []store.Document
+		var docs these
 		for _, d := range all {
 			mine, err := what.belongs(q, t, p.id, d)
 			if err != nil {

@@ -63,9 +63,9 @@ func (r *reader) List(q store.Query) ([]store.Document, error) {
 		return nil, err
 	}
 	where, args := selection(q)
-	text := "SELECT " + columns + " FROM documents" + where + " ORDER BY key LIMIT ?"
+	text := "SELECT " + columns + " FROM documents" + where + " ORDER BY key LIMIT ? OFFSET ?"
 	var docs []store.Document
-	err := r.c.each(text, append(args, limit(q)), func(scan func(...any) error) (bool, error) {
+	err := r.c.each(text, append(args, limit(q), q.Skip), func(scan func(...any) error) (bool, error) {
 		d, err := scanDocument(scan)
 		docs = append(docs, d)
 		return true, err
@@ -82,8 +82,8 @@ func (r *reader) Count(q store.Query) (int, error) {
 	}
 	where, args := selection(q)
 	n := 0
-	text := "SELECT count(*) FROM (SELECT 1 FROM documents" + where + " LIMIT ?)"
-	if err := r.c.row(text, append(args, limit(q)), &n); err != nil {
+	text := "SELECT count(*) FROM (SELECT 1 FROM documents" + where + " LIMIT ? OFFSET ?)"
+	if err := r.c.row(text, append(args, limit(q), q.Skip), &n); err != nil {
 		return 0, r.fail("count documents", err)
 	}
 	return n, nil

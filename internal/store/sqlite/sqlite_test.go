@@ -386,7 +386,7 @@ func TestQueries_UseIndexes(t *testing.T) {
 	queries := map[string][]any{changesAfter: {1}}
 	for _, q := range []store.Query{{}, {Type: "t"}, {Prefix: "/a"}, {Type: "t", Prefix: "/a"}} {
 		where, args := selection(q)
-		queries["SELECT "+columns+" FROM documents"+where+" ORDER BY key LIMIT ?"] = append(args, -1)
+		queries["SELECT "+columns+" FROM documents"+where+" ORDER BY key LIMIT ? OFFSET ?"] = append(args, -1, 0)
 	}
 	if err := s.view(t.Context(), func(r *reader) error {
 		for text, args := range queries {

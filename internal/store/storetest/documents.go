@@ -139,6 +139,7 @@ func listFilters(t *testing.T, st store.Store) {
 		{store.Query{Prefix: "/s", After: "/t"}, nil},
 		{store.Query{After: "/s/b", Limit: 1}, []string{"/S/B/1"}},
 		{store.Query{Type: "t/1", Limit: 2}, []string{"/r", "/s/a"}},
+		{store.Query{Type: "t/1", Skip: 1, Limit: 1}, []string{"/s/a"}},
 		{store.Query{Type: "t/3"}, nil},
 		{store.Query{Prefix: "/"}, []string{"/r", "/s/a", "/s/b", "/S/B/1", "/s/c"}},
 	} {

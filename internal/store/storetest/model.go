@@ -53,6 +53,7 @@ func (m *modelled) remove(id string, seq int64) {
 
 func (m *modelled) list(q store.Query) []store.Document {
 	var docs []store.Document
+	skip := q.Skip
 	for _, key := range slices.Sorted(maps.Keys(m.docs)) {
 		switch {
 		case q.Limit > 0 && len(docs) == q.Limit:
@@ -60,6 +61,8 @@ func (m *modelled) list(q store.Query) []store.Document {
 		case q.Lookup != "" && m.docs[key].Lookup != q.Lookup:
 		case q.Prefix != "" && !strings.HasPrefix(key, store.Key(q.Prefix)+"/"):
 		case q.After != "" && key <= store.Key(q.After):
+		case skip > 0:
+			skip--
 		default:
 			docs = append(docs, m.docs[key])
 		}
@@ -90,6 +93,7 @@ func queries() *rapid.Generator[store.Query] {
 			Prefix: rapid.OneOf(rapid.Just(""), ids()).Draw(t, "prefix"),
 			After:  rapid.OneOf(rapid.Just(""), ids()).Draw(t, "after"),
 			Lookup: rapid.SampledFrom([]string{"", "", "w1", "w2"}).Draw(t, "lookup"),
+			Skip:   rapid.IntRange(0, 2).Draw(t, "skip"),
 			Limit:  rapid.IntRange(0, 4).Draw(t, "limit"),
 		}
 	})
