@@ -18,7 +18,7 @@ type leaf[T any] struct {
 	api        T
 	rank       string
 	version    Version
-	operations Compiled
+	operations *Compiled
 }
 
 func (l leaf[T]) compare(rank string) int { return cmp.Compare(l.rank, rank) }

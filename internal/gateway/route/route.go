@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // An Operation is a method and a URL template such as /orders/{id}?page={page}.
@@ -50,7 +51,7 @@ type Table[T any] struct{ root *place[T] }
 type Entry[T any] struct {
 	Path       string // without slashes at the ends; may be empty
 	Version    Version
-	Operations Compiled
+	Operations *Compiled
 	// Rank tells an entry from others with its path. Of two with the same path and version the one with the lower rank
 	// is found.
 	Rank string
@@ -80,21 +81,38 @@ func (t Table[T]) Without(path, rank string) Table[T] {
 	})}
 }
 
-// Compiled are the operations of one API, ready for any number of tables.
-type Compiled = *node
+// Compiled are the operations of one API, ready for any number of tables. What it takes to search them is made when a
+// request first asks: a service may have thousands of APIs of which few are called.
+type Compiled struct {
+	list func() []Operation
+	root atomic.Pointer[node]
+}
 
-// Compile prepares the operations of one API. A template that cannot be read is reported with its operation.
-func Compile(ops []Operation) (Compiled, error) {
-	root := &node{}
-	for i, o := range ops {
-		t, err := parse(o.Template)
-		if err != nil {
+// Compile checks the operations of one API, which list gives, now and later. A template that cannot be read is reported
+// with its operation.
+func Compile(list func() []Operation) (*Compiled, error) {
+	for _, o := range list() {
+		if _, err := parse(o.Template); err != nil {
 			return nil, fmt.Errorf("operation %s %s: %w", o.Method, o.Template, err)
 		}
-		root.insert(t.segments, t.operation(i, o.Method))
+	}
+	return &Compiled{list: list}, nil
+}
+
+// tree is where the search begins. Requests that come at the same time may each make one; the last is kept.
+func (c *Compiled) tree() *node {
+	if root := c.root.Load(); root != nil {
+		return root
+	}
+	root := &node{}
+	for i, o := range c.list() {
+		if t, err := parse(o.Template); err == nil { // Compile made sure
+			root.insert(t.segments, t.operation(i, o.Method))
+		}
 	}
 	root.order()
-	return root, nil
+	c.root.Store(root)
+	return root
 }
 
 // Match finds the API with the longest path that the request's path begins with, whole segments and without case,
@@ -118,7 +136,7 @@ func (t Table[T]) Match(r Request, params []Param) (m Match[T], ok bool) {
 	}
 	m.API, m.Operation = found.api, -1
 	s := search{method: r.Method, query: r.Query, params: params[:0]}
-	if op := s.find(found.operations, m.Rest); op != nil {
+	if op := s.find(found.operations.tree(), m.Rest); op != nil {
 		m.Operation, m.Params = op.index, s.params
 	}
 	return m, true

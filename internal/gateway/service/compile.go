@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/portico-dev/portico/internal/counters"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
@@ -52,29 +55,53 @@ func (c *Compiler) Compile(prev *Service, b Bundle) (*Service, []snapshot.Refusa
 		prev = &Service{products: &products{}, counters: c.counters(b.Manifest.Service)}
 	}
 	s := *prev
-	s.manifest, s.digest, s.strict, s.refused = b.Manifest, b.Manifest.Digest(), c.StrictProtocols, nil
-	var refused []snapshot.Refusal
-	var old, fresh []*part
-	for _, key := range prev.stale(b.Manifest) {
-		last, _ := prev.parts.Get(key)
-		ref, stays := b.Manifest.Parts.Get(key)
-		var p *part
-		if stays {
-			var err error
-			if p, err = c.part(last, b, ref); err != nil {
-				refused = append(refused, snapshot.Refusal{Kind: ref.Kind, ID: ref.ID, Digest: ref.Digest, Reason: err.Error()})
-				s.refused = append(s.refused, key)
-			}
-		}
-		if p != last {
-			old, fresh = append(old, last), append(fresh, p)
-		}
-	}
-	s.replace(old, fresh)
+	s.manifest, s.digest, s.strict = b.Manifest, b.Manifest.Digest(), c.StrictProtocols
+	refused := s.apply(c.edits(prev, b))
 	if s.info == nil {
 		return nil, refused, ErrIncomplete
 	}
 	return &s, refused, nil
+}
+
+// An edit is what becomes of a part: from one form to another, either of which may be nil.
+type edit struct {
+	ref      snapshot.PartRef // of the manifest; no digest for a part that is gone
+	from, to *part
+	err      error // why to is not what ref says
+}
+
+// edits compiles whatever a bundle has that a service has not.
+func (c *Compiler) edits(prev *Service, b Bundle) []edit {
+	keys := prev.stale(b.Manifest)
+	out := make([]edit, len(keys))
+	each(len(keys), func(i int) {
+		e := &out[i]
+		var stays bool
+		e.from, _ = prev.parts.Get(keys[i])
+		if e.ref, stays = b.Manifest.Parts.Get(keys[i]); stays {
+			e.to, e.err = c.part(e.from, b, e.ref)
+		}
+	})
+	return out
+}
+
+// each calls f for the numbers below n, with all processors when they are many.
+func each(n int, f func(int)) {
+	const many = 64
+	workers := 1
+	if n > many {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // stale lists the parts in which a manifest differs from what the service was made of, those that were refused included.
@@ -163,20 +190,27 @@ func decode[T, R any](data []byte, compile func(T) (R, error)) (any, error) {
 	return compile(v)
 }
 
-// replace takes parts out of the service and puts others in; either may be nil.
-func (s *Service) replace(old, fresh []*part) {
-	for _, p := range old {
-		if p != nil {
-			s.parts = s.parts.Delete(p.ref.Key())
-			s.unlink(p.value)
+// apply brings edits into the service and lists what was refused. All that goes goes first: what comes may be in its
+// place.
+func (s *Service) apply(edits []edit) (refused []snapshot.Refusal) {
+	s.refused = nil
+	for _, e := range edits {
+		if e.err != nil {
+			refused = append(refused, snapshot.Refusal{Kind: e.ref.Kind, ID: e.ref.ID, Digest: e.ref.Digest, Reason: e.err.Error()})
+			s.refused = append(s.refused, e.ref.Key())
+		}
+		if e.from != nil && e.from != e.to {
+			s.parts = s.parts.Delete(e.from.ref.Key())
+			s.unlink(e.from.value)
 		}
 	}
-	for _, p := range fresh {
-		if p != nil {
-			s.parts = s.parts.Set(p.ref.Key(), p)
-			s.link(p.value)
+	for _, e := range edits {
+		if e.to != nil && e.from != e.to {
+			s.parts = s.parts.Set(e.to.ref.Key(), e.to)
+			s.link(e.to.value)
 		}
 	}
+	return refused
 }
 
 func (s *Service) link(value any) {

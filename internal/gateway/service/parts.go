@@ -97,12 +97,8 @@ func (c *Compiler) api(v snapshot.API) (*api, error) {
 		v.KeyQuery = "subscription-key"
 	}
 	a := &api{API: v, id: withoutRevision(v.ID)}
-	ops := make([]route.Operation, len(v.Operations))
-	for i, o := range v.Operations {
-		ops[i] = route.Operation{Method: o.Method, Template: o.URLTemplate}
-	}
 	var err error
-	if a.templates, err = route.Compile(ops); err != nil {
+	if a.templates, err = route.Compile(a.routes); err != nil {
 		return nil, err
 	}
 	if v.ServiceURL != "" {
@@ -127,6 +123,15 @@ func (c *Compiler) api(v snapshot.API) (*api, error) {
 	return a, nil
 }
 
+// routes lists the operations as the routing table takes them.
+func (a *api) routes() []route.Operation {
+	out := make([]route.Operation, len(a.Operations))
+	for i, o := range a.Operations {
+		out[i] = route.Operation{Method: o.Method, Template: o.URLTemplate}
+	}
+	return out
+}
+
 func (a *api) addPolicy(c *Compiler, i int, o snapshot.Operation) error {
 	names, err := route.Names(o.URLTemplate)
 	if err != nil {
@@ -146,6 +151,7 @@ func (a *api) addPolicy(c *Compiler, i int, o snapshot.Operation) error {
 // slim lets go of what was only needed to compile, and shares texts that most APIs have.
 func (a *api) slim() {
 	a.Policy = nil
+	a.Operations = append(make([]snapshot.Operation, 0, len(a.Operations)), a.Operations...)
 	for _, text := range []*string{&a.KeyHeader, &a.KeyQuery, &a.Revision, &a.VersionScheme} {
 		*text = common(*text)
 	}

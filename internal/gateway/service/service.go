@@ -100,7 +100,7 @@ func (s *Service) Certificates() []pipeline.Certificate { return s.held }
 type api struct {
 	snapshot.API
 	id         apiID
-	templates  route.Compiled
+	templates  *route.Compiled
 	target     *pipeline.Target // nil without a service URL
 	policy     *pipeline.Compiled
 	operations map[int]*pipeline.Compiled // policies by index of API.Operations
