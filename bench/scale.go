@@ -45,7 +45,7 @@ type stage struct {
 	one, many                  float64   // PUTs per second, durable
 	page, effect               []float64 // ms
 	sent                       []float64 // KB, of one change
-	up, back                   float64   // ms, of the control plane and of a machine
+	back, up, again            float64   // ms, until a machine, the control plane and its publishing are there again
 	control, machine, database float64   // MB
 }
 
@@ -112,12 +112,17 @@ func (h *host) measureStage(ctx context.Context, s *stage, addr string) (err err
 	if s.back, err = restart(pids[0], addr, fmt.Sprintf("/a/%d/things/0/1", s.apis-1)); err != nil {
 		return err
 	}
-	if s.up, err = h.again(); err != nil {
-		return err
-	}
 	if s.control, err = residentMB(h.cmd.Process.Pid); err != nil {
 		return err
 	}
+	begin := time.Now()
+	if s.up, err = h.again(); err != nil {
+		return err
+	}
+	if _, err := h.effect(ctx, 0, fmt.Sprint("again", s.apis), addr); err != nil {
+		return err
+	}
+	s.again = ms(time.Since(begin))
 	s.database, err = databaseMB(h.dir)
 	return err
 }
@@ -211,18 +216,22 @@ func (h *host) paging(ctx context.Context, apis int) (samples []float64, err err
 // effects times the way of a policy of one API to the machine that serves them all.
 func (h *host) effects(ctx context.Context, apis int, addr string) (samples []float64, err error) {
 	for i := range effects {
-		n := rand.N(apis) //nolint:gosec // any API will do
-		mark := fmt.Sprint("m", apis, "-", i)
-		begin := time.Now()
-		if err := h.putMark(ctx, n, mark); err != nil {
+		took, err := h.effect(ctx, rand.N(apis), fmt.Sprint("m", apis, "-", i), addr) //nolint:gosec // any API will do
+		if err != nil {
 			return nil, err
 		}
-		if err := until(addr, fmt.Sprintf("/a/%d/things/0/1", n), mark); err != nil {
-			return nil, err
-		}
-		samples = append(samples, ms(time.Since(begin)))
+		samples = append(samples, took)
 	}
 	return samples, nil
+}
+
+func (h *host) effect(ctx context.Context, api int, mark, addr string) (float64, error) {
+	begin := time.Now()
+	if err := h.putMark(ctx, api, mark); err != nil {
+		return 0, err
+	}
+	err := until(addr, fmt.Sprintf("/a/%d/things/0/1", api), mark)
+	return ms(time.Since(begin)), err
 }
 
 // putMark makes an API answer with a mark.
@@ -372,7 +381,8 @@ func stageRows(stages []stage) (rows []result) {
 			result{name: at + "policy PUT to effect", unit: "ms", aim: "< 30", samples: s.effect},
 			result{name: at + "sent to a machine for one change", unit: "KB", aim: "< 20", samples: s.sent},
 			result{name: at + "machine killed to serving again", unit: "ms", samples: []float64{s.back}},
-			result{name: at + "control plane start", unit: "ms", samples: []float64{s.up}},
+			result{name: at + "control plane killed to ready", unit: "ms", samples: []float64{s.up}},
+			result{name: at + "control plane killed to next change in effect", unit: "ms", samples: []float64{s.again}},
 			result{name: at + "control plane VmRSS", unit: "MB", samples: []float64{s.control}},
 			result{name: at + "machine VmRSS", unit: "MB", samples: []float64{s.machine}},
 			result{name: at + "database", unit: "MB", samples: []float64{s.database}},
@@ -394,6 +404,7 @@ func chart(w io.Writer, stages []stage) {
 		{"sent for a change, median KB", func(s stage) float64 { return median(s.sent) }},
 		{"machine back, ms", func(s stage) float64 { return s.back }},
 		{"control plane start, ms", func(s stage) float64 { return s.up }},
+		{"change after the start, ms", func(s stage) float64 { return s.again }},
 		{"control plane MB", func(s stage) float64 { return s.control }},
 		{"machine MB", func(s stage) float64 { return s.machine }},
 	}
