@@ -18,12 +18,27 @@ import (
 type draft struct {
 	id    string
 	value any
-	uses  map[string]bool
+	// data and digest are the encoded value, which is nil then.
+	data   []byte
+	digest string
+	uses   map[string]bool
 	// errs are the documents that could not be read; without them the value is incomplete.
 	errs  []error
 	hosts []string // of the service part: names that need a certificate
 	mocks bool     // a policy of the part has a mock-response
 	again bool     // what failed may go well next time, though no document changes
+}
+
+// encode replaces the value, if there is one, by its encoded form.
+func (d *draft) encode() (err error) {
+	if d == nil || d.value == nil {
+		return nil
+	}
+	if d.data, d.digest, err = snapshot.Encode(d.value); err != nil {
+		return fmt.Errorf("encode %s: %w", d.id, err)
+	}
+	d.value = nil
+	return nil
 }
 
 // use notes what the draft is made of.
@@ -134,6 +149,12 @@ func (b *builder) drafts(todo staleness, parts map[partKey]part, named map[strin
 		if drafts[key], err = b.draft(key); err != nil {
 			return nil, err
 		}
+		if key.kind != snapshot.KindAPI {
+			continue
+		}
+		if err := drafts[key].encode(); err != nil { // there may be very many APIs, and encoded they are small
+			return nil, err
+		}
 	}
 	if _, done := drafts[productsPart]; !done && otherAPIs(drafts, parts) {
 		drafts[productsPart], err = b.draft(productsPart)
@@ -196,15 +217,11 @@ func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, old part,
 			return &old, nil
 		}
 	}
-	if d.value == nil {
-		return nil, nil
+	if err := d.encode(); err != nil || d.data == nil {
+		return nil, err
 	}
-	data, digest, err := snapshot.Encode(d.value)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", d.id, err)
-	}
-	made[digest] = data
-	return &part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: digest}, uses: d.uses, mocks: d.mocks}, nil
+	made[d.digest] = d.data
+	return &part{ref: snapshot.PartRef{Kind: key.kind, ID: d.id, Digest: d.digest}, uses: d.uses, mocks: d.mocks}, nil
 }
 
 // addCertificates asks for the certificates of hosts. It does so outside any transaction, because a certificate that
