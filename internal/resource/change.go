@@ -130,6 +130,8 @@ type Change struct {
 	VersionSet Object
 	// Secrets are values by the name of the named value that is to hold them.
 	Secrets map[string]string
+	// Made lists fields whose values were made at random here.
+	Made []string
 	// Checked remembers a policy check made before the transaction.
 	Checked *PolicyCheck
 	// Brings are the resources below this one that its body lists, if BringsAll; of one of them, Parent is the change that

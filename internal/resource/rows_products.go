@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func productAPIs() *Row {
 func subscriptions() *Row {
 	states := words("suspended", "active", "expired", "submitted", "rejected", "cancelled")
 	return &Row{
-		Namespace: APIM, Path: "service/subscriptions", Shape: Entity, Entity: "Subscription", Proof: "TestGolden/subscriptions", Versions: apimVersions,
+		Namespace: APIM, Path: "service/subscriptions", Lookup: "properties.ownerId", Shape: Entity, Entity: "Subscription", Proof: "TestGolden/subscriptions", Versions: apimVersions,
 		Verbs: Get | Head | Put | Patch | Delete | List, NameParam: "sid", PatchSilentUntil: v2020pre, NameMax: 256, NameLike: plainName,
 		Fields: []Field{
 			{Path: "properties.userId", Kind: String, Until: v2019, Flags: Required, MinLen: 1, As: "properties.ownerId"},
@@ -143,8 +144,12 @@ func completeSubscription(c *Change) {
 			c.New.SetDefault("properties."+name, was)
 		}
 	}
-	c.New.SetDefault("properties.primaryKey", NewKey())
-	c.New.SetDefault("properties.secondaryKey", NewKey())
+	for _, path := range []string{"properties.primaryKey", "properties.secondaryKey"} {
+		if c.New.Get(path) == nil {
+			c.New.Set(path, NewKey())
+			c.Made = append(c.Made, path)
+		}
+	}
 	c.New.SetDefault("properties.createdDate", Timestamp(time.Now()))
 	if was := c.Old.Text("properties.state"); was != "" {
 		c.New.SetDefault("properties.state", was)
@@ -195,7 +200,7 @@ func subscriptionLimit(c *Change) []arm.ErrorDetail {
 	if !ok {
 		return nil
 	}
-	docs, others := c.Siblings(c.Row.Type(), c.Service())
+	docs, others := c.Named(c.Row.Type(), owner)
 	for i, other := range others {
 		if store.Key(docs[i].ID) != store.Key(c.ID) && live(other) && arm.SameID(other.Text("properties.ownerId"), owner) && arm.SameID(other.Text("properties.scope"), scope) {
 			limit--
@@ -290,11 +295,13 @@ func subscriptionOwner(c *Change) []arm.ErrorDetail {
 	return []arm.ErrorDetail{Finding("ownerId", "User '%s' could not be found.", owner)}
 }
 
-// subscriptionKeys refuses a key that another subscription has. Keys that did not change are unique already.
+// subscriptionKeys refuses a key that another subscription has. Keys that did not change are unique already, and those
+// made here are nobody else's.
 func subscriptionKeys(c *Change) (found []arm.ErrorDetail) {
 	mine := map[string]string{}
 	for _, name := range []string{"primaryKey", "secondaryKey"} {
-		if key := c.New.Text("properties." + name); c.Old == nil || c.Old.Text("properties."+name) != key {
+		path := "properties." + name
+		if key := c.New.Text(path); !slices.Contains(c.Made, path) && (c.Old == nil || c.Old.Text(path) != key) {
 			mine[key] = name
 		}
 	}
