@@ -48,8 +48,11 @@ func TestCreate_ServesOnAnAddressAndAName(t *testing.T) {
 		t.Errorf("the address answers %q, %v; want %s", got, err, machine.ID)
 	}
 	inv, err := w.f.Inventory(t.Context())
-	if err != nil || inv.Hosts["shop.apim.localhost"] != st.Hosting.Active {
-		t.Errorf("hosts %v, %v; want shop's to lead to %s", inv.Hosts, err, st.Hosting.Active)
+	want := map[string][]string{
+		"shop.apim.localhost": {st.Hosting.Active}, "shop-westeurope-01.regional.apim.localhost": {st.Hosting.Active},
+	}
+	if d := cmp.Diff(want, inv.Hosts); d != "" || err != nil {
+		t.Errorf("hosts differ, %v (-want +got):\n%s", err, d)
 	}
 	if machine.Gateway != "1.0" || st.Epoch != 1 || st.Hosting.VIPs[0].Since == 0 {
 		t.Errorf("machine %+v, epoch %d, VIP %+v", machine, st.Epoch, st.Hosting.VIPs[0])
@@ -255,7 +258,7 @@ func TestRestart_CarriesOnInTheMiddle(t *testing.T) {
 	if _, err := w.f.Reserve(t.Context(), orphan, platform.VIP{ID: "stray-vip"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.f.Name(t.Context(), orphan, fabric.Names{Hosts: []string{"stray.apim.localhost"}, Set: "orphan"}); err != nil {
+	if err := w.f.Name(t.Context(), orphan, fabric.Names{Hosts: []string{"stray.apim.localhost"}, Sets: []string{"orphan"}}); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
@@ -314,7 +317,7 @@ func TestConsumption_SharesAPoolWhileThereIsOne(t *testing.T) {
 		t.Fatalf("inventory %+v, %v; want one set with one machine", inv, err)
 	}
 	pool := inv.Sets[0]
-	if d := cmp.Diff(map[string]string{"a.apim.localhost": pool.ID, "b.apim.localhost": pool.ID}, inv.Hosts); d != "" {
+	if d := cmp.Diff(map[string][]string{"a.apim.localhost": {pool.ID}, "b.apim.localhost": {pool.ID}}, inv.Hosts); d != "" {
 		t.Errorf("hosts differ (-want +got):\n%s", d)
 	}
 	if pool.Platform != platform.MTv1 || pool.Service != "" || pool.Location != "westeurope" {

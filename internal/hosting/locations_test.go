@@ -39,6 +39,14 @@ func (w *world) wantLocations(service string, want map[string]int) {
 	w.until(fmt.Sprintf("%s is at %v", service, want), func() bool { return cmp.Equal(want, w.locations(service)) })
 }
 
+func (w *world) wantHosts(want map[string][]string) {
+	w.t.Helper()
+	inv, err := w.f.Inventory(w.t.Context())
+	if d := cmp.Diff(want, inv.Hosts); d != "" || err != nil {
+		w.t.Errorf("hosts differ, %v (-want +got):\n%s", err, d)
+	}
+}
+
 func TestLocations_ComeAndGoWhileTheOthersStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hosting.Options{})
@@ -125,17 +133,38 @@ func TestLocations_OneThatWaitsHoldsNoOtherUp(t *testing.T) {
 	w.until("the name leads there", func() bool {
 		inv, err := w.f.Inventory(t.Context())
 		st, _ := w.status("shop")
-		return err == nil && inv.Hosts["shop.apim.localhost"] == st.Others[0].Hosting.Active
+		return err == nil && cmp.Equal(inv.Hosts["shop.apim.localhost"], []string{st.Others[0].Hosting.Active})
 	})
 	if got := w.operation(op).Status; got != lro.InProgress {
 		t.Errorf("the operation is %s before all locations are there", got)
 	}
 	close(hang)
 	w.ended(op, lro.Succeeded)
-	w.until("the name leads to the primary location", func() bool {
-		inv, err := w.f.Inventory(t.Context())
-		st, _ := w.status("shop")
-		return err == nil && inv.Hosts["shop.apim.localhost"] == st.Hosting.Active
+	st, _ := w.status("shop")
+	w.wantHosts(map[string][]string{
+		"shop.apim.localhost":                        {st.Hosting.Active, st.Others[0].Hosting.Active},
+		"shop-westeurope-01.regional.apim.localhost": {st.Hosting.Active},
+		"shop-eastus-01.regional.apim.localhost":     {st.Others[0].Hosting.Active},
+	})
+	// A location that is out of rotation is left to its own name; with all of them out, names lead to all.
+	out := premium
+	out.Disabled = true
+	w.ended(w.ask("shop", "service.update", out, at("eastus", premium)), lro.Succeeded)
+	w.wantHosts(map[string][]string{
+		"shop.apim.localhost":                        {st.Others[0].Hosting.Active},
+		"shop-westeurope-01.regional.apim.localhost": {st.Hosting.Active},
+		"shop-eastus-01.regional.apim.localhost":     {st.Others[0].Hosting.Active},
+	})
+	w.ended(w.ask("shop", "service.update", out, at("eastus", out)), lro.Succeeded)
+	w.wantHosts(map[string][]string{
+		"shop.apim.localhost":                        {st.Hosting.Active, st.Others[0].Hosting.Active},
+		"shop-westeurope-01.regional.apim.localhost": {st.Hosting.Active},
+		"shop-eastus-01.regional.apim.localhost":     {st.Others[0].Hosting.Active},
+	})
+	w.ended(w.ask("shop", "service.update", premium), lro.Succeeded)
+	w.wantHosts(map[string][]string{
+		"shop.apim.localhost":                        {st.Hosting.Active},
+		"shop-westeurope-01.regional.apim.localhost": {st.Hosting.Active},
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/store"
@@ -28,8 +29,8 @@ func (c *Controller) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what is recorded: %w", err)
 	}
-	for host, set := range inv.Hosts {
-		if hosts[host] && known[set] {
+	for host, sets := range inv.Hosts {
+		if hosts[host] && slices.ContainsFunc(sets, func(id string) bool { return known[id] }) {
 			continue
 		}
 		c.drop(ctx, "name", host, func() error {
@@ -84,7 +85,7 @@ func (c *Controller) known(ctx context.Context) (ids, hosts map[string]bool, err
 						ids[v.ID] = true
 					}
 					if t == typeService && l.Hosting.Active != "" {
-						hosts[c.host(d.ID)] = true
+						hosts[c.host(d.ID)], hosts[c.regional(d.ID, l.Name)] = true, true
 					}
 				}
 			}

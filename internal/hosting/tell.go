@@ -25,10 +25,10 @@ func (c *Controller) tell(ctx context.Context, w *worker, rec *record, places []
 			return p.err
 		}
 	}
-	unnamed := c.name(ctx, w, rec, places)
+	misnamed := c.names(ctx, w, rec, places)
 	for i, p := range places {
 		if p.err == nil {
-			p.err = unnamed
+			p.err = misnamed
 		}
 		if p.err == nil {
 			p.err = tellings[i].rest(ctx)
@@ -83,6 +83,9 @@ func (t *telling) rest(ctx context.Context) error {
 	return t.remove(ctx)
 }
 
+// unrouted stands for the route of an address of which it is not known.
+const unrouted = "?"
+
 // call makes one call to the fabric, between two failpoints.
 func call(doing, id string, f func() error) error {
 	failpoint.Hit("hosting." + doing + ".before")
@@ -112,7 +115,7 @@ func (t *telling) addresses(ctx context.Context) (late, err error) {
 		case err != nil:
 			late = errors.Join(late, err)
 		default:
-			t.told.VIPs = append(t.told.VIPs, platform.VIP{ID: v.ID, Address: v.Address, Sets: []string{unnamed}})
+			t.told.VIPs = append(t.told.VIPs, platform.VIP{ID: v.ID, Address: v.Address, Sets: []string{unrouted}})
 		}
 	}
 	return late, nil
@@ -212,39 +215,6 @@ func (t *telling) route(ctx context.Context, v platform.VIP) error {
 	return nil
 }
 
-// name points the host name of a service at the set that serves it: the one of the first location that does. A service
-// that never had one has no name to take back.
-func (c *Controller) name(ctx context.Context, w *worker, rec *record, places []*place) error {
-	set, sure := "", true
-	for _, p := range places {
-		switch {
-		case set != "":
-		case p.err != nil:
-			sure = false
-		default:
-			set = p.Hosting.Active
-		}
-	}
-	if rec.isPool || w.named == set || set == "" && (!rec.status.Wish.Gone || !sure) {
-		return nil
-	}
-	if err := c.pointName(ctx, rec.lease(c.epoch), rec.doc.ID, set); err != nil {
-		return err
-	}
-	w.named = set
-	return nil
-}
-
-func (c *Controller) pointName(ctx context.Context, l fabric.Lease, service, set string) error {
-	n := fabric.Names{Hosts: []string{c.host(service)}, Set: set}
-	return call("name", n.Hosts[0], func() error { return c.f.Name(ctx, l, n) })
-}
-
-// host is the default host name of a service.
-func (c *Controller) host(service string) string {
-	return strings.ToLower(service[strings.LastIndexByte(service, '/')+1:] + "." + c.opt.Domain)
-}
-
 // remove takes away what the fabric was told of and the record no longer lists.
 func (t *telling) remove(ctx context.Context) error {
 	for _, s := range slices.Clone(t.told.Sets) {
@@ -273,11 +243,8 @@ func (c *Controller) clear(ctx context.Context, w *worker) error {
 	l := fabric.Lease{Service: w.key, Epoch: c.epoch}
 	if strings.HasPrefix(w.key, poolPrefix) {
 		l.Service = ""
-	} else if w.named != "" && w.named != unnamed {
-		if err := c.pointName(ctx, l, w.key, ""); err != nil {
-			return err
-		}
-		w.named = ""
+	} else if err := c.unname(ctx, w, l); err != nil {
+		return err
 	}
 	for name := range w.told {
 		p := &place{Location: &platform.Location{Name: name}}

@@ -31,11 +31,8 @@ type worker struct {
 
 	// Used by turns only, which run one at a time.
 	told  map[string]*platform.State // what the fabric was told, as far as known, by location
-	named string                     // set that the host names were last pointed at, or unnamed
+	named map[string][]string        // the sets that host names were last pointed at, as far as known
 }
-
-// unnamed says that it is not known where the host names point.
-const unnamed = "?"
 
 // outcome is how a turn ended.
 type outcome struct {
@@ -49,7 +46,7 @@ type outcome struct {
 func (c *Controller) worker(key string) *worker {
 	w := c.workers[key]
 	if w == nil {
-		w = &worker{key: key, told: map[string]*platform.State{}, named: unnamed}
+		w = &worker{key: key, told: map[string]*platform.State{}, named: map[string][]string{}}
 		c.workers[key] = w
 	}
 	return w
@@ -110,7 +107,7 @@ func (c *Controller) begin(w *worker) {
 	defer c.mu.Unlock()
 	w.pending = false
 	if w.stale {
-		w.stale, w.told, w.named = false, map[string]*platform.State{}, unnamed
+		w.stale, w.told, w.named = false, map[string]*platform.State{}, map[string][]string{}
 	}
 }
 

@@ -120,7 +120,9 @@ type agent struct {
 	mu    sync.Mutex // guards below
 	sets  map[string]*set
 	vips  map[string]*vip
-	hosts map[string]string // host name to set ID
+	hosts map[string][]string // host name to the sets that may take its connections, the preferred one first
+	// several are the hosts of several sets, with the one that takes their connections now.
+	several map[string]string
 	// epochs is the newest lease seen, by service in lower case. It is kept for services that are gone: a late call
 	// under an old lease must not bring one back.
 	epochs   map[string]int64
@@ -160,7 +162,8 @@ func newAgent(opt Options) *agent {
 		done:    make(chan struct{}),
 		sets:    map[string]*set{},
 		vips:    map[string]*vip{},
-		hosts:   map[string]string{},
+		hosts:   map[string][]string{},
+		several: map[string]string{},
 		epochs:  map[string]int64{},
 		changed: make(chan struct{}),
 		// Callers keep the number across agents: no later one falls behind it.

@@ -41,7 +41,7 @@ func TestCalls_StaleLeaseIsRefused(t *testing.T) {
 		"reserve": reserved,
 		"route":   h.Route(ctx, old, platform.VIP{ID: "vip"}),
 		"release": h.Release(ctx, old, "vip"),
-		"name":    h.Name(ctx, old, fabric.Names{Hosts: []string{"a"}, Set: "set"}),
+		"name":    h.Name(ctx, old, fabric.Names{Hosts: []string{"a"}, Sets: []string{"set"}}),
 	} {
 		if !errors.Is(err, fabric.ErrStaleLease) {
 			t.Errorf("%s under an old lease: %v, want ErrStaleLease", name, err)
@@ -51,7 +51,7 @@ func TestCalls_StaleLeaseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fabric.Inventory{Sets: []platform.Set{setOf("set", platform.Parked, 1)}, VIPs: []platform.VIP{}, Hosts: map[string]string{}}
+	want := fabric.Inventory{Sets: []platform.Set{setOf("set", platform.Parked, 1)}, VIPs: []platform.VIP{}, Hosts: map[string][]string{}}
 	if diff := cmp.Diff(want, inv); diff != "" {
 		t.Errorf("inventory after refused calls (-want +got):\n%s", diff)
 	}
@@ -86,7 +86,7 @@ func TestCalls_WrongOnesAreRefusedWithTheirCode(t *testing.T) {
 		"another address":        {elsewhere, "invalid"},
 		"address taken":          {busy, "noAddress"},
 		"address of elsewhere":   {foreign, "invalid"},
-		"host with a port":       {h.Name(ctx, lease, fabric.Names{Hosts: []string{"a:80"}, Set: "set"}), "invalid"},
+		"host with a port":       {h.Name(ctx, lease, fabric.Names{Hosts: []string{"a:80"}, Sets: []string{"set"}}), "invalid"},
 	} {
 		var e *local.Error
 		if !errors.As(c.err, &e) || e.Code != c.code {

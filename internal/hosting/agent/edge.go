@@ -210,27 +210,30 @@ func (t *telling) tell() error {
 	return nil
 }
 
-// take turns the marks into messages: sets first, so that no host points at one that is not known.
+// take turns the marks into messages: new sets first, so that no host points at one that is not known, and those that are
+// gone last, when no host does any more.
 func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 	e := t.keeper
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
 	for id := range e.sets {
-		m, fds := wire.ToEdge{Set: id}, []*wire.Handle(nil)
 		if s := e.a.sets[id]; s != nil {
-			fds = s.intake
-		} else {
-			m.Forget = true
+			batch, files = append(batch, wire.ToEdge{Set: id}), append(files, s.intake)
 		}
-		batch, files = append(batch, m), append(files, fds)
 	}
 	bySet := map[string][]string{}
 	for h := range e.hosts {
-		bySet[e.a.hosts[h]] = append(bySet[e.a.hosts[h]], h)
+		id := e.a.leadsTo(h)
+		bySet[id] = append(bySet[id], h)
 	}
 	for id, hosts := range bySet {
 		for part := range slices.Chunk(hosts, wire.NamesPerMessage) {
 			batch, files = append(batch, wire.ToEdge{Set: id, Hosts: part}), append(files, nil)
+		}
+	}
+	for id := range e.sets {
+		if e.a.sets[id] == nil {
+			batch, files = append(batch, wire.ToEdge{Set: id, Forget: true}), append(files, nil)
 		}
 	}
 	for id := range e.vips {

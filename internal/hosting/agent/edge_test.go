@@ -20,7 +20,11 @@ import (
 
 func name(t testing.TB, h *agenttest.Host, set string, hosts ...string) {
 	t.Helper()
-	if err := h.Name(t.Context(), lease, fabric.Names{Hosts: hosts, Set: set}); err != nil {
+	var sets []string
+	if set != "" {
+		sets = strings.Split(set, " ")
+	}
+	if err := h.Name(t.Context(), lease, fabric.Names{Hosts: hosts, Sets: sets}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -116,6 +120,52 @@ func TestEdge_AnswersItself(t *testing.T) {
 	}
 	if got := exchange(t, h.Info.Edge.HTTPS, "GET / HTTP/1.1\r\nHost: x.example\r\n\r\n"); got != "\x15\x03\x03\x00\x02\x02\x32" {
 		t.Errorf("plain HTTP on the TLS address: %q, want the alert decode_error", got)
+	}
+}
+
+// A host of several sets leads to the first of them with a machine that takes connections; those that wait for a set
+// that takes none any more are taken back.
+func TestEdge_FailsOverToTheNextSet(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	a, b := setOf("a", platform.Parked, 1), setOf("b", platform.Serving, 1)
+	name(t, h, "a b", "all.example")
+	name(t, h, "a", "a.example")
+	waitsAt := func(host string) net.Conn {
+		c, err := net.Dial("tcp", h.Info.Edge.HTTP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	all, own := waitsAt("all.example"), waitsAt("a.example") // nobody serves: both wait for a
+	apply(t, h, a)
+	waitPhase(t, h, a, platform.Ready)
+	apply(t, h, b)
+	if got := answerOn(t, all).Set; got != "b" {
+		t.Errorf("a connection that waited for all sets was answered by %s, want b", got)
+	}
+	if got := ask(t, h.Info.Edge.HTTP, "all.example").Set; got != "b" {
+		t.Errorf("a new connection was answered by %s, want b", got)
+	}
+	a = setOf("a", platform.Serving, 1)
+	apply(t, h, a)
+	waitMode(t, h, a, platform.Serving)
+	if got := answerOn(t, own).Set; got != "a" {
+		t.Errorf("a connection that waited for a was answered by %s", got)
+	}
+	agenttest.Eventually(t, "the preferred set takes over again", func() bool { return ask(t, h.Info.Edge.HTTP, "all.example").Set == "a" })
+	if err := h.Delete(t.Context(), lease, "a"); err != nil {
+		t.Fatal(err)
+	}
+	agenttest.Eventually(t, "the other set takes over", func() bool { return ask(t, h.Info.Edge.HTTP, "all.example").Set == "b" })
+	inv, err := h.Inventory(t.Context())
+	if d := cmp.Diff(map[string][]string{"all.example": {"b"}}, inv.Hosts); d != "" || err != nil {
+		t.Errorf("hosts differ, %v (-want +got):\n%s", err, d)
 	}
 }
 

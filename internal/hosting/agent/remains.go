@@ -145,6 +145,11 @@ func (a *agent) restore(r *remains) error {
 	for _, v := range r.told.Inventory.VIPs {
 		a.restoreVIP(v, r)
 	}
+	for h, sets := range a.hosts {
+		if len(sets) > 1 {
+			a.several[h] = a.leadsTo(h)
+		}
+	}
 	if b := r.find(KindEdge, KindEdge); b != nil {
 		a.edge.adopt(b)
 	}
@@ -159,8 +164,10 @@ func (a *agent) restoreSets(r *remains) error {
 	for _, s := range r.told.Inventory.Sets {
 		ids[s.ID] = true
 	}
-	for _, id := range a.hosts {
-		ids[id] = true
+	for _, sets := range a.hosts {
+		for _, id := range sets {
+			ids[id] = true
+		}
 	}
 	for _, b := range r.back {
 		ids[b.entry.Set] = true
@@ -273,13 +280,13 @@ func (e *edgeKeeper) adopt(b *returned) {
 	names := map[string]string{}
 	for id, hosts := range b.offer.Names {
 		for _, h := range hosts {
-			if names[h] = id; e.a.hosts[h] != id {
+			if names[h] = id; e.a.leadsTo(h) != id {
 				e.markHost(h)
 			}
 		}
 	}
-	for h, id := range e.a.hosts {
-		if names[h] != id {
+	for h := range e.a.hosts {
+		if names[h] != e.a.leadsTo(h) {
 			e.markHost(h)
 		}
 	}

@@ -76,7 +76,7 @@ func (a *agent) dropIfIdle(s *set) {
 		return
 	}
 	for _, to := range a.hosts {
-		if to == s.id {
+		if slices.Contains(to, s.id) {
 			return
 		}
 	}
@@ -198,9 +198,8 @@ func (a *agent) deleteSet(l fabric.Lease, id string) error {
 	}
 	a.retire(s)
 	for host, to := range a.hosts {
-		if to == id {
-			delete(a.hosts, host)
-			a.edge.markHost(host)
+		if slices.Contains(to, id) {
+			a.pointHost(host, slices.DeleteFunc(slices.Clone(to), func(s string) bool { return s == id }))
 		}
 	}
 	a.dropIfIdle(s)
@@ -243,6 +242,7 @@ func (a *agent) closeAll() {
 // look makes every machine's goroutine and the edge's compare wish and truth again. a.mu is held.
 func (a *agent) look() {
 	a.advance()
+	a.failOver()
 	for _, s := range a.sets {
 		for _, m := range s.machines {
 			signal(m.kick)
@@ -259,7 +259,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// name points hosts at a set. It returns when the edge knows, or after nameTime when the edge is away: the wish is
+// name points hosts at sets. It returns when the edge knows, or after nameTime when the edge is away: the wish is
 // kept and the edge is told when it is back.
 func (a *agent) name(ctx context.Context, l fabric.Lease, n fabric.Names) error {
 	a.mu.Lock()
@@ -287,21 +287,18 @@ func (a *agent) setNames(l fabric.Lease, n fabric.Names) (int64, error) {
 			return 0, invalid("host name %q is not one", h)
 		}
 	}
-	if n.Set != "" {
-		if _, err := a.setFor(n.Set); err != nil {
+	for _, id := range n.Sets {
+		if _, err := a.setFor(id); err != nil {
 			return 0, err
 		}
 	}
 	left := map[string]bool{}
 	for _, h := range n.Hosts {
 		h = strings.ToLower(h)
-		left[a.hosts[h]] = true
-		if n.Set == "" {
-			delete(a.hosts, h)
-		} else {
-			a.hosts[h] = n.Set
+		for _, id := range a.hosts[h] {
+			left[id] = true
 		}
-		a.edge.markHost(h)
+		a.pointHost(h, n.Sets)
 	}
 	for id := range left {
 		if s := a.sets[id]; s != nil {

@@ -173,9 +173,11 @@ func (s *server) obey(ctx context.Context, conn *wire.Conn) (stop bool) {
 			s.open()
 		}
 		failpoint.Hit("edge.change.before")
+		left := s.table.left(m)
 		if err := s.table.change(m, files); err != nil {
 			s.opt.Log.ErrorContext(ctx, "order refused", slog.Any("error", err))
 		}
+		s.reclaim(ctx, left...)
 		failpoint.Hit("edge.change.after")
 		if err := conn.Send(wire.FromEdge{Gen: m.Gen}, sendTimeout); err != nil && ctx.Err() == nil {
 			s.opt.Log.WarnContext(ctx, "order not acknowledged", slog.Any("error", err))

@@ -70,12 +70,7 @@ func (s *server) plain(ctx context.Context, c *net.TCPConn) {
 		s.answer(c, refusalOf(err, len(head)))
 		return
 	}
-	switch err := s.pass(ctx, host, plainIntake, c, head); {
-	case errors.Is(err, errUnknown):
-		s.answer(c, notFound)
-	case err != nil:
-		s.answer(c, busy)
-	}
+	s.deliver(ctx, plainly, host, c, head)
 }
 
 // secure routes a connection by the server name of its ClientHello.
@@ -87,11 +82,28 @@ func (s *server) secure(ctx context.Context, c *net.TCPConn) {
 		}
 		return
 	}
-	switch err := s.pass(ctx, host, secureIntake, c, head); {
+	s.deliver(ctx, securely, host, c, head)
+}
+
+// A protocol is what differs between the two listeners once the head of a connection is read.
+type protocol struct {
+	host          func(head []byte) (string, error)
+	intake        func(*set) *intake
+	unknown, full []byte // answers where nobody serves the host, and where there is no room
+}
+
+var (
+	plainly  = protocol{requestHost, plainIntake, notFound, busy}
+	securely = protocol{helloHost, secureIntake, alert(alertUnrecognizedName), alert(alertInternalError)}
+)
+
+// deliver hands a connection over, or says why not.
+func (s *server) deliver(ctx context.Context, p protocol, host string, c *net.TCPConn, head []byte) {
+	switch err := s.pass(ctx, host, p.intake, c, head); {
 	case errors.Is(err, errUnknown):
-		s.answer(c, alert(alertUnrecognizedName))
+		s.answer(c, p.unknown)
 	case err != nil:
-		s.answer(c, alert(alertInternalError))
+		s.answer(c, p.full)
 	}
 }
 
@@ -111,6 +123,9 @@ func (s *server) pass(ctx context.Context, host string, choose func(*set) *intak
 		failpoint.Hit("edge.pass.after")
 		switch {
 		case err == nil:
+			if s.table.find(host) != to { // it has moved meanwhile, and whoever took back what waited may have come too early
+				s.reclaim(ctx, to)
+			}
 			return nil
 		case errors.Is(err, net.ErrClosed) && s.table.find(host) != to:
 			continue

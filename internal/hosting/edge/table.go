@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +50,18 @@ func (t *table) find(host string) *set {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.sets[t.hosts[host]]
+}
+
+// left lists the sets that hosts leave by a message.
+func (t *table) left(m wire.ToEdge) (sets []*set) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, h := range m.Hosts {
+		if s := t.sets[t.hosts[h]]; s != nil && t.hosts[h] != m.Set && !slices.Contains(sets, s) {
+			sets = append(sets, s)
+		}
+	}
+	return sets
 }
 
 // change does what one message of the agent says. It takes over files.

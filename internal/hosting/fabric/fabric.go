@@ -27,10 +27,12 @@ type Lease struct {
 	Epoch   int64
 }
 
-// Names tells the edge which set takes the connections of a host name.
+// Names tells the edge which sets may take the connections of host names.
 type Names struct {
-	Hosts []string // lower case
-	Set   string   // set ID; empty: the hosts are no longer served
+	Hosts []string `json:"hosts"` // lower case
+	// Sets are set IDs, in the order in which they are preferred: the first one with a machine that takes connections
+	// takes them all. With none, the hosts are no longer served.
+	Sets []string `json:"sets,omitempty"`
 }
 
 // A Fabric runs machines and owns addresses. Its methods return when the wish is accepted, not when it is reached:
@@ -49,7 +51,7 @@ type Fabric interface {
 	Route(ctx context.Context, l Lease, v platform.VIP) error
 	// Release closes the address of a VIP and forgets it.
 	Release(ctx context.Context, l Lease, vipID string) error
-	// Name points host names at a set on the edge.
+	// Name points host names at sets on the edge.
 	Name(ctx context.Context, l Lease, n Names) error
 	// Observe reports machines of the given sets (of all sets when none is given) and the routes that hold.
 	Observe(ctx context.Context, sets ...string) (platform.Observation, error)
@@ -61,9 +63,9 @@ type Fabric interface {
 
 // Inventory is all that a fabric holds.
 type Inventory struct {
-	Sets  []platform.Set    `json:"sets"`
-	VIPs  []platform.VIP    `json:"vips"`
-	Hosts map[string]string `json:"hosts"` // host name to set ID
+	Sets  []platform.Set      `json:"sets"`
+	VIPs  []platform.VIP      `json:"vips"`
+	Hosts map[string][]string `json:"hosts"` // host name to set IDs, as Names has them
 }
 
 // MachineConfig is what a machine is told when it starts.

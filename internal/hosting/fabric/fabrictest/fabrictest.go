@@ -227,7 +227,9 @@ func leases(t *testing.T, b *bench) {
 		"Reserve": func(l fabric.Lease) error { _, err := b.Fabric.Reserve(ctx, l, v, nil); return err },
 		"Route":   func(l fabric.Lease) error { return b.Fabric.Route(ctx, l, v) },
 		"Release": func(l fabric.Lease) error { return b.Fabric.Release(ctx, l, "v") },
-		"Name":    func(l fabric.Lease) error { return b.Fabric.Name(ctx, l, fabric.Names{Hosts: []string{"h"}, Set: "s"}) },
+		"Name": func(l fabric.Lease) error {
+			return b.Fabric.Name(ctx, l, fabric.Names{Hosts: []string{"h"}, Sets: []string{"s"}})
+		},
 	} {
 		if err := call(old); !errors.Is(err, fabric.ErrStaleLease) {
 			t.Errorf("%s under an old lease: %v, want ErrStaleLease", name, err)
@@ -245,12 +247,12 @@ func inventory(t *testing.T, b *bench) {
 	s := b.set("s", platform.Serving, "m1")
 	b.apply(s)
 	b.route("v", "s")
-	if err := b.Fabric.Name(t.Context(), b.lease, fabric.Names{Hosts: []string{"a.example"}, Set: "s"}); err != nil {
+	if err := b.Fabric.Name(t.Context(), b.lease, fabric.Names{Hosts: []string{"a.example"}, Sets: []string{"s"}}); err != nil {
 		t.Fatalf("name: %v", err)
 	}
 	want := fabric.Inventory{
 		Sets: []platform.Set{s}, VIPs: []platform.VIP{{ID: "v", Address: address, Sets: []string{"s"}}},
-		Hosts: map[string]string{"a.example": "s"},
+		Hosts: map[string][]string{"a.example": {"s"}},
 	}
 	if d := cmp.Diff(want, b.inventory()); d != "" {
 		t.Errorf("inventory differs (-want +got):\n%s", d)
@@ -314,22 +316,26 @@ func restarts(t *testing.T, b *bench) {
 func names(t *testing.T, b *bench) {
 	b.apply(b.set("s", platform.Serving, "m1"))
 	b.apply(b.set("t", platform.Serving, "m2"))
-	point := func(set string, hosts ...string) {
+	point := func(sets []string, hosts ...string) {
 		t.Helper()
-		if err := b.Fabric.Name(t.Context(), b.lease, fabric.Names{Hosts: hosts, Set: set}); err != nil {
+		if err := b.Fabric.Name(t.Context(), b.lease, fabric.Names{Hosts: hosts, Sets: sets}); err != nil {
 			t.Fatalf("name %v: %v", hosts, err)
 		}
 	}
-	check := func(want map[string]string) {
+	check := func(want map[string][]string) {
 		t.Helper()
 		if d := cmp.Diff(want, b.inventory().Hosts); d != "" {
 			t.Errorf("hosts differ (-want +got):\n%s", d)
 		}
 	}
-	point("s", "a.example", "b.example")
-	check(map[string]string{"a.example": "s", "b.example": "s"})
-	point("t", "b.example")
-	check(map[string]string{"a.example": "s", "b.example": "t"})
-	point("", "b.example")
-	check(map[string]string{"a.example": "s"})
+	point([]string{"s"}, "a.example", "b.example")
+	check(map[string][]string{"a.example": {"s"}, "b.example": {"s"}})
+	point([]string{"t", "s"}, "b.example")
+	check(map[string][]string{"a.example": {"s"}, "b.example": {"t", "s"}})
+	if err := b.Fabric.Delete(t.Context(), b.lease, "t"); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	check(map[string][]string{"a.example": {"s"}, "b.example": {"s"}})
+	point(nil, "b.example")
+	check(map[string][]string{"a.example": {"s"}})
 }

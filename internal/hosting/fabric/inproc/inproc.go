@@ -48,7 +48,7 @@ type Fabric struct {
 	mu      sync.Mutex // guards below
 	sets    map[string]*set
 	vips    map[string]*vip
-	hosts   map[string]string
+	hosts   map[string][]string
 	epochs  map[string]int64
 	next    int // of addresses
 	changes int64
@@ -83,7 +83,7 @@ func New(opt Options) *Fabric {
 		opt.Drain = 2 * time.Second
 	}
 	f := &Fabric{
-		opt: opt, sets: map[string]*set{}, vips: map[string]*vip{}, hosts: map[string]string{},
+		opt: opt, sets: map[string]*set{}, vips: map[string]*vip{}, hosts: map[string][]string{},
 		epochs: map[string]int64{}, changes: 1, changed: make(chan struct{}),
 	}
 	f.ctx, f.end = context.WithCancel(context.Background())
@@ -220,9 +220,7 @@ func (f *Fabric) Delete(_ context.Context, l fabric.Lease, setID string) error {
 		m.gone = true
 	}
 	for host, to := range f.hosts {
-		if to == setID {
-			delete(f.hosts, host)
-		}
+		f.point(host, slices.DeleteFunc(slices.Clone(to), func(id string) bool { return id == setID }))
 	}
 	f.look()
 	return nil
@@ -300,19 +298,24 @@ func (f *Fabric) Release(_ context.Context, l fabric.Lease, vipID string) error 
 	return nil
 }
 
+// point notes which sets a host leads to. f.mu is held.
+func (f *Fabric) point(host string, sets []string) {
+	if len(sets) == 0 {
+		delete(f.hosts, host)
+	} else {
+		f.hosts[host] = slices.Clone(sets)
+	}
+}
+
 // Name implements fabric.Fabric.
 func (f *Fabric) Name(_ context.Context, l fabric.Lease, n fabric.Names) error {
-	leave, err := f.enter(l, "name", n.Set)
+	leave, err := f.enter(l, "name", strings.Join(n.Sets, " "))
 	if err != nil {
 		return err
 	}
 	defer leave()
 	for _, h := range n.Hosts {
-		if n.Set == "" {
-			delete(f.hosts, h)
-		} else {
-			f.hosts[h] = n.Set
-		}
+		f.point(h, n.Sets)
 	}
 	f.bump()
 	return nil

@@ -1,0 +1,113 @@
+package hosting
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// hosts are the host names of a service with the sets that they lead to: the default name to all locations that serve
+// and are in rotation, in the order of the client, the primary one first; the regional name of each location to it
+// alone. A name leads past a place where the fabric was not told what holds; sure says that there is none.
+func (c *Controller) hosts(rec *record, places []*place) (hosts map[string][]string, sure bool) {
+	var in, all []string
+	hosts, sure = map[string][]string{}, true
+	for _, p := range places {
+		active := p.Hosting.Active
+		switch {
+		case p.err != nil:
+			sure = false
+		case active != "":
+			if all = append(all, active); !p.wish().Disabled {
+				in = append(in, active)
+			}
+			if !rec.inPool {
+				hosts[c.regional(rec.doc.ID, p.Name)] = []string{active}
+			}
+		}
+	}
+	if len(in) == 0 {
+		in = all // all say themselves that they are out of rotation
+	}
+	if len(in) > 0 {
+		hosts[c.host(rec.doc.ID)] = in
+	}
+	return hosts, sure
+}
+
+// names points the host names of a service at the sets that serve it, and takes back those that lead nowhere.
+func (c *Controller) names(ctx context.Context, w *worker, rec *record, places []*place) error {
+	if rec.isPool {
+		return nil
+	}
+	want, sure := c.hosts(rec, places)
+	for _, host := range slices.Sorted(maps.Keys(want)) {
+		if err := c.point(ctx, w, rec.lease(c.epoch), host, want[host]); err != nil {
+			return err
+		}
+	}
+	if !sure {
+		return nil
+	}
+	for _, host := range c.mayHave(w, rec) {
+		if want[host] == nil {
+			if err := c.point(ctx, w, rec.lease(c.epoch), host, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mayHave lists the names that the fabric may know of a service. A service that never had one has no name to take back.
+func (c *Controller) mayHave(w *worker, rec *record) []string {
+	known := slices.Sorted(maps.Keys(w.named))
+	for _, l := range rec.status.Locations() {
+		if l.Wish.Gone {
+			known = append(known, c.regional(rec.doc.ID, l.Name))
+		}
+	}
+	if rec.status.Wish.Gone {
+		known = append(known, c.host(rec.doc.ID))
+	}
+	return known
+}
+
+// point points a host name at sets, unless the fabric is known to have it there.
+func (c *Controller) point(ctx context.Context, w *worker, l fabric.Lease, host string, sets []string) error {
+	if told, ok := w.named[host]; ok && slices.Equal(told, sets) {
+		return nil
+	}
+	n := fabric.Names{Hosts: []string{host}, Sets: sets}
+	if err := call("name", host, func() error { return c.f.Name(ctx, l, n) }); err != nil {
+		return err
+	}
+	w.named[host] = sets
+	return nil
+}
+
+// unname takes all names of a service back.
+func (c *Controller) unname(ctx context.Context, w *worker, l fabric.Lease) error {
+	for _, host := range slices.Sorted(maps.Keys(w.named)) {
+		if err := c.point(ctx, w, l, host, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// host is the default host name of a service.
+func (c *Controller) host(service string) string {
+	return strings.ToLower(lastSegment(service) + "." + c.opt.Domain)
+}
+
+// regional is the host name of one location of a service.
+func (c *Controller) regional(service, location string) string {
+	return platform.RegionalHost(lastSegment(service), location, c.opt.Domain)
+}
+
+func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
