@@ -54,6 +54,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
 		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete,
+		Forecast:   c.controller.Forecast,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
 	})
 	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers(), c.clock)

@@ -149,9 +149,9 @@ func progress(w io.Writer, what string) func(percent int) {
 }
 
 func serviceCommand() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate, upgrade and delete services"})
+	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate, upgrade, foresee and delete services"})
 	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
-		serviceMigrateCommand(), serviceUpgradeCommand(), serviceDeleteCommand())
+		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(), serviceDeleteCommand())
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package hosting
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -117,21 +116,4 @@ func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
 		})
 	}
 	return out
-}
-
-// Forecast says which steps lead from where a service is to a wish, if nothing fails. It returns store.ErrNotFound for
-// a service that does not exist.
-func (c *Controller) Forecast(ctx context.Context, serviceID string, wish platform.Wish) ([]platform.ForecastStep, error) {
-	rec, err := c.load(ctx, store.Key(serviceID))
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case rec == nil || rec.isPool:
-		return nil, fmt.Errorf("forecast of %s: %w", serviceID, store.ErrNotFound)
-	case wish.Platform == platform.MTv1 && !wish.Gone:
-		return nil, errors.New("a service in a pool has no steps of its own")
-	}
-	rec.status.Wish, rec.held = wish, nil
-	return platform.Forecast(c.input(rec.places()[0], platform.Observation{})), nil
 }

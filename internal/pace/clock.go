@@ -194,6 +194,14 @@ func (c *Clock) AfterFunc(t time.Time, f func()) (stop func()) {
 	}
 }
 
+// Real is how long a platform time takes by the time of day; ok is false for a clock that stands.
+func (c *Clock) Real(d time.Duration) (real time.Duration, ok bool) {
+	if c.pace.rate == 0 {
+		return 0, d == 0
+	}
+	return c.real(d), true
+}
+
 // real is how long a platform time takes of a clock that goes, rounded up.
 func (c *Clock) real(d time.Duration) time.Duration {
 	rate := time.Duration(max(c.pace.rate, 1))

@@ -185,38 +185,6 @@ func TestNext_TellsTheStory(t *testing.T) {
 	}
 }
 
-// TestForecast_IsWhatHappens compares the forecast with the steps taken on a fabric where everything works.
-func TestForecast_IsWhatHappens(t *testing.T) {
-	t.Parallel()
-	wishes := []platform.Wish{
-		{Platform: platform.STv1, Tier: platform.Premium, Units: 2},
-		{Platform: platform.STv2, Tier: platform.Premium, Units: 2, Address: platform.NewIP},
-		{Platform: platform.STv2, Tier: platform.Premium, Units: 6, Zones: []string{"1", "2", "3"}},
-		{Platform: platform.STv2, Tier: platform.Developer, Units: 1},
-		{Gone: true},
-	}
-	s := newSim(1, false)
-	for _, w := range wishes {
-		in := s.input()
-		in.Wish = w
-		forecast, reached := []string{}, 0
-		for _, f := range platform.Forecast(in) {
-			forecast = append(forecast, f.Step)
-			if f.Reached && reached == 0 {
-				reached = len(forecast)
-			}
-		}
-		from := len(s.story)
-		calm(t, s, w)
-		if d := cmp.Diff(s.story[from+1:], forecast); d != "" {
-			t.Errorf("forecast of %+v differs (-happened +forecast):\n%s", w, d)
-		}
-		if reached == 0 {
-			t.Errorf("forecast of %+v never reaches the wish", w)
-		}
-	}
-}
-
 // TestNext_ReplacesWhatStaysAway: stv2 replaces a machine that does not come back, stv1 leaves it to the fabric.
 func TestNext_ReplacesWhatStaysAway(t *testing.T) {
 	t.Parallel()

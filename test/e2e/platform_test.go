@@ -204,6 +204,37 @@ func TestMigrate_AndBackUnderLoad(t *testing.T) {
 	}
 }
 
+// TestForecast_ByCommand foresees changes, and looks at one that then happens.
+func TestForecast_ByCommand(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--coexistence", "100ms")
+	v := h.create("soon", "Premium", 1, old)
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"update", "--units", "3", "--zones", "1,2"}, []string{"refused with 400 InvalidParameters", "must be a multiple of the number of 'zones'"}},
+		{[]string{"update", "--units", "3", "--zones", "1,2,3"}, []string{"stv1 to stv2 (other zones); downtime: none", "then a new one", v.addr()[:9]}},
+		{[]string{"update", "--units", "1", "--api-version", old}, []string{"would be changed at once"}},
+		{[]string{"update", "--tier", "Developer", "--api-version", old}, []string{"service.update", "stv1 to stv1"}},
+		{[]string{"back"}, []string{"NothingToRollBack"}},
+		{[]string{"upgrade", "--to", "none"}, []string{"The gateway 'none' is not installed."}},
+		{[]string{"delete"}, []string{"service.delete", "downtime: ends"}},
+		{[]string{"migrate", "--mode", "PreserveIp"}, []string{"service.migrate", "at the pace instant: as long as the work takes", "stv1 to stv2 (no network, the address stays); downtime: none", "park the old set"}},
+	} {
+		out := h.portico(append([]string{"service", "forecast", "soon"}, tt.args...)...)
+		for _, want := range tt.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("forecast of %v does not show %q:\n%s", tt.args, want, out)
+			}
+		}
+	}
+	h.portico("service", "migrate", "soon")
+	if after := h.show("soon"); after.Properties.PlatformVersion != "stv2" || after.addr() != v.addr() {
+		t.Errorf("on %s at %s, foreseen was stv2 at %s", after.Properties.PlatformVersion, after.addr(), v.addr())
+	}
+}
+
 // TestRetirement_MigratesWhatIsLeft lets the day come from which there is no stv1.
 func TestRetirement_MigratesWhatIsLeft(t *testing.T) {
 	t.Parallel()

@@ -104,6 +104,13 @@ func (q *request) regenerate(name string) (*reply, *arm.Error) {
 	return &reply{status: http.StatusNoContent}, err
 }
 
+// hostingActions are the actions that Portico adds to a service.
+func hostingActions() map[string]func(*request) (*reply, *arm.Error) {
+	return map[string]func(*request) (*reply, *arm.Error){
+		"upgrade": (*request).upgrade, "rollback": (*request).rollBack, "forecast": (*request).forecast,
+	}
+}
+
 // extension answers the facts that Portico adds to a service, below providers/Portico.Hosting.
 func (q *request) extension() (*reply, *arm.Error) {
 	outer := *q.id.Scope
@@ -112,7 +119,7 @@ func (q *request) extension() (*reply, *arm.Error) {
 	}
 	key := strings.ToLower(q.id.TypePath())
 	f, method := q.opt.Extensions[key], http.MethodGet
-	act := map[string]func(*request) (*reply, *arm.Error){"upgrade": (*request).upgrade, "rollback": (*request).rollBack}[key]
+	act := hostingActions()[key]
 	if act != nil {
 		method = http.MethodPost
 	}

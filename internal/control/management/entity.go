@@ -18,6 +18,9 @@ func (q *request) view(f func(store.Reader) error) *arm.Error {
 
 // update runs f in a transaction.
 func (q *request) update(f func(store.Tx) error) *arm.Error {
+	if q.dry != nil {
+		return q.finish(q.dry.run(q.r.Context(), q.opt.Store, f))
+	}
 	return q.finish(q.commit(q.r.Context(), "write", f))
 }
 

@@ -72,6 +72,9 @@ type Options struct {
 	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units".
 	Extensions map[string]func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
 
+	// Forecast says what it means for a service that its status becomes another one; nil has no forecast.
+	Forecast func(service string, next platform.ServiceStatus) []platform.Outlook
+
 	// Fetch reads a document that a client names by a link, of at most limit bytes; nil means that of package fetch.
 	Fetch func(ctx context.Context, link string, limit int64) ([]byte, error)
 

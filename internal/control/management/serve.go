@@ -27,6 +27,7 @@ type request struct {
 	version arm.Version
 	row     *resource.Row
 	base    string // scheme and host for absolute URLs
+	dry     *dryRun
 }
 
 // A reply is what a handler answers. A nil body is an empty one.

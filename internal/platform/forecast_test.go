@@ -1,0 +1,151 @@
+package platform_test
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// TestForecast_IsWhatHappens foresees any wish from any state that others have led to, and compares each step, and what
+// holds after it, with what a fabric on which everything works then sees.
+func TestForecast_IsWhatHappens(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(rapid.Uint64().Draw(t, "seed"), rapid.Bool().Draw(t, "faults"))
+		for i := range rapid.IntRange(0, 3).Draw(t, "wishes") {
+			s.want(drawWish(t))
+			if rapid.IntRange(0, 3).Draw(t, "upgrade") == 0 {
+				s.upgrade(strconv.Itoa(i + 2))
+			}
+			for range rapid.IntRange(0, 80).Draw(t, "seconds") {
+				s.tick()
+				s.control()
+			}
+		}
+		s.faults = false
+		s.act() // what is recorded is what a forecast takes for granted
+		s.calmly()
+		was, wish := s.wish, drawWish(t)
+		s.want(wish)
+		outlook := platform.Foresee(s.input(), &was)
+		if d := cmp.Diff(outlook.Steps, happens(t, s)); d != "" {
+			t.Fatalf("from %+v to %+v: the forecast differs (-forecast +happened):\n%s", was, wish, d)
+		}
+		if n := len(outlook.AddressesAfter); wish.Gone != (n == 0) || n > 1 {
+			t.Errorf("addresses after %+v: %v", wish, outlook.AddressesAfter)
+		}
+		if reached := slices.ContainsFunc(outlook.Steps, func(f platform.ForecastStep) bool { return f.Reached }); len(outlook.Steps) > 0 && !reached && !platform.Next(s.input()).Reached {
+			t.Errorf("the forecast of %+v never reaches it", wish)
+		}
+		if platform.Next(s.input()).Reached && !wish.Gone && outlook.After != wish.Platform {
+			t.Errorf("after %+v the service is on %s", wish, outlook.After)
+		}
+	})
+}
+
+// happens lets a calm fabric carry out the wish of a sim to its end, and tells each step like a forecast.
+func happens(t *rapid.T, s *sim) []platform.ForecastStep {
+	story := []platform.ForecastStep{}
+	var at time.Time
+	for range 1000 {
+		for id, m := range s.machines {
+			if m.spec.Mode == platform.Draining {
+				delete(s.machines, id)
+			} else {
+				m.phase, m.mode, m.seq, m.since = platform.Ready, m.spec.Mode, s.seq, s.now
+			}
+		}
+		if n := len(story); n > 0 {
+			story[n-1].Reached = platform.Next(s.input()).Reached
+		}
+		switch d := s.control(); {
+		case d.Step != "":
+			story = append(story, s.told(d.Step, at))
+			at = time.Time{}
+		case d.Due.After(s.now):
+			s.now, at = d.Due, d.Due
+		default:
+			return story
+		}
+	}
+	t.Fatalf("no end: %v", s.story)
+	return nil
+}
+
+// told is the record of a sim after a step, counted here once more.
+func (s *sim) told(step string, at time.Time) platform.ForecastStep {
+	f := platform.ForecastStep{Step: step, Platform: platform.Undetermined, VIPs: len(s.state.VIPs), At: at}
+	for _, set := range s.state.Sets {
+		f.Sets = append(f.Sets, string(set.Platform))
+		if set.ID == s.state.Active {
+			f.Platform = set.Platform
+		}
+		for _, m := range set.Machines {
+			if m.Mode != platform.Draining {
+				f.Machines++
+			}
+			if m.Mode == platform.Serving {
+				f.Serving++
+				if len(s.state.VIPs) > 0 && slices.Contains(s.state.VIPs[0].Sets, set.ID) {
+					f.Accepting++
+				}
+			}
+		}
+	}
+	return f
+}
+
+func TestForesee_SaysWhatCallersNotice(t *testing.T) {
+	t.Parallel()
+	wish := func(v platform.Version, tier platform.Tier, units int, zones ...string) platform.Wish {
+		return platform.Wish{Platform: v, Tier: tier, Units: units, Zones: zones}
+	}
+	dev := wish(platform.STv1, platform.Developer, 1)
+	preserve, fresh := wish(platform.STv2, platform.Developer, 1), wish(platform.STv2, platform.Developer, 1)
+	fresh.Address = platform.NewIP
+	for _, tt := range []struct {
+		name     string
+		from, to platform.Wish
+		upgrade  bool
+		downtime platform.Downtime
+		scenario int
+		before   int // addresses
+		after    []string
+		kept     bool
+	}{
+		{"preserve the address", dev, preserve, false, platform.None, 1, 1, []string{"10.0.0.x3"}, false},
+		{"a new address", dev, fresh, false, platform.None, 2, 1, []string{""}, true},
+		{"other zones", wish(platform.STv2, platform.Premium, 2), wish(platform.STv2, platform.Premium, 2, "1", "2"), false, platform.None, 9, 1, []string{""}, true},
+		{"scale out", wish(platform.STv1, platform.Basic, 1), wish(platform.STv1, platform.Basic, 2), false, platform.None, 0, 1, []string{"10.0.0.x4"}, false},
+		{"upgrade Developer on stv1", dev, dev, true, platform.Waits, 0, 1, []string{"10.0.0.x3"}, false},
+		{"upgrade Standard on stv1", wish(platform.STv1, platform.Standard, 1), wish(platform.STv1, platform.Standard, 1), true, platform.Reduced, 0, 1, []string{"10.0.0.x4"}, false},
+		{"upgrade on stv2", preserve, preserve, true, platform.None, 0, 1, []string{"10.0.0.x3"}, false},
+		{"delete", dev, platform.Wish{Gone: true}, false, platform.Ends, 0, 1, []string{}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSim(1, false)
+			calm(t, s, tt.from)
+			if tt.upgrade {
+				s.upgrade("2")
+			}
+			in := s.input()
+			in.Wish = tt.to
+			o := platform.Foresee(in, &tt.from)
+			got := []any{o.Downtime, o.Scenario, len(o.AddressesBefore), o.AddressesAfter, o.Kept != ""}
+			if d := cmp.Diff([]any{tt.downtime, tt.scenario, tt.before, tt.after, tt.kept}, got); d != "" {
+				t.Errorf("outlook differs (-want +got):\n%s", d)
+			}
+		})
+	}
+	o := platform.Foresee(platform.Input{Wish: platform.Wish{Platform: platform.MTv1, Tier: platform.Consumption}}, nil)
+	if o.Before != platform.Undetermined || o.After != platform.MTv1 || o.Downtime != platform.None {
+		t.Errorf("a Consumption service: %+v", o)
+	}
+}
