@@ -604,7 +604,20 @@ func (p *parser) deconstruction() Expr {
 	if !p.try(func() bool { tup = p.targets(&decl); return tup != nil && decl }) {
 		return nil
 	}
+	p.pairs(tup)
 	return tup
+}
+
+// pairs refuses targets of one.
+func (p *parser) pairs(tup *Tuple) {
+	for _, e := range tup.Elems {
+		if inner, ok := e.X.(*Tuple); ok {
+			p.pairs(inner)
+		}
+	}
+	if len(tup.Elems) == 1 {
+		p.report(tup.To-1, tup.To, "CS8124", "Tuple must contain at least two elements.")
+	}
 }
 
 // behindParen is the token behind the parenthesis that closes the one n tokens

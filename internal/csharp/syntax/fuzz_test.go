@@ -164,7 +164,10 @@ func roundTrip(t *testing.T, src string, n Node) {
 	if strings.Contains(want, "Omitted:true") {
 		return // A<> outside of typeof parses, but means nothing
 	}
-	text := printSource(n)
+	text, ok := printSource(n)
+	if !ok {
+		return
+	}
 	m, errs := Parse(text)
 	if len(errs) > 0 {
 		if errs[0].Code == "CS8078" {

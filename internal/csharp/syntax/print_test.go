@@ -11,17 +11,22 @@ import (
 // printer writes a tree as a source that reads as the same tree. It sets
 // parentheses around every operand that is not primary, so it needs to know no
 // precedences.
-type printer struct{ b strings.Builder }
+type printer struct {
+	b strings.Builder
+	// misplaced says that something declares where only a target may: the checker refuses it, and it cannot be written
+	// with parentheses around.
+	misplaced bool
+}
 
-// printSource is the source of an expression or a block.
-func printSource(n Node) string {
+// printSource is the source of an expression or a block; ok says whether it reads as the same.
+func printSource(n Node) (text string, ok bool) {
 	var p printer
 	if b, ok := n.(*Block); ok {
 		p.stmt(b)
 	} else {
 		p.expr(n)
 	}
-	return p.b.String()
+	return p.b.String(), !p.misplaced
 }
 
 func (p *printer) put(parts ...string) {
@@ -158,18 +163,19 @@ func (p *printer) callee(x Expr) {
 
 func (p *printer) args(open string, args []Argument, closing string) {
 	p.put(open)
-	p.list(len(args), func(i int) {
-		a := args[i]
-		if a.Name != "" {
-			p.name(a.Name)
-			p.put(": ")
-		}
-		if a.Mod != "" {
-			p.put(a.Mod, " ")
-		}
-		p.item(a.X)
-	})
+	p.list(len(args), func(i int) { p.arg(args[i]) })
 	p.put(closing)
+}
+
+func (p *printer) arg(a Argument) {
+	if a.Name != "" {
+		p.name(a.Name)
+		p.put(": ")
+	}
+	if a.Mod != "" {
+		p.put(a.Mod, " ")
+	}
+	p.item(a.X)
 }
 
 // item puts one of several expressions behind commas: a < b, c > (d) would be a call of a generic method.
@@ -289,6 +295,10 @@ func (p *printer) expr(x Expr) {
 		p.expr(x.X)
 		p.put(")")
 	case *Tuple:
+		for _, e := range x.Elems {
+			_, declares := e.X.(*Decl)
+			p.misplaced = p.misplaced || declares
+		}
 		p.args("(", x.Elems, ")")
 	case *Decl:
 		p.typ(x.Type)
@@ -329,11 +339,22 @@ func startsWithMember(x Expr) bool {
 
 // target puts the left side of an assignment.
 func (p *printer) target(x Expr) {
-	if d, ok := x.(*Decl); ok {
-		p.expr(d)
-		return
+	switch x := x.(type) {
+	case *Decl:
+		p.expr(x)
+	case *Tuple:
+		p.put("(")
+		p.list(len(x.Elems), func(i int) {
+			if e := x.Elems[i]; e.Name == "" && e.Mod == "" {
+				p.target(e.X)
+			} else {
+				p.arg(e)
+			}
+		})
+		p.put(")")
+	default:
+		p.operand(x)
 	}
-	p.operand(x)
 }
 
 // operandOrThrow puts a branch of ?:, where throw may stand bare only.
@@ -619,7 +640,7 @@ func (p *printer) stmt(s Stmt) {
 	case *Foreach:
 		p.put("foreach (")
 		if s.Target != nil {
-			p.expr(s.Target)
+			p.target(s.Target)
 		} else {
 			p.typ(s.Type)
 			p.put(" ")

@@ -325,7 +325,7 @@ func TestProperty_TreesSurviveText(t *testing.T) {
 		if g.n(2) > 0 {
 			n = g.expr(3)
 		}
-		text := printSource(n)
+		text, _ := printSource(n)
 		m, errs := Parse(text)
 		if len(errs) > 0 {
 			t.Fatalf("%s\n%v", text, errs[0])
