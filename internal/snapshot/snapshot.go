@@ -59,12 +59,22 @@ type Service struct {
 	Hosts    []Host  `json:"hosts"`
 	Disabled bool    `json:"disabled,omitempty"` // disableGateway
 	Policy   *Policy `json:"policy,omitempty"`
+	// Authorities are certificates that the service brings to verify those of backends and clients with.
+	Authorities []Authority `json:"authorities,omitempty"`
+}
+
+// An Authority is a certificate to verify others with: a root that is trusted as it is, or one between.
+type Authority struct {
+	Root           bool   `json:"root,omitempty"`
+	CertificatePEM string `json:"certificatePem"`
 }
 
 // Host is a name, or an address literal, that the gateway answers to.
 type Host struct {
-	Name    string `json:"name"`              // lower case
+	Name    string `json:"name"`              // lower case; "*.example.com" for all names one label below
 	Default bool   `json:"default,omitempty"` // presented when a client sends no SNI
+	// AskClient has clients asked for a certificate, which they need not have.
+	AskClient bool `json:"askClient,omitempty"`
 	// CertificatePEM and KeyPEM are the chain and the key shown for this name; empty for an address literal.
 	CertificatePEM string `json:"certificatePem,omitempty"`
 	KeyPEM         string `json:"keyPem,omitempty"`

@@ -21,9 +21,10 @@ const xns = "System.Security.Cryptography.X509Certificates."
 
 // Certificate is an X509Certificate2. Key may be nil.
 type Certificate struct {
-	X509  *x509.Certificate
-	Key   crypto.Signer
-	Roots *x509.CertPool // trusted by Verify; nil for those of the system
+	X509          *x509.Certificate
+	Key           crypto.Signer
+	Roots         *x509.CertPool // trusted by Verify; nil for those of the system
+	Intermediates *x509.CertPool // may stand between; nil for none
 }
 
 // RuntimeType is X509Certificate2.
@@ -174,9 +175,9 @@ func parseCertificate(b []byte) *Certificate {
 }
 
 // verify builds a chain to a trusted root. Certificates carry no other
-// certificates, so only direct chains are found.
+// certificates, so only chains over those that are known here are found.
 func (c *Certificate) verify() V {
-	opt := x509.VerifyOptions{Roots: c.Roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	opt := x509.VerifyOptions{Roots: c.Roots, Intermediates: c.Intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	_, err := c.X509.Verify(opt)
 	return clr.Bool(err == nil)
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/certtest"
 	"github.com/portico-dev/portico/internal/gateway/backend"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 )
@@ -178,6 +179,57 @@ func TestForward_TLS(t *testing.T) {
 			t.Errorf("%+v: %s", c, diff)
 		}
 		p.Close()
+	}
+}
+
+// trusting is a service that brings certificates to verify backends with.
+type trusting struct {
+	pipeline.Services
+	trust *pipeline.Trust
+}
+
+func (s trusting) Trust() *pipeline.Trust { return s.trust }
+
+// TestForward_Trust: a backend is good when its chain ends at a root of the service; what stands between may be with the
+// service or with the backend.
+func TestForward_Trust(t *testing.T) {
+	t.Parallel()
+	root := certtest.Authority(t, "Root")
+	between := root.Under(t, "Between")
+	leaf := between.Issue(t, "127.0.0.1").TLS()
+	short := leaf
+	short.Certificate = leaf.Certificate[:1]
+	start := func(c tls.Certificate) string {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS12}
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	whole, bare := start(leaf), start(short)
+	p := backend.NewPool(backend.PoolOptions{})
+	t.Cleanup(p.Close)
+	roots := &pipeline.Trust{Key: "root", Roots: root.Pool()}
+	both := &pipeline.Trust{Key: "both", Roots: root.Pool(), Between: []*x509.Certificate{between.Certificate}}
+	alone := &pipeline.Trust{Key: "alone", Roots: x509.NewCertPool(), Between: []*x509.Certificate{between.Certificate}}
+	for i, c := range []struct {
+		address string
+		trust   *pipeline.Trust
+		want    string
+	}{
+		{whole, nil, pipeline.ReasonBackend},
+		{whole, roots, "200 ok"},
+		{bare, roots, pipeline.ReasonBackend},
+		{bare, both, "200 ok"},
+		{whole, alone, pipeline.ReasonBackend}, // is not trusted by itself
+		{strings.Replace(bare, "127.0.0.1", "localhost", 1), both, pipeline.ReasonBackend},
+		{whole, nil, pipeline.ReasonBackend}, // no connection of a service that trusts more
+	} {
+		x := exchange(t, t.Context(), target(t, c.address), "GET", "")
+		x.Services = trusting{trust: c.trust}
+		if diff := cmp.Diff(c.want, forward(t, p, x, backend.Options{})); diff != "" {
+			t.Errorf("%d: %s", i, diff)
+		}
 	}
 }
 

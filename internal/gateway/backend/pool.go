@@ -41,15 +41,19 @@ type setting struct {
 	proxy               string
 	version             Version
 	wait                time.Duration
-	host                string // whose name is checked, where the chain is not
+	trust               string
+	host                string // whose name is checked, where crypto/tls does not do it
 }
 
-func settingOf(t *pipeline.Target, opt Options, host string) setting {
+func settingOf(t *pipeline.Target, opt Options, host string, trust *pipeline.Trust) setting {
 	s := setting{skipChain: t.SkipChain, skipName: t.SkipName, version: opt.Version, wait: opt.Continue}
 	if t.Proxy != nil {
 		s.proxy = t.Proxy.String()
 	}
-	if s.skipChain && !s.skipName {
+	if trust != nil && !s.skipChain {
+		s.trust = trust.Key
+	}
+	if !s.skipName && (s.skipChain || s.trust != "" && len(trust.Between) > 0) {
 		s.host = host
 	}
 	return s
@@ -86,7 +90,7 @@ func (p *Pool) Close() {
 	}
 }
 
-func (p *Pool) transport(s setting, proxy *url.URL) *http.Transport {
+func (p *Pool) transport(s setting, proxy *url.URL, trust *pipeline.Trust) *http.Transport {
 	p.mu.RLock()
 	t := p.by[s]
 	p.mu.RUnlock()
@@ -105,12 +109,12 @@ func (p *Pool) transport(s setting, proxy *url.URL) *http.Transport {
 			break
 		}
 	}
-	t = p.newTransport(s, proxy)
+	t = p.newTransport(s, proxy, trust)
 	p.by[s] = t
 	return t
 }
 
-func (p *Pool) newTransport(s setting, proxy *url.URL) *http.Transport {
+func (p *Pool) newTransport(s setting, proxy *url.URL, trust *pipeline.Trust) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(s.version != HTTP2)
 	protocols.SetHTTP2(s.version != HTTP1)
@@ -121,7 +125,7 @@ func (p *Pool) newTransport(s setting, proxy *url.URL) *http.Transport {
 	dialer := &net.Dialer{Timeout: p.opt.DialTimeout, KeepAlive: 15 * time.Second}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        p.tls(s),
+		TLSClientConfig:        p.tls(s, trust),
 		TLSHandshakeTimeout:    p.opt.DialTimeout,
 		DisableCompression:     true,
 		MaxIdleConns:           16 * p.opt.IdlePerHost,
@@ -139,26 +143,28 @@ func (p *Pool) newTransport(s setting, proxy *url.URL) *http.Transport {
 }
 
 // tls makes the client side of TLS: with the chain or the name unchecked where the backend entity says so, the other
-// of the two is still checked.
-func (p *Pool) tls(s setting) *tls.Config {
+// of the two is still checked. So is it with certificates of the service that may stand in a chain, of which
+// crypto/tls takes none.
+func (p *Pool) tls(s setting, trust *pipeline.Trust) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.opt.RootCAs}
-	if !s.skipChain && !s.skipName {
+	if trust != nil {
+		c.RootCAs = trust.Roots
+	}
+	if !s.skipChain && !s.skipName && s.host == "" {
 		return c
 	}
-	c.InsecureSkipVerify = true //nolint:gosec // replaced by VerifyConnection, as the backend entity asks
+	c.InsecureSkipVerify = true //nolint:gosec // replaced by VerifyConnection
 	c.VerifyConnection = func(cs tls.ConnectionState) error {
 		leaf := cs.PeerCertificates[0]
 		if !s.skipName {
-			return leaf.VerifyHostname(s.host)
+			if err := leaf.VerifyHostname(s.host); err != nil {
+				return err
+			}
 		}
 		if s.skipChain {
 			return nil
 		}
-		opt := x509.VerifyOptions{Roots: p.opt.RootCAs, Intermediates: x509.NewCertPool()}
-		for _, c := range cs.PeerCertificates[1:] {
-			opt.Intermediates.AddCert(c)
-		}
-		_, err := leaf.Verify(opt)
+		_, err := leaf.Verify(x509.VerifyOptions{Roots: c.RootCAs, Intermediates: trust.Intermediates(cs.PeerCertificates)})
 		return err
 	}
 	return c

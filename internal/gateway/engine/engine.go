@@ -54,6 +54,7 @@ type Server struct {
 	log     *slog.Logger
 	http    *http.Server
 	tls     *tls.Config
+	asking  *tls.Config                     // tls, for names whose clients are asked for a certificate
 	current atomic.Pointer[service.Service] // single-tenant
 	tenants *tenants                        // mtv1
 	applyMu sync.Mutex                      // one compilation at a time
@@ -96,6 +97,9 @@ func New(opt Options) *Server {
 	s.tls = &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: s.certificate,
 	}
+	s.asking = s.tls.Clone()
+	s.asking.ClientAuth = tls.RequestClientCert // whether it is good enough is for policies to say
+	s.tls.GetConfigForClient = s.configuration
 	if opt.Catalogue != nil {
 		s.tenants = newTenants(opt)
 	}
@@ -198,19 +202,31 @@ func (s *Server) find(ctx context.Context, host string) (*service.Service, error
 
 var errNotReady = errors.New("the gateway has no configuration yet")
 
-func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	var found *service.Service
-	var err error
+// greeted is the service that a TLS greeting is for; nil for none.
+func (s *Server) greeted(hello *tls.ClientHelloInfo) (*service.Service, error) {
 	if s.tenants != nil {
-		found, err = s.tenants.find(hello.Context(), hello.ServerName)
-	} else {
-		found = s.current.Load()
+		return s.tenants.find(hello.Context(), strings.ToLower(hello.ServerName))
 	}
+	return s.current.Load(), nil
+}
+
+// configuration chooses how a greeting is answered; nil for as always. Both ways share the keys of session tickets, and
+// neither takes up a session that had, or had not, to show a certificate of the client's.
+func (s *Server) configuration(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	svc, err := s.greeted(hello)
+	if err != nil || svc == nil || !svc.AsksClient(hello.ServerName) {
+		return nil, err
+	}
+	return s.asking, nil
+}
+
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	svc, err := s.greeted(hello)
 	if err != nil {
 		return nil, err
 	}
-	if found != nil {
-		if c := found.Certificate(hello.ServerName); c != nil {
+	if svc != nil {
+		if c := svc.Certificate(hello.ServerName); c != nil {
 			return c, nil
 		}
 	}

@@ -48,14 +48,15 @@ func (s *Server) finish(r *http.Request) {
 }
 
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
-	svc, err := s.find(r.Context(), hostname(r.Host))
+	host := hostname(r.Host)
+	svc, err := s.find(r.Context(), host)
 	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
 		s.refuse(w, nil, http.StatusServiceUnavailable, "The service is not available right now.")
 		s.log.InfoContext(r.Context(), "no service for request", slog.Any("error", err))
 		return
-	case svc == nil:
+	case svc == nil, s.misdirected(r, svc, host):
 		s.refuse(w, conn, http.StatusMisdirectedRequest, "The requested host is not served here.")
 		return
 	}
@@ -80,6 +81,16 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		panic(http.ErrAbortHandler)
 	}
 	s.send(w, r, x, conn)
+}
+
+// misdirected reports whether a request should have come over another connection: one whose TLS greeting was for its
+// service, and, where the host asks clients for a certificate, asked for it.
+func (s *Server) misdirected(r *http.Request, svc *service.Service, host string) bool {
+	if r.TLS == nil {
+		return false
+	}
+	name := strings.ToLower(r.TLS.ServerName)
+	return svc.AsksClient(host) && !svc.AsksClient(name) || s.tenants != nil && !svc.AnswersTo(name)
 }
 
 // ended is the connection that ends with a request whose body is broken: none with HTTP/2, where only its stream does.

@@ -418,3 +418,21 @@ func TestFeed_WorkerKeepsServicesOnDiskAndActivatesThem(t *testing.T) {
 		t.Fatal("a service that is gone is still found")
 	}
 }
+
+// An mtv1 worker finds the service of a name, and of a wildcard that stands for it.
+func TestFeed_FindsWildcards(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	shop.Service.Hosts = []snapshot.Host{{Name: "*.contoso.example"}, {Name: "api.fabrikam.example"}}
+	c.publish(5, shop.Bundle(t))
+	m := startMachine(t, c, t.TempDir(), "")
+	m.ready(t)
+	for host, want := range map[string]bool{
+		"api.contoso.example": true, "contoso.example": false, "a.b.contoso.example": false, "api.fabrikam.example": true, "www.fabrikam.example": false,
+	} {
+		if _, ok := m.Find(host); ok != want {
+			t.Errorf("%s: %v", host, ok)
+		}
+	}
+}

@@ -98,6 +98,9 @@ func (f *Feed) Find(host string) (string, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	id, ok := f.hosts[host]
+	if _, parent, cut := strings.Cut(host, "."); !ok && cut {
+		id, ok = f.hosts["*."+parent]
+	}
 	return id, ok
 }
 

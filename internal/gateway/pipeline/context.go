@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"crypto/x509"
 	"log/slog"
 	"net"
 	"net/url"
@@ -342,12 +341,17 @@ func paramText(p route.Param) string {
 	return p.Value
 }
 
-// certificate is what a client showed in its TLS greeting; nil for none.
-func certificate(chain []*x509.Certificate) *lib.Certificate {
-	if len(chain) == 0 {
+// certificate is what a client showed in its TLS greeting; nil for none. Expressions verify it with the certificates
+// that the service holds for that.
+func (x *Exchange) certificate() *lib.Certificate {
+	if x.TLS == nil || len(x.TLS.PeerCertificates) == 0 {
 		return nil
 	}
-	return &lib.Certificate{X509: chain[0]}
+	c := &lib.Certificate{X509: x.TLS.PeerCertificates[0]}
+	if t := x.Trust(); t != nil {
+		c.Roots, c.Intermediates = t.Roots, t.Intermediates(nil)
+	}
+	return c
 }
 
 // requestID is the GUID of the request, made when first asked for.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -39,6 +40,8 @@ type Services interface {
 	API(id string) (*snapshot.API, bool)
 	// Certificates lists the certificates that the service holds.
 	Certificates() []Certificate
+	// Trust is what certificates of others are verified with; nil for what the system trusts.
+	Trust() *Trust
 	// Counters are what all machines of the service count in.
 	Counters() (*counters.Table, error)
 }
@@ -48,6 +51,27 @@ type Certificate struct {
 	Name       string
 	Thumbprint string // upper case
 	*lib.Certificate
+}
+
+// A Trust is what certificates are verified with. It never changes.
+type Trust struct {
+	Key     string              // of two that are alike it is the same
+	Roots   *x509.CertPool      // those of the system and those of the service
+	Between []*x509.Certificate // may stand in a chain, and are not trusted by themselves
+}
+
+// Intermediates are the certificates that may stand in a chain that was presented.
+func (t *Trust) Intermediates(chain []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range chain[min(1, len(chain)):] {
+		pool.AddCert(c)
+	}
+	if t != nil {
+		for _, c := range t.Between {
+			pool.AddCert(c)
+		}
+	}
+	return pool
 }
 
 // A Lookup says where a response belongs that was not found, for the statement that keeps it.
@@ -216,6 +240,14 @@ func (x *Exchange) BackendURL() (URL, bool) {
 		return URL{}, false
 	}
 	return x.Target.Base.Join(x.Request.URL.Path, x.Request.URL.RawQuery), true
+}
+
+// Trust is what certificates of others are verified with; nil for what the system trusts.
+func (x *Exchange) Trust() *Trust {
+	if x.Services == nil {
+		return nil
+	}
+	return x.Services.Trust()
 }
 
 // Param finds a capture of the operation's template, percent-encoded.

@@ -79,12 +79,7 @@ func (m *Message) request(x *Exchange) apim.Request {
 func (r *requestView) IPAddress() string { return r.x.ClientIP }
 func (r *requestView) Method() string    { return r.m.Method }
 
-func (r *requestView) Certificate() *lib.Certificate {
-	if r.x.TLS == nil {
-		return nil
-	}
-	return certificate(r.x.TLS.PeerCertificates)
-}
+func (r *requestView) Certificate() *lib.Certificate { return r.x.certificate() }
 
 func (r *requestView) MatchedParameters() apim.Strings {
 	v := &r.x.view.params

@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/url"
@@ -42,10 +44,10 @@ func (c *Compiler) document(p *snapshot.Policy, scope policy.Scope, params []str
 }
 
 func (c *Compiler) service(v snapshot.Service) (*info, error) {
-	s := &info{Service: v, id: strings.ToLower(v.ID), hosts: make(map[string]bool), certificates: make(map[string]*tls.Certificate)}
+	s := &info{Service: v, id: strings.ToLower(v.ID), hosts: make(map[string]*host, len(v.Hosts))}
 	for _, h := range v.Hosts {
-		name := strings.ToLower(h.Name)
-		s.hosts[strings.Trim(name, "[]")] = true
+		name := &host{asksClient: h.AskClient}
+		s.hosts[strings.Trim(strings.ToLower(h.Name), "[]")] = name
 		if h.CertificatePEM == "" {
 			continue
 		}
@@ -53,15 +55,47 @@ func (c *Compiler) service(v snapshot.Service) (*info, error) {
 		if err != nil {
 			return nil, fmt.Errorf("certificate of %s: %w", h.Name, err)
 		}
-		s.certificates[name] = &pair
+		name.certificate = &pair
 		if s.fallback == nil || h.Default {
-			s.fallback = &pair
+			s.fallback = name
 		}
 	}
 	var err error
+	if s.trust, err = newTrust(v.Authorities); err != nil {
+		return nil, err
+	}
 	s.policy, err = c.document(v.Policy, policy.Global, nil)
-	s.Policy = nil // it is not needed any more
+	s.Policy, s.Hosts, s.Authorities = nil, nil, nil // they are not needed any more
 	return s, err
+}
+
+// newTrust makes what certificates are verified with, beside what the system trusts; nil for no more than that.
+func newTrust(list []snapshot.Authority) (*pipeline.Trust, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("certificates of the system: %w", err)
+	}
+	t := &pipeline.Trust{Roots: roots}
+	for _, a := range list {
+		block, _ := pem.Decode([]byte(a.CertificatePEM))
+		if block == nil {
+			return nil, errors.New("an authority has no certificate")
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("certificate of an authority: %w", err)
+		}
+		if a.Root {
+			roots.AddCert(cert)
+		} else {
+			t.Between = append(t.Between, cert)
+		}
+		t.Key += fmt.Sprintf("%t %x;", a.Root, sha256.Sum256(cert.Raw))
+	}
+	return t, nil
 }
 
 func (c *Compiler) products(list []snapshot.Product) (*products, error) {

@@ -58,25 +58,25 @@ func (s *Service) Digest() string { return s.digest }
 func (s *Service) Tier() string { return s.info.Tier }
 
 // AnswersTo reports whether the service owns a host name, given in lower case and without port.
-func (s *Service) AnswersTo(host string) bool { return s.info.hosts[host] }
-
-// Hosts lists the host names, lower case.
-func (s *Service) Hosts() []string {
-	out := make([]string, 0, len(s.info.Hosts))
-	for _, h := range s.info.Hosts {
-		out = append(out, h.Name)
-	}
-	return out
-}
+func (s *Service) AnswersTo(host string) bool { return s.info.host(host) != nil }
 
 // Certificate is what the service presents to a client that asks for name in its TLS greeting; the default one when
 // there is none for the name. It is nil when the service has no certificate at all.
 func (s *Service) Certificate(name string) *tls.Certificate {
-	if c := s.info.certificates[strings.ToLower(name)]; c != nil {
-		return c
+	if h := s.info.greeted(name); h != nil {
+		return h.certificate
 	}
-	return s.info.fallback
+	return nil
 }
+
+// AsksClient reports whether a client that asks for name in its TLS greeting is asked for a certificate of its own.
+func (s *Service) AsksClient(name string) bool {
+	h := s.info.greeted(name)
+	return h != nil && h.asksClient
+}
+
+// Trust implements pipeline.Services.
+func (s *Service) Trust() *pipeline.Trust { return s.info.trust }
 
 // Backend implements pipeline.Services.
 func (s *Service) Backend(name string) (*pipeline.Target, bool) {
@@ -150,11 +150,36 @@ type products struct {
 // info is the part about the service itself.
 type info struct {
 	snapshot.Service
-	id           string // lower case
-	hosts        map[string]bool
-	certificates map[string]*tls.Certificate
-	fallback     *tls.Certificate
-	policy       *pipeline.Compiled
+	id       string           // lower case
+	hosts    map[string]*host // by name, in lower case and without brackets
+	fallback *host            // for clients that ask for no name, or for one without a certificate; nil for none
+	policy   *pipeline.Compiled
+	trust    *pipeline.Trust
+}
+
+// host is a name, or an address literal, that the service answers to.
+type host struct {
+	certificate *tls.Certificate // nil for an address literal
+	asksClient  bool
+}
+
+// host finds what is known of a name itself, or else of all names beside it.
+func (i *info) host(name string) *host {
+	if h := i.hosts[name]; h != nil {
+		return h
+	}
+	if _, parent, ok := strings.Cut(name, "."); ok {
+		return i.hosts["*."+parent]
+	}
+	return nil
+}
+
+// greeted is the host that a TLS greeting is for.
+func (i *info) greeted(name string) *host {
+	if h := i.host(strings.ToLower(name)); h != nil && h.certificate != nil {
+		return h
+	}
+	return i.fallback
 }
 
 type backends map[string]*pipeline.Target
