@@ -201,7 +201,7 @@ func serviceCreateCommand() *cobra.Command {
 		Args:    takes("NAME"),
 	}
 	t := targetFlags(cmd)
-	tier := cmd.Flags().String("tier", "Developer", "Consumption, Developer, Basic, Standard or Premium")
+	tier := cmd.Flags().String("tier", "Developer", "Consumption, Developer, Basic, Standard, Premium, Isolated, BasicV2, StandardV2 or PremiumV2")
 	units := cmd.Flags().Int("units", 1, "scale units (Consumption has none)")
 	zones := cmd.Flags().StringSlice("zones", nil, "availability zones, Premium only")
 	location := cmd.Flags().String("location", "West Europe", "location")

@@ -88,6 +88,28 @@ func TestScale_KeepsMachinesAndAddress(t *testing.T) {
 	}
 }
 
+// A v2 tier has machines of its own platform, changes to the other v2 tier, and scales under load.
+func TestV2_ChangesTier(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hosting.Options{})
+	before := w.create("shop", platform.Wish{Platform: platform.V2, Tier: platform.BasicV2, Units: 1})
+	stop := w.load(before.VIPs[0].Address)
+	for _, c := range []struct {
+		tier            platform.Tier
+		units, machines int
+	}{{platform.StandardV2, 3, 6}, {platform.BasicV2, 2, 4}} {
+		w.ended(w.ask("shop", "service.update", platform.Wish{Platform: platform.V2, Tier: c.tier, Units: c.units}), lro.Succeeded)
+		st := w.settled("shop")
+		got := [4]any{len(st.Sets), st.Sets[0].Platform, len(st.Sets[0].Machines), st.VIPs[0].Address}
+		if d := cmp.Diff([4]any{1, platform.V2, c.machines, before.VIPs[0].Address}, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.tier, d)
+		}
+	}
+	if good, failed := stop(); len(failed) > 0 || good == 0 {
+		t.Errorf("%d requests failed of %d, the first: %v", len(failed), good+len(failed), failed)
+	}
+}
+
 func TestMigrate_PreserveIPMovesTheRouteAndKeepsTheOldSetForTheWindow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hosting.Options{Coexistence: time.Hour})

@@ -16,17 +16,20 @@ const STv2From arm.Version = "2021-01-01-preview"
 const (
 	CodeInvalidParameters = "InvalidParameters" // a value does not fit the others
 	CodeValueNotSupported = "ValueNotSupported" // a value is not one of those that exist
-	CodeSKUNotAvailable   = "SkuNotAvailable"   // the tier exists and is not hosted here
+	// CodeSKUNeedsVersion is the code of a tier that the api-version is too old for.
+	CodeSKUNeedsVersion = "OperationSupportedInSkuForApiVersions"
 )
 
 // A Request is what a create, an update or a migration asks of hosting, with defaults already filled in.
 type Request struct {
 	APIVersion string
-	Old        *Wish    // nil, or Gone: the service is created
-	Tier       Tier     // sku.name
-	Units      int      // sku.capacity
-	Zones      []string // zones
-	Network    NetworkRequest
+	// Versions are the api-versions of services, for a message.
+	Versions []arm.Version
+	Old      *Wish    // nil, or Gone: the service is created
+	Tier     Tier     // sku.name
+	Units    int      // sku.capacity
+	Zones    []string // zones
+	Network  NetworkRequest
 	// Retired says that stv1 is not offered any more.
 	Retired bool
 	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
@@ -49,7 +52,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 		return migrate(r)
 	}
 	f := checkTier(r)
-	if len(f) == 0 { // the rest says nothing about a tier that is not hosted
+	if len(f) == 0 { // the rest says nothing about a tier that cannot be
 		f = slices.Concat(checkUnits(r), checkZones(r), checkNetwork(r))
 	}
 	if len(f) > 0 {
@@ -78,8 +81,8 @@ func (r Request) wish() Wish {
 func (r Request) platform() Version {
 	v, _ := arm.ParseVersion(r.APIVersion)
 	switch {
-	case r.Tier == Consumption:
-		return MTv1
+	case len(r.Tier.Facts().Platforms) == 1:
+		return r.Tier.Facts().Platforms[0]
 	case len(r.Zones) > 0, !v.Before(STv2From), r.Retired:
 		return STv2
 	case r.Old != nil && r.Old.Platform == STv2:
@@ -98,8 +101,9 @@ func migrate(r Request) (Wish, *arm.Error) {
 		f.add(CodeInvalidParameters, "mode", "A migration with 'migrateWithDowntime' keeps the address: the value of 'mode' must be %s.", PreserveIP)
 	case r.Old == nil:
 		f.add(CodeInvalidParameters, "platformVersion", "The service has no compute that could be migrated to platform version stv2.")
-	case r.Old.Platform == MTv1:
-		f.add(CodeInvalidParameters, "sku.name", "A service of tier Consumption runs on platform version mtv1 and cannot be migrated to stv2. Tiers that can: Developer, Basic, Standard, Premium.")
+	case !slices.Contains(r.Old.Tier.Facts().Platforms, STv2):
+		can := tierNames(func(f Facts) bool { return slices.Contains(f.Platforms, STv2) })
+		f.add(CodeInvalidParameters, "sku.name", "A service of tier %s runs on platform version %s and cannot be migrated to stv2. Tiers that can: %s.", r.Old.Tier, r.Old.Platform, can)
 	case r.Old.Platform != STv1:
 		f.add(CodeInvalidParameters, "platformVersion", "The service is already on platform version %s. Only a service on stv1 can be migrated to stv2.", r.Old.Platform)
 	default:
@@ -123,15 +127,26 @@ func ParseAddressMode(s string) (AddressMode, bool) {
 
 func checkTier(r Request) (f findings) {
 	facts := r.Tier.Facts()
+	v, _ := arm.ParseVersion(r.APIVersion)
 	switch {
 	case facts.Tier == "":
-		f.add(CodeValueNotSupported, "sku.name", "The value '%s' of 'sku.name' is not supported. Allowed values: %s.", r.Tier, hostedNames())
-	case !facts.Hosted:
-		f.add(CodeSKUNotAvailable, "sku.name", "The tier '%s' of 'sku.name' is not available: hosting it is not built. Available tiers: %s.", r.Tier, hostedNames())
-	case r.Old != nil && (r.Old.Tier == Consumption) != (r.Tier == Consumption):
-		f.add(CodeInvalidParameters, "sku.name", "The tier cannot be changed from '%s' to '%s': 'sku.name' can change between Developer, Basic, Standard and Premium only. Create a new service instead.", r.Old.Tier, r.Tier)
+		f.add(CodeValueNotSupported, "sku.name", "The value '%s' of 'sku.name' is not supported. Allowed values: %s.", r.Tier, tierNames(func(Facts) bool { return true }))
+	case v.Before(facts.From):
+		newer := slices.DeleteFunc(slices.Clone(r.Versions), func(v arm.Version) bool { return v.Before(facts.From) })
+		slices.Reverse(newer)
+		f.add(CodeSKUNeedsVersion, "sku.name", "Operation on %s SKU is only supported in the api-versions %s", r.Tier, arm.JoinVersions(newer, ","))
+	case r.Old != nil && r.Old.Tier != r.Tier && !slices.Contains(r.Old.Tier.Facts().ChangesTo, r.Tier):
+		f.add(CodeInvalidParameters, "sku.name", "The tier cannot be changed from '%s' to '%s': %s Create a new service instead.", r.Old.Tier, r.Tier, r.Old.Tier.changes())
 	}
 	return f
+}
+
+// changes says which tiers a service of a tier may change to.
+func (t Tier) changes() string {
+	if to := t.Facts().ChangesTo; len(to) > 0 {
+		return fmt.Sprintf("a service of tier %s can change to %s only.", t, joined(to))
+	}
+	return fmt.Sprintf("a service of tier %s keeps it.", t)
 }
 
 func checkUnits(r Request) (f findings) {
@@ -152,7 +167,7 @@ func checkZones(r Request) (f findings) {
 		return nil
 	}
 	if !r.Tier.Facts().Zones {
-		f.add(CodeInvalidParameters, "zones", "The tier '%s' does not support 'zones'. Tiers that do: %s.", r.Tier, Premium)
+		f.add(CodeInvalidParameters, "zones", "The tier '%s' does not support 'zones'. Tiers that do: %s.", r.Tier, tierNames(func(f Facts) bool { return f.Zones }))
 		return f
 	}
 	seen := map[string]bool{}

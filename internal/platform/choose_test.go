@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
@@ -118,6 +119,26 @@ func TestDecide_Accepts(t *testing.T) {
 			platform.Wish{Platform: platform.STv2, Tier: platform.Developer, Units: 1},
 		},
 		{
+			"a v2 tier is on its own platform",
+			platform.Request{APIVersion: "2023-03-01-preview", Tier: platform.BasicV2, Units: 10},
+			platform.Wish{Platform: platform.V2, Tier: platform.BasicV2, Units: 10},
+		},
+		{
+			"Basic v2 to Standard v2",
+			platform.Request{APIVersion: after, Old: &platform.Wish{Platform: platform.V2, Tier: platform.BasicV2, Units: 1}, Tier: platform.StandardV2, Units: 2},
+			platform.Wish{Platform: platform.V2, Tier: platform.StandardV2, Units: 2},
+		},
+		{
+			"Premium v2 in zones",
+			platform.Request{APIVersion: after, Tier: platform.PremiumV2, Units: 30, Zones: []string{"2", "1", "3"}},
+			platform.Wish{Platform: platform.V2, Tier: platform.PremiumV2, Units: 30, Zones: []string{"1", "2", "3"}},
+		},
+		{
+			"Isolated before the boundary",
+			platform.Request{APIVersion: before, Tier: platform.Isolated, Units: 31},
+			platform.Wish{Platform: platform.STv1, Tier: platform.Isolated, Units: 31},
+		},
+		{
 			"what is gone is created",
 			platform.Request{APIVersion: before, Old: gone, Tier: platform.Consumption},
 			platform.Wish{Platform: platform.MTv1, Tier: platform.Consumption},
@@ -165,7 +186,7 @@ func TestDecide_Refuses(t *testing.T) {
 	const (
 		bad         = platform.CodeInvalidParameters
 		unsupported = platform.CodeValueNotSupported
-		unavailable = platform.CodeSKUNotAvailable
+		needsNewer  = platform.CodeSKUNeedsVersion
 	)
 	tests := []struct {
 		name                  string
@@ -176,19 +197,55 @@ func TestDecide_Refuses(t *testing.T) {
 			"unknown tier",
 			platform.Request{APIVersion: after, Tier: "Gold", Units: 1},
 			unsupported, "sku.name",
-			"The value 'Gold' of 'sku.name' is not supported. Allowed values: Consumption, Developer, Basic, Standard, Premium.",
+			"The value 'Gold' of 'sku.name' is not supported. Allowed values: Consumption, Developer, Basic, Standard, Premium, Isolated, BasicV2, StandardV2, PremiumV2.",
 		},
 		{
-			"v2 tier",
-			platform.Request{APIVersion: after, Tier: platform.StandardV2, Units: 1},
-			unavailable, "sku.name",
-			"The tier 'StandardV2' of 'sku.name' is not available: hosting it is not built. Available tiers: Consumption, Developer, Basic, Standard, Premium.",
+			"a v2 tier before there was one",
+			platform.Request{APIVersion: "2022-09-01-preview", Versions: []arm.Version{"2024-05-01", "2023-03-01-preview", "2022-09-01-preview"}, Tier: platform.StandardV2, Units: 1},
+			needsNewer, "sku.name",
+			"Operation on StandardV2 SKU is only supported in the api-versions 2023-03-01-preview,2024-05-01",
 		},
 		{
-			"Isolated",
-			platform.Request{APIVersion: after, Tier: platform.Isolated, Units: 1},
-			unavailable, "sku.name",
-			"The tier 'Isolated' of 'sku.name' is not available: hosting it is not built. Available tiers: Consumption, Developer, Basic, Standard, Premium.",
+			"a v2 tier stops at 10",
+			platform.Request{APIVersion: after, Tier: platform.StandardV2, Units: 11},
+			bad, "sku.capacity",
+			"The value 11 of 'sku.capacity' is not valid for tier 'StandardV2'. Allowed values: 1 to 10.",
+		},
+		{
+			"Premium v2 stops at 30",
+			platform.Request{APIVersion: after, Tier: platform.PremiumV2, Units: 31},
+			bad, "sku.capacity",
+			"The value 31 of 'sku.capacity' is not valid for tier 'PremiumV2'. Allowed values: 1 to 30.",
+		},
+		{
+			"Isolated before there was one",
+			platform.Request{APIVersion: "2019-12-01", Versions: []arm.Version{"2020-06-01-preview", "2019-12-01"}, Tier: platform.Isolated, Units: 1},
+			needsNewer, "sku.name",
+			"Operation on Isolated SKU is only supported in the api-versions 2020-06-01-preview",
+		},
+		{
+			"from classic to v2",
+			platform.Request{APIVersion: after, Old: v2, Tier: platform.StandardV2, Units: 1},
+			bad, "sku.name",
+			"The tier cannot be changed from 'Developer' to 'StandardV2': a service of tier Developer can change to Basic, Standard, Premium only. Create a new service instead.",
+		},
+		{
+			"to Premium v2",
+			platform.Request{APIVersion: after, Old: &platform.Wish{Platform: platform.V2, Tier: platform.BasicV2, Units: 1}, Tier: platform.PremiumV2, Units: 1},
+			bad, "sku.name",
+			"The tier cannot be changed from 'BasicV2' to 'PremiumV2': a service of tier BasicV2 can change to StandardV2 only. Create a new service instead.",
+		},
+		{
+			"from Isolated",
+			platform.Request{APIVersion: after, Old: &platform.Wish{Platform: platform.STv2, Tier: platform.Isolated, Units: 1}, Tier: platform.Premium, Units: 1},
+			bad, "sku.name",
+			"The tier cannot be changed from 'Isolated' to 'Premium': a service of tier Isolated keeps it. Create a new service instead.",
+		},
+		{
+			"migrate a v2 tier",
+			platform.Request{APIVersion: after, Old: &platform.Wish{Platform: platform.V2, Tier: platform.BasicV2, Units: 1}, Migrate: true},
+			bad, "sku.name",
+			"A service of tier BasicV2 runs on platform version v2 and cannot be migrated to stv2. Tiers that can: Developer, Basic, Standard, Premium, Isolated.",
 		},
 		{
 			"Developer has one unit",
@@ -230,7 +287,7 @@ func TestDecide_Refuses(t *testing.T) {
 			"zones need Premium",
 			platform.Request{APIVersion: after, Tier: platform.Standard, Units: 2, Zones: []string{"1"}},
 			bad, "zones",
-			"The tier 'Standard' does not support 'zones'. Tiers that do: Premium.",
+			"The tier 'Standard' does not support 'zones'. Tiers that do: Premium, PremiumV2.",
 		},
 		{
 			"unknown zone",
@@ -260,7 +317,7 @@ func TestDecide_Refuses(t *testing.T) {
 			"networks need a tier",
 			platform.Request{APIVersion: after, Tier: platform.Basic, Units: 1, Network: platform.NetworkRequest{Type: "External"}},
 			bad, "virtualNetworkType",
-			"The tier 'Basic' does not support 'virtualNetworkType' External. Tiers that do: Developer, Premium.",
+			"The tier 'Basic' does not support 'virtualNetworkType' External. Tiers that do: Developer, Premium, Isolated, PremiumV2.",
 		},
 		{
 			"an address without a network",
@@ -272,13 +329,13 @@ func TestDecide_Refuses(t *testing.T) {
 			"from Consumption",
 			platform.Request{APIVersion: after, Old: serverless, Tier: platform.Developer, Units: 1},
 			bad, "sku.name",
-			"The tier cannot be changed from 'Consumption' to 'Developer': 'sku.name' can change between Developer, Basic, Standard and Premium only. Create a new service instead.",
+			"The tier cannot be changed from 'Consumption' to 'Developer': a service of tier Consumption keeps it. Create a new service instead.",
 		},
 		{
 			"to Consumption",
 			platform.Request{APIVersion: before, Old: v1, Tier: platform.Consumption},
 			bad, "sku.name",
-			"The tier cannot be changed from 'Developer' to 'Consumption': 'sku.name' can change between Developer, Basic, Standard and Premium only. Create a new service instead.",
+			"The tier cannot be changed from 'Developer' to 'Consumption': a service of tier Developer can change to Basic, Standard, Premium only. Create a new service instead.",
 		},
 		{
 			"migrate stv2",
@@ -290,7 +347,7 @@ func TestDecide_Refuses(t *testing.T) {
 			"migrate Consumption",
 			platform.Request{APIVersion: after, Old: serverless, Migrate: true},
 			bad, "sku.name",
-			"A service of tier Consumption runs on platform version mtv1 and cannot be migrated to stv2. Tiers that can: Developer, Basic, Standard, Premium.",
+			"A service of tier Consumption runs on platform version mtv1 and cannot be migrated to stv2. Tiers that can: Developer, Basic, Standard, Premium, Isolated.",
 		},
 		{
 			"migrate nothing",

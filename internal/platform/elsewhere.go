@@ -23,7 +23,7 @@ type Elsewhere struct {
 func DecideElsewhere(r Request, primary Wish, others []Elsewhere) ([]LocationWish, *arm.Error) {
 	var f findings
 	if len(others) > 0 && !r.Tier.Facts().Regions {
-		f.add(CodeInvalidParameters, "additionalLocations", "The tier '%s' does not support 'additionalLocations'. Tiers that do: %s.", r.Tier, Premium)
+		f.add(CodeInvalidParameters, "additionalLocations", "The tier '%s' does not support 'additionalLocations'. Tiers that do: %s.", r.Tier, tierNames(func(f Facts) bool { return f.Regions }))
 		return nil, f.err()
 	}
 	var wishes []LocationWish

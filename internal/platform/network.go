@@ -174,7 +174,7 @@ func checkNetwork(r Request) (f findings) {
 			f.add(CodeInvalidParameters, "publicIpAddressId", "'publicIpAddressId' needs 'virtualNetworkType' External or Internal.")
 		}
 	case !r.Tier.Facts().VNet:
-		f.add(CodeInvalidParameters, "virtualNetworkType", "The tier '%s' does not support 'virtualNetworkType' %s. Tiers that do: %s, %s.", r.Tier, mode, Developer, Premium)
+		f.add(CodeInvalidParameters, "virtualNetworkType", "The tier '%s' does not support 'virtualNetworkType' %s. Tiers that do: %s.", r.Tier, mode, tierNames(func(f Facts) bool { return f.VNet }))
 	case r.Network.Subnet != nil && r.stays():
 	default:
 		f = slices.Concat(r.checkPublicIP(), r.checkSubnet())

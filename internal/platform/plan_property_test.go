@@ -30,13 +30,16 @@ func drawWish(t *rapid.T) platform.Wish {
 	if rapid.IntRange(0, 15).Draw(t, "gone") == 0 {
 		return platform.Wish{Gone: true}
 	}
-	tier := rapid.SampledFrom([]platform.Tier{platform.Developer, platform.Basic, platform.Standard, platform.Premium, platform.Premium}).Draw(t, "tier")
+	tier := rapid.SampledFrom([]platform.Tier{platform.Developer, platform.Basic, platform.Standard, platform.Premium, platform.Premium, platform.StandardV2, platform.PremiumV2}).Draw(t, "tier")
 	w := platform.Wish{
 		Tier: tier, Units: rapid.IntRange(1, min(6, tier.Facts().MaxUnits)).Draw(t, "units"),
 		Platform: rapid.SampledFrom([]platform.Version{platform.STv1, platform.STv2, platform.STv2}).Draw(t, "platform"),
 		Address:  rapid.SampledFrom([]platform.AddressMode{"", platform.PreserveIP, platform.NewIP}).Draw(t, "address"),
 	}
-	if tier == platform.Premium && w.Platform == platform.STv2 {
+	if len(tier.Facts().Platforms) == 1 {
+		w.Platform = tier.Facts().Platforms[0]
+	}
+	if tier.Facts().Zones && w.Platform != platform.STv1 {
 		w.Zones = rapid.SampledFrom([][]string{nil, {"1"}, {"1", "3"}, {"1", "2", "3"}}).Draw(t, "zones")
 		if n := len(w.Zones); n > 0 {
 			w.Units = (w.Units + n - 1) / n * n

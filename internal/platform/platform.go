@@ -1,5 +1,5 @@
 // Package platform holds the pure rules of the hosting platform: tiers and their limits, the profiles of stv1,
-// mtv1 and stv2, the choice between them, and the planner that says what to do next. It performs nothing, reads
+// mtv1, stv2 and v2, the choice between them, and the planner that says what to do next. It performs nothing, reads
 // no clock and knows neither processes nor HTTP: the hosting plane acts, the control plane asks.
 //
 // Start reading at Next (plan.go) for what happens, at Decide (choose.go) for which platform hosts a service.
@@ -20,6 +20,9 @@ const (
 	STv1         Version = "stv1"
 	MTv1         Version = "mtv1"
 	STv2         Version = "stv2"
+	// V2 is the platform of the v2 tiers, which has nothing to do with stv2. The wire has no word for it and shows
+	// undetermined, as the published samples do.
+	V2 Version = "v2"
 )
 
 // AddressMode says what a migration does with the VIP.

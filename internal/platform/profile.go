@@ -34,6 +34,11 @@ func ProfileOf(v Version) Profile {
 			Platform: STv2, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Spread: true, Address: true,
 			Repair: 30 * time.Second,
 		}
+	case V2: // little is published of it: here it is walked and spread as stv2 is
+		return Profile{
+			Platform: V2, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Spread: true, Address: true,
+			Repair: 30 * time.Second,
+		}
 	case MTv1:
 		return Profile{
 			Platform: MTv1, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20,
@@ -50,8 +55,8 @@ const startsWithin = 4
 // batch is the number of machines that Batch allows of so many.
 func (p Profile) batch(need int) int { return max(1, need*p.Batch/100) }
 
-// zones lists where machines of a wish belong. A wish that lists zones is held to them; Premium without a list is
-// spread over whatever zones the fabric has; every other service is regional, which is the empty zone.
+// zones lists where machines of a wish belong. A wish that lists zones is held to them; a tier that may list some
+// and lists none is spread over whatever zones the fabric has; every other service is regional, which is the empty zone.
 func (p Profile) zones(w Wish, fabric []string) []string {
 	switch {
 	case !p.Spread:

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Scenario is a way for a service to get from stv1 to stv2, or to other zones or another network, as the cloud service
-// documents it: what it means for the address, for callers there, and for how long what is locked. Here none of them
+// A Scenario is a way for a service to get from stv1 to stv2, to other zones or another network, or to or from Developer, as
+// the cloud service documents it: what it means for the address, for callers there, and for how long what is locked. Here none of them
 // has a downtime.
 type Scenario struct {
 	// Number is that of the documents; 0 for what they do not count.
@@ -32,6 +32,7 @@ type move struct {
 	place   bool // to another place in a virtual network, or out of one
 	network NetworkMode
 	newIP   bool
+	single  bool // to or from the tier Developer
 }
 
 const minutes = time.Minute
@@ -48,6 +49,8 @@ func Scenarios() []Scenario {
 		{4, "external network, a new address", External, false, 0, 30 * minutes, true, func(m move) bool { return m.lifts && m.newIP }},
 		{5, "internal network, the address stays", Internal, true, 20 * minutes, 45 * minutes, false, func(m move) bool { return m.lifts && !m.newIP }},
 		{6, "internal network, a new address", Internal, false, 0, 30 * minutes, true, func(m move) bool { return m.lifts && m.newIP }},
+		// How long is not published: as long as the change at most.
+		{0, "to or from Developer", "*", true, 15 * minutes, 15 * minutes, false, func(m move) bool { return m.single }},
 	}
 }
 
@@ -56,8 +59,9 @@ func Scenarios() []Scenario {
 func ScenarioOf(old, w Wish) (s Scenario, ok bool) {
 	m := move{
 		lifts: old.Platform == STv1 && w.Platform == STv2, newIP: w.Address == NewIP,
-		zones: !slices.Equal(slices.Sorted(slices.Values(old.Zones)), slices.Sorted(slices.Values(w.Zones))),
-		place: !SamePlace(old.Place, w.Place),
+		zones:  !slices.Equal(slices.Sorted(slices.Values(old.Zones)), slices.Sorted(slices.Values(w.Zones))),
+		place:  !SamePlace(old.Place, w.Place),
+		single: old.Tier != w.Tier && (old.Tier == Developer || w.Tier == Developer),
 	}
 	if w.Place != nil {
 		m.network = w.Place.Mode

@@ -5,7 +5,7 @@ import "time"
 // What operations take in the cloud service, where that is documented: the lower figure of a range.
 const (
 	createTakes = 30 * time.Minute
-	joinTakes   = 2 * time.Minute // creation of a Consumption service
+	joinTakes   = 2 * time.Minute // creation of a Consumption service; for the v2 tiers the documents say "minutes"
 	updateTakes = 15 * time.Minute
 )
 
@@ -28,7 +28,7 @@ func Takes(old *Wish, w Wish) time.Duration {
 	case w.Gone:
 		return 0
 	case old == nil || old.Gone:
-		if w.Platform == MTv1 {
+		if w.Platform == MTv1 || w.Platform == V2 {
 			return joinTakes
 		}
 		return createTakes

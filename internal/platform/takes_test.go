@@ -21,6 +21,7 @@ func TestTakes_IsWhatIsDocumented(t *testing.T) {
 		{"create", nil, v1, 30 * time.Minute},
 		{"create again after a failure", &platform.Wish{Gone: true}, v1, 30 * time.Minute},
 		{"create Consumption", nil, wish(platform.MTv1, platform.Consumption, 0, ""), 2 * time.Minute},
+		{"create a v2 tier", nil, wish(platform.V2, platform.BasicV2, 1, ""), 2 * time.Minute},
 		{"scale", wish(platform.STv2, platform.Basic, 1, ""), wish(platform.STv2, platform.Basic, 2, ""), 15 * time.Minute},
 		{"migrate and preserve", v1, wish(platform.STv2, platform.Developer, 1, platform.PreserveIP), 45 * time.Minute},
 		{"migrate by an update", v1, wish(platform.STv2, platform.Developer, 1, ""), 45 * time.Minute},

@@ -84,7 +84,8 @@ func TestRefusals(t *testing.T) {
 		{"fraction", "PUT", servicePath + "/products/x", `{"properties":{"displayName":"X","subscriptionsLimit":1.5}}`, 400, shape, "The request content was invalid and could not be deserialized: 'subscriptionsLimit must be a whole number, got a number'.", "subscriptionsLimit", nil},
 
 		{"unknown tier", "PUT", other, body(`{"name":"Gold","capacity":1}`, ""), 400, "ValueNotSupported", "The value 'Gold' of 'sku.name' is not supported. Allowed values: ", "sku.name", nil},
-		{"tier that is not hosted", "PUT", other, body(`{"name":"Isolated","capacity":1}`, ""), 400, "SkuNotAvailable", "The tier 'Isolated' of 'sku.name' is not available: hosting it is not built.", "sku.name", nil},
+		{"tier of a newer api-version", "PUT", other + "?api-version=2022-08-01", body(`{"name":"StandardV2","capacity":1}`, ""), 400, "OperationSupportedInSkuForApiVersions", "Operation on StandardV2 SKU is only supported in the api-versions 2023-03-01-preview,2023-05-01-preview,2023-09-01-preview,2024-05-01,2024-06-01-preview,", "sku.name", nil},
+		{"a classic service to v2", "PATCH", servicePath, `{"sku":{"name":"BasicV2","capacity":1}}`, 400, "InvalidParameters", "The tier cannot be changed from 'Developer' to 'BasicV2': a service of tier Developer can change to Basic, Standard, Premium only. Create a new service instead.", "sku.name", nil},
 		{"units out of range", "PUT", other, body(`{"name":"Developer","capacity":2}`, ""), 400, "InvalidParameters", "The value 2 of 'sku.capacity' is not valid for tier 'Developer'. Allowed values: 1.", "sku.capacity", nil},
 		{"units of Consumption", "PUT", other, body(`{"name":"Consumption","capacity":1}`, ""), 400, "InvalidParameters", "The value 1 of 'sku.capacity' is not valid for tier 'Consumption'. Allowed values: 0.", "sku.capacity", nil},
 		{"negative units", "PUT", other, body(`{"name":"Premium","capacity":-1}`, ""), 400, invalid, fields, "sku.capacity", nil},

@@ -126,7 +126,7 @@ func (w *serviceWrite) decide() error {
 	}
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
-		APIVersion: string(w.version), Tier: tier, Units: int(units), Zones: o.Texts("zones"),
+		APIVersion: string(w.version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"),
 		Gateway: w.opt.Gateway, Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"),
 	}
 	if !w.creating {
