@@ -160,7 +160,7 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 		Machine: m.Machine.ID, Gateway: buildVersion(), Platform: string(m.Platform), Seq: f.Seq, Log: log,
 		Compiler: &service.Compiler{
 			Builders: statement.All(statement.Env{Pool: backend.NewPool(backend.PoolOptions{}), Cache: cache.New(m.CacheSize)}),
-			Counters: openCounters(m, log),
+			Counters: openCounters(m, log), Location: m.Location,
 		},
 		Activation: engine.ActivationOptions{Idle: cfg.Idle},
 	}

@@ -57,8 +57,11 @@ type Service struct {
 	Location string  `json:"location"` // display form: West Europe
 	Tier     string  `json:"tier"`
 	Hosts    []Host  `json:"hosts"`
-	Disabled bool    `json:"disabled,omitempty"` // disableGateway
+	Disabled bool    `json:"disabled,omitempty"` // disableGateway, at every location
 	Policy   *Policy `json:"policy,omitempty"`
+	// Locations are where the service is, the primary one first: a machine is what it is at its own. Empty for a service
+	// that is at one location and nowhere else.
+	Locations []Location `json:"locations,omitempty"`
 	// Authorities are certificates that the service brings to verify those of backends and clients with.
 	Authorities []Authority `json:"authorities,omitempty"`
 }
@@ -69,12 +72,21 @@ type Authority struct {
 	CertificatePEM string `json:"certificatePem"`
 }
 
+// Location is one of several locations of a service.
+type Location struct {
+	Name     string `json:"name"`               // normalised: westeurope
+	Display  string `json:"display"`            // West Europe
+	Disabled bool   `json:"disabled,omitempty"` // out of rotation, while others are in
+}
+
 // Host is a name, or an address literal, that the gateway answers to.
 type Host struct {
 	Name    string `json:"name"`              // lower case; "*.example.com" for all names one label below
 	Default bool   `json:"default,omitempty"` // presented when a client sends no SNI
 	// AskClient has clients asked for a certificate, which they need not have.
 	AskClient bool `json:"askClient,omitempty"`
+	// Location is the normalised name of the location whose machines alone answer to the name; empty for all.
+	Location string `json:"location,omitempty"`
 	// CertificatePEM and KeyPEM are the chain and the key shown for this name; empty for an address literal.
 	CertificatePEM string `json:"certificatePem,omitempty"`
 	KeyPEM         string `json:"keyPem,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-dev/portico/internal/snapshot"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -18,8 +19,26 @@ type serviceDocument struct {
 		Name string `json:"name"`
 	} `json:"sku"`
 	Properties struct {
-		DisableGateway bool `json:"disableGateway"`
+		DisableGateway      bool `json:"disableGateway"`
+		AdditionalLocations []struct {
+			Location       string `json:"location"`
+			DisableGateway bool   `json:"disableGateway"`
+		} `json:"additionalLocations"`
 	} `json:"properties"`
+}
+
+// locations are those of a service that is at several, and whether the gateway is disabled at all there are.
+func (d *serviceDocument) locations() (all []snapshot.Location, disabled bool) {
+	disabled = d.Properties.DisableGateway
+	if len(d.Properties.AdditionalLocations) == 0 {
+		return nil, disabled
+	}
+	all = []snapshot.Location{{Name: normalLocation(d.Location), Display: d.Location, Disabled: disabled}}
+	for _, l := range d.Properties.AdditionalLocations {
+		all = append(all, snapshot.Location{Name: normalLocation(l.Location), Display: l.Location, Disabled: l.DisableGateway})
+		disabled = disabled && l.DisableGateway
+	}
+	return all, disabled
 }
 
 type policyDocument struct {

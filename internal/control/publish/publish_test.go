@@ -472,6 +472,21 @@ func TestPoll_StatusOfTheService(t *testing.T) {
 	if d := cmp.Diff(want, held[snapshot.Service](m, shop, "service", shop).Hosts); d != "" {
 		t.Error(d)
 	}
+	// A name or an address of one location says which.
+	w.setStatus(shop, `{"location":"westeurope","hosting":{"vips":[{"id":"v","address":"127.9.0.2"}]},"others":[{"location":"eastus","hosting":{"vips":[{"id":"w","address":"127.9.0.3"}]}}]}`)
+	m.poll()
+	want = []snapshot.Host{
+		{Name: "shop.apim.localhost", Default: true},
+		{Name: "shop-westeurope-01.regional.apim.localhost", Location: "westeurope"},
+		{Name: "127.9.0.2", Location: "westeurope"},
+		{Name: "shop-eastus-01.regional.apim.localhost", Location: "eastus"},
+		{Name: "127.9.0.3", Location: "eastus"},
+	}
+	if d := cmp.Diff(want, held[snapshot.Service](m, shop, "service", shop).Hosts); d != "" {
+		t.Error(d)
+	}
+	w.setStatus(shop, `{"hosting":{"vips":[{"id":"v","address":"127.9.0.2"}]}}`)
+	m.poll()
 	seq := w.setStatus(shop, `{"epoch":7,"hosting":{"vips":[{"id":"v","address":"127.9.0.2"}]}}`)
 	if resp := m.poll(); resp.Seq != seq || len(resp.Manifests) != 0 {
 		t.Errorf("got Seq %d and %d manifests, want %d and none", resp.Seq, len(resp.Manifests), seq)

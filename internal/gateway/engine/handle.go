@@ -48,7 +48,7 @@ func (s *Server) finish(r *http.Request) {
 }
 
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
-	host := hostname(r.Host)
+	host := service.Hostname(r.Host)
 	svc, err := s.find(r.Context(), host)
 	switch {
 	case err != nil:
@@ -79,6 +79,9 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	case r.Context().Err() != nil: // nobody is left to answer
 		_ = x.Response.Body.Close()
 		panic(http.ErrAbortHandler)
+	}
+	if svc.Leaves() {
+		end(w, conn)
 	}
 	s.send(w, r, x, conn)
 }
@@ -132,7 +135,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.S
 		body.done = func() { h := backend.Header(r.Trailer); m.Trailer = &h }
 	}
 	x := &pipeline.Exchange{
-		Context: r.Context(), Started: time.Now(), TLS: r.TLS, ClientIP: hostname(r.RemoteAddr),
+		Context: r.Context(), Started: time.Now(), TLS: r.TLS, ClientIP: service.Hostname(r.RemoteAddr),
 		OriginalURL:    pipeline.URL{Scheme: scheme, Host: r.Host, Path: path, RawQuery: query},
 		OriginalMethod: r.Method, Request: m, MaxBuffer: s.maxBuffer(svc), Machine: s.opt.Machine, Log: s.log,
 	}
@@ -172,8 +175,7 @@ func (s *Server) status(w http.ResponseWriter, conn *wire) {
 // refuse answers in the gateway's own name. With conn the connection ends with the answer.
 func (s *Server) refuse(w http.ResponseWriter, conn *wire, status int, message string) {
 	if conn != nil {
-		conn.linger.Store(true)
-		w.Header().Set("Connection", "close")
+		end(w, conn)
 	}
 	s.answer(w, conn, status, pipeline.ErrorBody(status, message))
 }
@@ -190,9 +192,13 @@ func (s *Server) answer(w http.ResponseWriter, conn *wire, status int, body []by
 
 // closeWhenEnding announces the end of a connection whose listener is closed.
 func (s *Server) closeWhenEnding(w http.ResponseWriter, conn *wire) {
-	if !s.ending(conn) {
-		return
+	if s.ending(conn) {
+		end(w, conn)
 	}
+}
+
+// end lets the connection end with the answer.
+func end(w http.ResponseWriter, conn *wire) {
 	if conn != nil {
 		conn.linger.Store(true)
 	}
@@ -213,12 +219,4 @@ func (s *Server) logFailure(x *pipeline.Exchange, svc *service.Service) {
 		attrs = append(attrs, slog.Any("on_error", err))
 	}
 	s.log.LogAttrs(x, slog.LevelInfo, "request failed", attrs...)
-}
-
-// hostname is the host of a Host header or an address: lower case, without port and brackets.
-func hostname(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && i > strings.LastIndexByte(host, ']') && strings.IndexByte(host, ':') == i || i > 0 && strings.HasSuffix(host[:i], "]") {
-		host = host[:i]
-	}
-	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
 }

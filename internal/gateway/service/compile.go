@@ -32,6 +32,8 @@ type Compiler struct {
 	// Counters opens the counters that a service shares with its other machines, by its resource ID. Nil: each service
 	// counts in memory.
 	Counters func(service string) (*counters.Table, error)
+	// Location is where the machine is, normalised: a service is compiled as it is there.
+	Location string
 	// StrictProtocols answers 404 to a request whose scheme its API does not list.
 	StrictProtocols bool
 }

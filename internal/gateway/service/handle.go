@@ -14,7 +14,7 @@ import (
 // its Response is what the client gets.
 func (s *Service) Handle(x *pipeline.Exchange) {
 	x.Services, x.Service = s, &s.info.Service
-	if s.info.Disabled {
+	if s.info.refuses(x) {
 		x.Response = answer(503, "The gateway is disabled.")
 		return
 	}

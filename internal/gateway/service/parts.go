@@ -45,8 +45,9 @@ func (c *Compiler) document(p *snapshot.Policy, scope policy.Scope, params []str
 
 func (c *Compiler) service(v snapshot.Service) (*info, error) {
 	s := &info{Service: v, id: strings.ToLower(v.ID), hosts: make(map[string]*host, len(v.Hosts))}
-	for _, h := range v.Hosts {
-		name := &host{asksClient: h.AskClient}
+	s.at(c.Location)
+	for _, h := range s.Hosts {
+		name := &host{asksClient: h.AskClient, local: h.Location != ""}
 		s.hosts[strings.Trim(strings.ToLower(h.Name), "[]")] = name
 		if h.CertificatePEM == "" {
 			continue

@@ -155,12 +155,14 @@ type info struct {
 	fallback *host            // for clients that ask for no name, or for one without a certificate; nil for none
 	policy   *pipeline.Compiled
 	trust    *pipeline.Trust
+	away     bool // the location is out of rotation, while others are in
 }
 
 // host is a name, or an address literal, that the service answers to.
 type host struct {
 	certificate *tls.Certificate // nil for an address literal
 	asksClient  bool
+	local       bool // of the location of the machine, and not of the whole service
 }
 
 // host finds what is known of a name itself, or else of all names beside it.

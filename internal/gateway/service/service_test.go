@@ -253,6 +253,55 @@ func TestHandle_Disabled(t *testing.T) {
 	}
 }
 
+// A machine is what the service is at its location: its region, its own names, and whether it is in rotation.
+func TestCompile_IsWhatItIsAtItsLocation(t *testing.T) {
+	t.Parallel()
+	s := guarded()
+	s.Service.Hosts = []snapshot.Host{
+		{Name: "shop.example", Default: true}, {Name: "shop-a.example", Location: "a"}, {Name: "127.0.0.2", Location: "a"}, {Name: "shop-b.example", Location: "b"},
+	}
+	type seen struct {
+		Region, Hosts      string
+		Leaves             bool
+		Default, Own, Only int // statuses by the name of all, the regional name, and the address
+	}
+	look := func(location string, a, b, all bool) seen {
+		s.Service.Locations = []snapshot.Location{{Name: "a", Display: "A Land", Disabled: a}, {Name: "b", Display: "B Land", Disabled: b}}
+		s.Service.Disabled = all
+		c := gatewaytest.Compiler(t)
+		c.Location = location
+		svc, _, err := c.Compile(nil, s.Bundle(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got seen
+		for host, status := range map[string]*int{"shop.example:80": &got.Default, "shop-a.example": &got.Own, "127.0.0.2:9080": &got.Only} {
+			x := request(t.Context(), "/free", "")
+			x.OriginalURL.Host = host
+			svc.Handle(x)
+			*status, got.Region = x.Response.Status, x.Service.Location
+		}
+		for _, h := range s.Service.Hosts {
+			if svc.AnswersTo(h.Name) {
+				got.Hosts += h.Name + " "
+			}
+		}
+		got.Leaves = svc.Leaves()
+		return got
+	}
+	const atA = "shop.example shop-a.example 127.0.0.2 "
+	for name, d := range map[string]string{
+		"in rotation":     cmp.Diff(seen{"A Land", atA, false, 200, 200, 200}, look("a", false, false, false)),
+		"out of rotation": cmp.Diff(seen{"A Land", atA, true, 200, 503, 503}, look("a", true, false, false)),
+		"all disabled":    cmp.Diff(seen{"A Land", atA, false, 503, 503, 503}, look("a", true, true, true)),
+		"the other":       cmp.Diff(seen{"B Land", "shop.example shop-b.example ", false, 200, 200, 200}, look("b", true, false, false)),
+	} {
+		if d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 func TestHandle_StrictProtocols(t *testing.T) {
 	t.Parallel()
 	s := guarded()
