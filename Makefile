@@ -68,6 +68,10 @@ gen: ## refresh the generated pages in docs/reference
 	@$(GO) run ./internal/docgen -out docs/reference
 	@$(GO) test ./cmd/portico -run TestCommandsPage -update >/dev/null
 
+.PHONY: soak
+soak: ## what takes too long for CI: a million cases of the planner's properties
+	@PORTICO_PROPERTY_CASES=$(or $(CASES),1000000) $(GO) test -count=1 -timeout 4h ./internal/platform -run '^Test(Next|Forecast)_'
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 30s) each
 	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \

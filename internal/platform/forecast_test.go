@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,8 +16,7 @@ import (
 // TestForecast_IsWhatHappens foresees any wish from any state that others have led to, and compares each step, and what
 // holds after it, with what a fabric on which everything works then sees.
 func TestForecast_IsWhatHappens(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
+	property(t, 6, func(t *rapid.T) {
 		s := newSim(rapid.Uint64().Draw(t, "seed"), rapid.Bool().Draw(t, "faults"))
 		for i := range rapid.IntRange(0, 3).Draw(t, "wishes") {
 			s.want(drawWish(t))
@@ -61,6 +61,7 @@ func happens(t *rapid.T, s *sim) []platform.ForecastStep {
 				m.phase, m.mode, m.seq, m.since = platform.Ready, m.spec.Mode, s.seq, s.now
 			}
 		}
+		s.routes = maps.Clone(s.leading)
 		if n := len(story); n > 0 {
 			story[n-1].Reached = platform.Next(s.input()).Reached
 		}

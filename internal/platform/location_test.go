@@ -91,39 +91,33 @@ func (v *spread) giveUp() {
 // TestLocations_Arrive lets operations on a service at several locations end well and badly at any time, and checks that
 // each location does what it alone would do, and that the record lists what was asked for in the end and nothing else.
 func TestLocations_Arrive(t *testing.T) {
-	t.Parallel()
-	for range rounds(t) {
-		t.Run("", func(t *testing.T) {
-			t.Parallel()
-			rapid.Check(t, func(t *rapid.T) {
-				v := &spread{sims: map[string]*sim{}, seed: rapid.Uint64().Draw(t, "seed")}
-				v.st.Name = "westeurope"
-				for range rapid.IntRange(1, 4).Draw(t, "operations") {
-					if v.busy {
-						v.giveUp()
-						if err := v.wentBack(); err != nil {
-							t.Fatal(err)
-						}
-					}
-					v.want(t)
-					for range rapid.IntRange(0, 150).Draw(t, "seconds") {
-						if err := v.turn(); err != nil {
-							t.Fatal(err)
-						}
-					}
+	property(t, 8, func(t *rapid.T) {
+		v := &spread{sims: map[string]*sim{}, seed: rapid.Uint64().Draw(t, "seed")}
+		v.st.Name = "westeurope"
+		for range rapid.IntRange(1, 4).Draw(t, "operations") {
+			if v.busy {
+				v.giveUp()
+				if err := v.wentBack(); err != nil {
+					t.Fatal(err)
 				}
-				for range 3000 {
-					if err := v.turn(); err != nil {
-						t.Fatal(err)
-					}
-					if v.arrived() == nil {
-						return
-					}
+			}
+			v.want(t)
+			for range rapid.IntRange(0, 150).Draw(t, "seconds") {
+				if err := v.turn(); err != nil {
+					t.Fatal(err)
 				}
-				t.Fatal(v.arrived())
-			})
-		})
-	}
+			}
+		}
+		for range 3000 {
+			if err := v.turn(); err != nil {
+				t.Fatal(err)
+			}
+			if v.arrived() == nil {
+				return
+			}
+		}
+		t.Fatal(v.arrived())
+	})
 }
 
 // wentBack says whether every location wishes what it wished before the operation that failed.

@@ -1,7 +1,9 @@
 package platform_test
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,17 +14,33 @@ import (
 	"github.com/portico-dev/portico/internal/platform"
 )
 
-// rounds is how many times each property runs rapid's number of cases (100 unless told otherwise): 2,400 cases in a
-// normal run of the two properties. PORTICO_PROPERTY_ROUNDS asks for more.
-func rounds(t *testing.T) int {
-	if s := os.Getenv("PORTICO_PROPERTY_ROUNDS"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatalf("PORTICO_PROPERTY_ROUNDS=%q: %v", s, err)
+// cases is how many cases all properties of the planner run together: a few in a short run, PORTICO_PROPERTY_CASES when
+// it says so.
+func cases(t *testing.T) int {
+	s := os.Getenv("PORTICO_PROPERTY_CASES")
+	if s == "" {
+		if testing.Short() {
+			return 2_500
 		}
-		return n
+		return 12_000
 	}
-	return 12
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("PORTICO_PROPERTY_CASES=%q: %v", s, err)
+	}
+	return n
+}
+
+// property runs a share of the cases, in percent, in parallel batches of rapid's number of checks.
+func property(t *testing.T, share int, f func(*rapid.T)) {
+	t.Parallel()
+	const batch = 100 // of rapid, unless its flag says otherwise
+	for i := range max(1, cases(t)*share/100/batch) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, f)
+		})
+	}
 }
 
 // drawWish makes any wish that Decide could make.
@@ -48,58 +66,178 @@ func drawWish(t *rapid.T) platform.Wish {
 	return w
 }
 
-// TestNext_Arrives lets wishes come at any time, without and with crashes of machines and of the controller, and checks
-// every second that nothing forbidden holds and at the end that the last wish does.
-func TestNext_Arrives(t *testing.T) {
-	t.Parallel()
-	for _, faults := range []bool{false, true} {
-		for range rounds(t) {
-			t.Run("faults="+strconv.FormatBool(faults), func(t *testing.T) {
-				t.Parallel()
-				rapid.Check(t, func(t *rapid.T) { arrives(t, faults) })
-			})
-		}
+// drawPool makes any wish for the pool of a location.
+func drawPool(t *rapid.T) platform.Wish {
+	return platform.Wish{
+		Platform: platform.MTv1, Tier: platform.Consumption, Units: rapid.IntRange(1, 5).Draw(t, "units"),
+		Gone: rapid.IntRange(0, 7).Draw(t, "gone") == 0,
 	}
 }
 
-func arrives(t *rapid.T, faults bool) {
+// TestNext_Arrives lets wishes come at any time and checks every second that nothing forbidden holds, and at the end that
+// the last wish does.
+func TestNext_Arrives(t *testing.T) {
+	property(t, 35, func(t *rapid.T) { arrives(t, drawWish, false) })
+}
+
+// TestNext_ArrivesInSpiteOfCrashes does so while machines die, some for good, and the controller does.
+func TestNext_ArrivesInSpiteOfCrashes(t *testing.T) {
+	property(t, 35, func(t *rapid.T) { arrives(t, drawWish, true) })
+}
+
+// TestNext_PoolArrives does so with the pool of a location.
+func TestNext_PoolArrives(t *testing.T) {
+	property(t, 10, func(t *rapid.T) { arrives(t, drawPool, rapid.Bool().Draw(t, "faults")) })
+}
+
+func arrives(t *rapid.T, draw func(*rapid.T) platform.Wish, faults bool) {
 	s := newSim(rapid.Uint64().Draw(t, "seed"), faults)
-	turn := func() platform.Decision {
-		s.tick()
-		d := s.control()
-		if d.Reached && d.Step == "" {
-			s.settled()
-		}
-		if err := s.check(); err != nil {
-			t.Fatalf("%v\n%s", err, strings.Join(s.story, "\n"))
-		}
-		return d
-	}
 	for i := range rapid.IntRange(1, 5).Draw(t, "wishes") {
-		s.want(drawWish(t))
+		s.want(draw(t))
 		if rapid.IntRange(0, 3).Draw(t, "upgrade") == 0 {
 			s.upgrade(strconv.Itoa(i + 2))
 		}
 		for range rapid.IntRange(0, 120).Draw(t, "seconds") {
-			turn()
+			s.turn(t)
 		}
 	}
+	s.arrives(t)
+}
+
+// turn lets a second pass and checks what must never be.
+func (s *sim) turn(t *rapid.T) platform.Decision {
+	s.tick()
+	d := s.control()
+	if d.Reached && d.Step == "" {
+		s.settled()
+	}
+	if err := s.check(); err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(s.story, "\n"))
+	}
+	return d
+}
+
+// arrives lets time pass without faults until nothing is left to do, and checks that the last wish holds.
+func (s *sim) arrives(t *rapid.T) {
 	s.faults = false
 	for range 3000 {
-		if d := turn(); d.Done && s.acted {
-			if err := s.arrived(); err == nil {
-				return
-			}
+		if d := s.turn(t); d.Done && s.acted && s.arrived() == nil {
+			return
 		}
 	}
 	t.Fatalf("did not arrive: %v; waits for %q\n%s", s.arrived(), platform.Next(s.input()).Wait, strings.Join(s.story, "\n"))
 }
 
+// TestNext_KeepsServicesApart lets several services come, move and go on one host that gives addresses again: no address
+// is ever two services', and none leads to machines of another.
+func TestNext_KeepsServicesApart(t *testing.T) {
+	property(t, 4, func(t *rapid.T) {
+		pool := &addressPool{taken: map[string]string{}}
+		var all []*sim
+		for range 3 {
+			s := newSim(rapid.Uint64().Draw(t, "seed"), rapid.Bool().Draw(t, "faults"))
+			s.pool = pool
+			all = append(all, s)
+		}
+		for range rapid.IntRange(2, 6).Draw(t, "wishes") {
+			all[rapid.IntRange(0, len(all)-1).Draw(t, "service")].want(drawWish(t))
+			for range rapid.IntRange(0, 60).Draw(t, "seconds") {
+				for _, s := range all {
+					s.turn(t)
+				}
+				apart(t, all)
+			}
+		}
+		for _, s := range all {
+			s.arrives(t)
+		}
+		apart(t, all)
+	})
+}
+
+func apart(t *rapid.T, all []*sim) {
+	owner := map[string]int{}
+	for i, s := range all {
+		for _, v := range s.state.VIPs {
+			if other, ok := owner[v.Address]; ok && v.Address != "" {
+				t.Fatalf("services %d and %d have address %s", other, i, v.Address)
+			}
+			owner[v.Address] = i
+		}
+		for vip, sets := range s.routes {
+			for _, set := range sets {
+				if slices.ContainsFunc(all, func(o *sim) bool { return o != s && o.state.Set(set) != nil }) {
+					t.Fatalf("VIP %s of service %d leads to machines of another", vip, i)
+				}
+			}
+		}
+	}
+}
+
+// TestNext_IsTheSameAfterACrash breaks the acts of a step off anywhere and has them done again: the fabric is as if they
+// had been done once, and whoever asks then is told what the one who died was.
+func TestNext_IsTheSameAfterACrash(t *testing.T) {
+	property(t, 8, func(t *rapid.T) {
+		s := newSim(rapid.Uint64().Draw(t, "seed"), false)
+		for range rapid.IntRange(1, 3).Draw(t, "wishes") {
+			s.want(drawWish(t))
+			for range rapid.IntRange(0, 40).Draw(t, "seconds") {
+				s.turn(t)
+			}
+		}
+		for range rapid.IntRange(1, 10).Draw(t, "steps") {
+			s.tick()
+			d := platform.Next(s.input())
+			if d.Step == "" {
+				continue
+			}
+			if again := platform.Next(s.clone().input()); !cmp.Equal(d.Step, again.Step) {
+				t.Fatalf("asked again: %q, was %q", again.Step, d.Step)
+			}
+			s.state = d.State
+			died := s.clone()
+			n := len(died.acts())
+			for _, act := range died.acts()[:rapid.IntRange(0, n).Draw(t, "acts")] {
+				act()
+			}
+			s.act()
+			died.act()
+			if diff := cmp.Diff(s.fabric(), died.fabric()); diff != "" {
+				t.Fatalf("after a crash in %q the fabric differs (-without +with):\n%s", d.Step, diff)
+			}
+			if a, b := platform.Next(s.clone().input()), platform.Next(died.clone().input()); a.Step != b.Step || a.Wait != b.Wait {
+				t.Fatalf("after a crash in %q the next step is %q %q, would be %q %q", d.Step, b.Step, b.Wait, a.Step, a.Wait)
+			}
+		}
+	})
+}
+
+// clone copies a sim; both have the same future as long as no chance is involved.
+func (s *sim) clone() *sim {
+	c := *s
+	c.state, c.routes, c.listed, c.story = s.state.Clone(), maps.Clone(s.routes), maps.Clone(s.listed), slices.Clone(s.story)
+	c.leading = maps.Clone(s.leading)
+	c.machines = map[string]*simMachine{}
+	for id, m := range s.machines {
+		copied := *m
+		c.machines[id] = &copied
+	}
+	return &c
+}
+
+// fabric is what a sim's fabric holds, and what it told of addresses.
+func (s *sim) fabric() map[string]any {
+	out := map[string]any{"state": s.state.Clone(), "routes": s.routes, "leading": s.leading}
+	for id, m := range s.machines {
+		out[id] = []any{m.spec, m.set, m.phase, m.mode}
+	}
+	return out
+}
+
 // TestNext_SettlesWithoutNewObservations asks again and again with the same observation: after a few steps there is
 // nothing more to do, and a waiting planner changes nothing.
 func TestNext_SettlesWithoutNewObservations(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
+	property(t, 2, func(t *rapid.T) {
 		s := newSim(rapid.Uint64().Draw(t, "seed"), false)
 		for range rapid.IntRange(1, 3).Draw(t, "wishes") {
 			s.want(drawWish(t))

@@ -1,7 +1,9 @@
 package platform_test
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -25,6 +27,8 @@ type sim struct {
 	zones    []string
 	machines map[string]*simMachine
 	routes   map[string][]string // VIP to sets that accept
+	leading  map[string][]string // VIP to sets that are to accept: it takes a while until they do
+	pool     *addressPool        // that several sims share; nil: every VIP has an address of its own
 	acted    bool                // the fabric has been told all of state
 
 	faults bool // machines crash, the controller too
@@ -34,6 +38,25 @@ type sim struct {
 	vip                       string
 	story                     []string
 	listed                    map[string]int // machines by set, at the check before
+	broke                     error          // what a step did that its profile forbids
+}
+
+// An addressPool gives addresses that were given back again.
+type addressPool struct {
+	ids   int
+	taken map[string]string // address to VIP
+}
+
+func (p *addressPool) reserve(vip string) string {
+	for i := 1; ; i++ {
+		a := fmt.Sprintf("10.0.0.%d", i)
+		if p.taken[a] == "" {
+			p.taken[a] = vip
+		}
+		if p.taken[a] == vip {
+			return a
+		}
+	}
 }
 
 type simMachine struct {
@@ -54,7 +77,7 @@ type simMachine struct {
 func newSim(seed uint64, faults bool) *sim {
 	return &sim{
 		rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1_600_000_000, 0), seq: 100, faults: faults, gateway: "1",
-		zones: []string{"1", "2", "3"}, machines: map[string]*simMachine{}, routes: map[string][]string{},
+		zones: []string{"1", "2", "3"}, machines: map[string]*simMachine{}, routes: map[string][]string{}, leading: map[string][]string{},
 		listed: map[string]int{}, wish: platform.Wish{Gone: true},
 	}
 }
@@ -63,7 +86,7 @@ func (s *sim) input() platform.Input {
 	in := platform.Input{
 		Wish: s.wish, State: s.state, Now: s.now, Service: "/service", Location: "westeurope", Seq: s.seq,
 		Coexistence: 20 * time.Second, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Previous: s.previous,
-		NewID: func() string { s.ids++; return fmt.Sprintf("x%d", s.ids) },
+		NewID: s.newID,
 		Observation: platform.Observation{
 			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{},
 		},
@@ -75,6 +98,15 @@ func (s *sim) input() platform.Input {
 		in.Observation.VIPs[v] = slices.Clone(sets)
 	}
 	return in
+}
+
+func (s *sim) newID() string {
+	if s.pool != nil {
+		s.pool.ids++
+		return fmt.Sprintf("x%d", s.pool.ids)
+	}
+	s.ids++
+	return fmt.Sprintf("x%d", s.ids)
 }
 
 // want changes the wish, as the control plane or the end of a failed operation does.
@@ -111,6 +143,9 @@ func (s *sim) control() platform.Decision {
 	d := platform.Next(s.input())
 	if d.Step != "" {
 		s.story = append(s.story, d.Step)
+		if s.broke == nil {
+			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines()), s.leaves(d.State))
+		}
 		s.state, s.acted = d.State, false
 		s.seq++
 		s.act()
@@ -118,13 +153,24 @@ func (s *sim) control() platform.Decision {
 	return d
 }
 
-// act tells the fabric what the record says, in the controller's order; false when the controller died on the way.
+// act tells the fabric what the record says; false when the controller died on the way.
 func (s *sim) act() bool {
-	var acts []func()
+	for _, a := range s.acts() {
+		if s.faults && s.rnd.IntN(20) == 0 {
+			return false
+		}
+		a()
+	}
+	s.acted = true
+	return true
+}
+
+// acts are what the fabric is told, in the controller's order.
+func (s *sim) acts() (acts []func()) {
 	for i := range s.state.VIPs {
 		v := &s.state.VIPs[i]
 		if v.Address == "" {
-			acts = append(acts, func() { s.seq++; v.Address, v.Since = "10.0.0."+v.ID, s.seq })
+			acts = append(acts, func() { s.seq++; v.Address, v.Since = s.reserve(v.ID), s.seq })
 		}
 	}
 	apply := func(set platform.Set) { acts = append(acts, func() { s.apply(set) }) }
@@ -137,22 +183,21 @@ func (s *sim) act() bool {
 		}
 	}
 	for _, v := range s.state.VIPs {
-		acts = append(acts, func() { s.routes[v.ID] = slices.Clone(v.Sets) })
+		acts = append(acts, func() { s.leading[v.ID] = slices.Clone(v.Sets) })
 	}
 	for _, set := range s.state.Sets {
 		if !routed(set.ID) {
 			apply(set)
 		}
 	}
-	acts = append(acts, s.remove)
-	for _, a := range acts {
-		if s.faults && s.rnd.IntN(20) == 0 {
-			return false
-		}
-		a()
+	return append(acts, s.remove)
+}
+
+func (s *sim) reserve(vip string) string {
+	if s.pool == nil {
+		return "10.0.0." + vip
 	}
-	s.acted = true
-	return true
+	return s.pool.reserve(vip)
 }
 
 func (s *sim) apply(set platform.Set) {
@@ -185,9 +230,13 @@ func (s *sim) remove() {
 			delete(s.machines, id)
 		}
 	}
-	for id := range s.routes {
+	for id := range s.leading {
 		if s.state.VIP(id) == nil {
 			delete(s.routes, id)
+			delete(s.leading, id)
+			if s.pool != nil {
+				maps.DeleteFunc(s.pool.taken, func(_, vip string) bool { return vip == id })
+			}
 		}
 	}
 }
@@ -202,6 +251,11 @@ func (s *sim) tick() {
 	slices.Sort(ids)
 	for _, id := range ids {
 		s.advance(id, s.machines[id])
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.leading)) {
+		if s.rnd.IntN(2) == 0 {
+			s.routes[id] = s.leading[id]
+		}
 	}
 }
 
@@ -249,14 +303,17 @@ func (s *sim) advance(id string, m *simMachine) {
 	}
 }
 
-// accepting counts the machines that take connections on the service's first VIP right now.
+// accepting counts the machines that take connections right now on the service's first VIP, or, of a pool, from the edge.
 func (s *sim) accepting() int {
-	if len(s.state.VIPs) == 0 {
-		return 0
+	leads := func(set string) bool { return set == s.state.Active }
+	if s.wish.Platform != platform.MTv1 {
+		leads = func(set string) bool {
+			return len(s.state.VIPs) > 0 && slices.Contains(s.routes[s.state.VIPs[0].ID], set)
+		}
 	}
 	n := 0
 	for _, m := range s.machines {
-		if m.phase == platform.Ready && m.mode == platform.Serving && slices.Contains(s.routes[s.state.VIPs[0].ID], m.set) {
+		if m.phase == platform.Ready && m.mode == platform.Serving && leads(m.set) {
 			n++
 		}
 	}
@@ -265,6 +322,9 @@ func (s *sim) accepting() int {
 
 // check returns what must never be, and is.
 func (s *sim) check() error {
+	if s.broke != nil {
+		return s.broke
+	}
 	floor := s.minNeed - s.crashes
 	if s.state.Active != "" && s.state.Set(s.state.Active).Platform == platform.STv1 {
 		floor -= s.inPlace
@@ -330,13 +390,16 @@ func (s *sim) arrived() error {
 		}
 		return nil
 	}
-	set := s.state.Set(s.state.Active)
+	set, vips := s.state.Set(s.state.Active), 1
+	if s.wish.Platform == platform.MTv1 {
+		vips = 0
+	}
 	switch {
-	case set == nil || len(s.state.Sets) != 1 || len(s.state.VIPs) != 1 || s.state.Coexistence != nil:
+	case set == nil || len(s.state.Sets) != 1 || len(s.state.VIPs) != vips || s.state.Coexistence != nil:
 		return fmt.Errorf("state %+v", s.state)
 	case !s.wish.Form(*set) || len(set.Machines) != s.wish.Machines() || s.accepting() != s.wish.Machines():
 		return fmt.Errorf("%d of %d machines accept, set %+v", s.accepting(), s.wish.Machines(), set)
-	case len(s.machines) != len(set.Machines) || len(s.routes) != 1:
+	case len(s.machines) != len(set.Machines) || len(s.routes) != vips:
 		return fmt.Errorf("orphans: %d machines, %d routes", len(s.machines), len(s.routes))
 	}
 	return nil

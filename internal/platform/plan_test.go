@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ func (s *sim) calmly() {
 		}
 		m.phase, m.mode, m.seq = platform.Ready, m.spec.Mode, s.seq
 	}
+	s.routes = maps.Clone(s.leading)
 }
 
 // line is a step with what holds after it: serving/listed machines by set, and where each VIP leads.
