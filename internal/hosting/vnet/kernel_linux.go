@@ -1,0 +1,442 @@
+package vnet
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// netnsFolder is where named namespaces are, for `ip netns` too.
+const netnsFolder = "/run/netns"
+
+// Trouble says why this process cannot make virtual networks, and what to do about it; empty when it can. It tries, in a
+// namespace that nothing keeps.
+func Trouble() string { return tried() }
+
+var tried = sync.OnceValue(func() string {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread, and the namespace with it, end with this goroutine
+		result <- try()
+	}()
+	err := <-result
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return "virtual networks need the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN, which the agent does not have. Stop it with `portico down` and start Portico as root: `sudo portico up`."
+	}
+	return fmt.Sprintf("its kernel does not make virtual networks (%v): they need network namespaces, bridges, veth and nf_tables. Load the modules with `sudo modprobe -a bridge veth nf_tables`, then `portico down` and `sudo portico up`.", err)
+})
+
+func try() error {
+	if err := os.MkdirAll(netnsFolder, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Access(netnsFolder, unix.W_OK); err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("network namespace: %w", err)
+	}
+	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: named("b")}); err != nil {
+		return fmt.Errorf("bridge: %w", err)
+	}
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: named("a"), PeerName: "c"}); err != nil {
+		return fmt.Errorf("veth: %w", err)
+	}
+	c, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("nf_tables: %w", err)
+	}
+	filter(c, Place{Filter: true, Prefix: netip.MustParsePrefix("10.0.0.0/24")})
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("nf_tables: %w", err)
+	}
+	return nil
+}
+
+func named(name string) netlink.LinkAttrs {
+	a := netlink.NewLinkAttrs()
+	a.Name = name
+	return a
+}
+
+// Attach makes a place, or makes it what it should be.
+func (h *Host) Attach(p Place) error {
+	router, err := h.openRouter(p)
+	if err != nil {
+		return err
+	}
+	defer router.close()
+	place, err := openSpace(h.Namespace(p.ID))
+	if err != nil {
+		return err
+	}
+	defer place.close()
+	if err := place.up("lo"); err != nil {
+		return err
+	}
+	if err := h.joinSubnet(p, router, place); err != nil {
+		return fmt.Errorf("join %s to its subnet: %w", place.name, err)
+	}
+	if err := h.joinHost(p, place); err != nil {
+		return fmt.Errorf("join %s to the host: %w", place.name, err)
+	}
+	return place.filter(p)
+}
+
+// openRouter opens the namespace of a virtual network with the bridge of the place's subnet.
+func (h *Host) openRouter(p Place) (*space, error) {
+	s, err := openSpace(h.Router(p.Network))
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		s.up("lo"),
+		s.within(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o600) }),
+		s.ensure(&netlink.Bridge{LinkAttrs: named(bridge(p.Subnet))}),
+		s.address(bridge(p.Subnet), netip.PrefixFrom(gateway(p.Prefix), p.Prefix.Bits())),
+		s.up(bridge(p.Subnet)),
+	)
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("make virtual network %s: %w", s.name, err)
+	}
+	return s, nil
+}
+
+// joinSubnet gives a place its leg in the subnet.
+func (h *Host) joinSubnet(p Place, router, place *space) error {
+	if !place.has(inSubnet) {
+		router.remove(port(p.ID)) // half of what was begun
+		v := &netlink.Veth{LinkAttrs: named(port(p.ID)), PeerName: inSubnet, PeerNamespace: netlink.NsFd(int(place.fd))}
+		if err := router.nl.LinkAdd(v); err != nil {
+			return err
+		}
+	}
+	b, err := router.nl.LinkByName(bridge(p.Subnet))
+	if err != nil {
+		return err
+	}
+	l, err := router.nl.LinkByName(port(p.ID))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(router.nl.LinkSetMaster(l, b), router.nl.LinkSetUp(l)); err != nil {
+		return err
+	}
+	if err := errors.Join(place.address(inSubnet, netip.PrefixFrom(p.Address, p.Prefix.Bits())), place.up(inSubnet)); err != nil {
+		return err
+	}
+	for _, to := range p.Space {
+		if to == p.Prefix {
+			continue
+		}
+		if err := place.route(inSubnet, netlink.Route{Dst: ipNet(to), Gw: gateway(p.Prefix).AsSlice(), Src: p.Address.AsSlice()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinHost gives a place its leg in the host, and the address by which it goes out.
+func (h *Host) joinHost(p Place, place *space) error {
+	here, err := openHere()
+	if err != nil {
+		return err
+	}
+	defer here.close()
+	link := h.hostLink(p.ID)
+	if !place.has(inHost) {
+		here.remove(link)
+		v := &netlink.Veth{LinkAttrs: named(link), PeerName: inHost, PeerNamespace: netlink.NsFd(int(place.fd))}
+		if err := here.nl.LinkAdd(v); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(here.address(link, netip.PrefixFrom(hostAddress, 32)), here.up(link), place.up(inHost)); err != nil {
+		return err
+	}
+	if err := place.route(inHost, netlink.Route{Dst: ipNet(netip.PrefixFrom(hostAddress, 32)), Scope: netlink.SCOPE_LINK}); err != nil {
+		return err
+	}
+	if !p.Outward.IsValid() {
+		return nil
+	}
+	if err := h.publish(p.ID, p.Outward, here, place); err != nil {
+		return err
+	}
+	everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	return place.route(inHost, netlink.Route{Dst: ipNet(everything), Gw: hostAddress.AsSlice(), Src: p.Outward.AsSlice(), Flags: int(netlink.FLAG_ONLINK)})
+}
+
+// publish routes a public address to a place.
+func (h *Host) publish(id string, a netip.Addr, here, place *space) error {
+	whole := netip.PrefixFrom(a, 32)
+	return errors.Join(place.address(inHost, whole), here.route(h.hostLink(id), netlink.Route{Dst: ipNet(whole), Src: hostAddress.AsSlice()}))
+}
+
+// Publish routes a public address to a place.
+func (h *Host) Publish(id string, a netip.Addr) error {
+	return h.both(id, func(here, place *space) error { return h.publish(id, a, here, place) })
+}
+
+// Settle gives a place one more address of its subnet.
+func (h *Host) Settle(id string, a netip.Addr) error {
+	return h.both(id, func(_, place *space) error { return place.address(inSubnet, netip.PrefixFrom(a, 32)) })
+}
+
+// Withdraw takes an address, public or not, off a place.
+func (h *Host) Withdraw(id string, a netip.Addr) error {
+	return h.both(id, func(_, place *space) error {
+		for _, link := range []string{inSubnet, inHost} {
+			l, err := place.nl.LinkByName(link)
+			if err != nil {
+				return err
+			}
+			err = place.nl.AddrDel(l, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(a, 32))})
+			if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (h *Host) both(id string, f func(here, place *space) error) error {
+	here, err := openHere()
+	if err != nil {
+		return err
+	}
+	defer here.close()
+	place, err := findSpace(h.Namespace(id))
+	if err != nil {
+		return err
+	}
+	defer place.close()
+	return f(here, place)
+}
+
+// Detach removes a place, and its virtual network with the last one.
+func (h *Host) Detach(id, network string) error {
+	router, err := findSpace(h.Router(network))
+	if err == nil {
+		defer router.close()
+		router.remove(port(id))
+	}
+	here, err := openHere()
+	if err != nil {
+		return err
+	}
+	defer here.close()
+	here.remove(h.hostLink(id))
+	if err := removeSpace(h.Namespace(id)); err != nil {
+		return err
+	}
+	if router == nil || router.hasPorts() {
+		return nil
+	}
+	return removeSpace(h.Router(network))
+}
+
+// RemoveAll removes everything that the folder has.
+func (h *Host) RemoveAll() error {
+	entries, err := os.ReadDir(netnsFolder)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), h.prefix()) {
+			errs = append(errs, removeSpace(e.Name())) // its links go with it, both ends
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Enter runs f on a thread in the namespace of a place: what it opens and what it starts is there.
+func (h *Host) Enter(id string, f func() error) error {
+	s, err := findSpace(h.Namespace(id))
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.within(f)
+}
+
+// A space is an open namespace.
+type space struct {
+	name string
+	fd   netns.NsHandle
+	nl   *netlink.Handle
+}
+
+// openSpace opens a named namespace and makes it if there is none.
+func openSpace(name string) (*space, error) {
+	s, err := findSpace(name)
+	if !errors.Is(err, os.ErrNotExist) {
+		return s, err
+	}
+	made := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread stays in the new namespace
+		fd, err := netns.NewNamed(name)
+		if err == nil {
+			_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600)
+			err = fd.Close()
+		}
+		made <- err
+	}()
+	if err := <-made; err != nil {
+		return nil, fmt.Errorf("make namespace %s: %w", name, err)
+	}
+	return findSpace(name)
+}
+
+// findSpace opens a namespace that is there.
+func findSpace(name string) (*space, error) {
+	path := filepath.Join(netnsFolder, name)
+	fd, err := netns.GetFromPath(path)
+	if err != nil {
+		return nil, fmt.Errorf("open namespace %s: %w", name, err)
+	}
+	nl, err := netlink.NewHandleAt(fd)
+	if errors.Is(err, unix.EINVAL) { // the name is left of one that was not finished
+		_ = fd.Close()
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("open namespace %s: %w", name, os.ErrNotExist)
+	}
+	if err != nil {
+		_ = fd.Close()
+		return nil, fmt.Errorf("open namespace %s: %w", name, err)
+	}
+	return &space{name: name, fd: fd, nl: nl}, nil
+}
+
+func openHere() (*space, error) {
+	fd, err := netns.Get()
+	if err != nil {
+		return nil, err
+	}
+	nl, err := netlink.NewHandleAt(fd)
+	if err != nil {
+		_ = fd.Close()
+		return nil, err
+	}
+	return &space{name: "host", fd: fd, nl: nl}, nil
+}
+
+func (s *space) close() {
+	s.nl.Close()
+	_ = s.fd.Close()
+}
+
+func removeSpace(name string) error {
+	path := filepath.Join(netnsFolder, name)
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove namespace %s: %w", name, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// within runs f on a thread in the namespace.
+func (s *space) within(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		back, err := netns.Get()
+		if err != nil {
+			done <- err
+			return
+		}
+		defer back.Close() //nolint:errcheck // only read
+		if err := netns.Set(s.fd); err != nil {
+			done <- err
+			return
+		}
+		err = f()
+		if netns.Set(back) == nil { // otherwise the thread ends with the goroutine
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func (s *space) has(link string) bool {
+	_, err := s.nl.LinkByName(link)
+	return err == nil
+}
+
+// ensure adds a link that is not there.
+func (s *space) ensure(l netlink.Link) error {
+	if err := s.nl.LinkAdd(l); err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	return nil
+}
+
+func (s *space) remove(link string) {
+	if l, err := s.nl.LinkByName(link); err == nil {
+		_ = s.nl.LinkDel(l) // gone with its other end
+	}
+}
+
+func (s *space) up(link string) error {
+	l, err := s.nl.LinkByName(link)
+	if err != nil {
+		return err
+	}
+	return s.nl.LinkSetUp(l)
+}
+
+func (s *space) address(link string, a netip.Prefix) error {
+	l, err := s.nl.LinkByName(link)
+	if err != nil {
+		return err
+	}
+	return s.nl.AddrReplace(l, &netlink.Addr{IPNet: ipNet(a)})
+}
+
+func (s *space) route(link string, r netlink.Route) error {
+	l, err := s.nl.LinkByName(link)
+	if err != nil {
+		return err
+	}
+	r.LinkIndex = l.Attrs().Index
+	if err := s.nl.RouteReplace(&r); err != nil {
+		return fmt.Errorf("route %v: %w", r.Dst, err)
+	}
+	return nil
+}
+
+// hasPorts says whether places are left in a virtual network.
+func (s *space) hasPorts() bool {
+	links, err := s.nl.LinkList()
+	return err != nil || slices.ContainsFunc(links, func(l netlink.Link) bool { return l.Type() == "veth" })
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

@@ -1,0 +1,265 @@
+package vnet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// capable skips where the kernel or the user does not allow virtual networks.
+func capable(t *testing.T) *Host {
+	t.Helper()
+	if why := Trouble(); why != "" {
+		t.Skip("virtual networks cannot be tested here: " + why)
+	}
+	h := NewHost(t.TempDir())
+	t.Cleanup(func() {
+		if err := h.RemoveAll(); err != nil {
+			t.Error(err)
+		}
+		entries, _ := os.ReadDir(netnsFolder)
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), h.prefix()) {
+				t.Errorf("%s is left", e.Name())
+			}
+		}
+	})
+	return h
+}
+
+// public is an address outside every network, different in every test.
+func public(t *testing.T, n int) netip.Addr {
+	t.Helper()
+	sum := short(t.Name(), 2)
+	var a, b byte
+	if _, err := fmt.Sscanf(sum, "%02x%02x", &a, &b); err != nil {
+		t.Fatal(err)
+	}
+	return netip.AddrFrom4([4]byte{198, 19, a, b&0xf0 | byte(n)})
+}
+
+func place(t *testing.T, id, network string, n int) Place {
+	return Place{
+		ID: id, Network: network, Subnet: network + "/a", Space: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")},
+		Prefix: netip.MustParsePrefix("10.0.1.0/24"), Address: netip.AddrFrom4([4]byte{10, 0, 1, byte(250 - n)}), Outward: public(t, n),
+	}
+}
+
+// serve answers with a name on an address in a place, until the test ends.
+func serve(t *testing.T, h *Host, id, address, name string) {
+	t.Helper()
+	var l net.Listener
+	err := h.Enter(id, func() (err error) {
+		l, err = net.Listen("tcp4", address)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, name)
+			_ = c.Close()
+		}
+	}()
+}
+
+// ask connects from somewhere and returns what it reads; what does not connect within a moment is blocked.
+func ask(dial func(func() error) error, address string) (string, error) {
+	var c net.Conn
+	err := dial(func() (err error) {
+		c, err = net.DialTimeout("tcp4", address, 300*time.Millisecond)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	text, err := io.ReadAll(c)
+	return string(text), err
+}
+
+func fromHost(f func() error) error { return f() }
+
+func (h *Host) fromRouter(network string) func(func() error) error {
+	return func(f func() error) error {
+		s, err := findSpace(h.Router(network))
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return s.within(f)
+	}
+}
+
+func want(t *testing.T, what, text string, err error, name string) {
+	t.Helper()
+	if err != nil || text != name {
+		t.Errorf("%s: %q, %v; want %q", what, text, err, name)
+	}
+}
+
+func wantBlocked(t *testing.T, what, text string, err error) {
+	t.Helper()
+	if !os.IsTimeout(err) && err == nil {
+		t.Errorf("%s: reached %q, want nothing", what, text)
+	}
+}
+
+func TestPlaces_WithOverlappingAddresses(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	for i, network := range []string{"one", "two"} {
+		p := place(t, "place-"+network, network, 1)
+		p.Outward = public(t, i+1)
+		for range 2 { // twice is once
+			if err := h.Attach(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.Settle(p.ID, netip.MustParseAddr("10.0.1.4")); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, h, p.ID, p.Outward.String()+":9080", network)
+		serve(t, h, p.ID, "10.0.1.4:9080", network+" inside")
+	}
+	for i, network := range []string{"one", "two"} {
+		text, err := ask(fromHost, public(t, i+1).String()+":9080")
+		want(t, "public address of "+network, text, err, network)
+		text, err = ask(h.fromRouter(network), "10.0.1.4:9080")
+		want(t, "private address of "+network, text, err, network+" inside")
+	}
+	if text, _ := ask(fromHost, "10.0.1.4:9080"); text != "" {
+		t.Errorf("a private address is reached from outside: %q", text)
+	}
+}
+
+func TestPlaces_RulesHold(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	p := place(t, "p", "n", 1)
+	p.Filter = true
+	p.Rules = []Rule{
+		{Inbound: true, Allow: true, Protocol: "tcp", Outside: true, LocalPorts: []Ports{{9080, 9081}}},
+		{Inbound: true, Protocol: "tcp", Remote: p.Space, LocalPorts: []Ports{{9082, 9082}}},
+		{Inbound: true, Allow: true, Remote: p.Space},
+		{Allow: true, Remote: p.Space},
+		{Allow: true, Protocol: "tcp", Outside: true, RemotePorts: []Ports{{9090, 9090}}},
+	}
+	if err := h.Attach(p); err != nil {
+		t.Fatal(err)
+	}
+	out := p.Outward.String()
+	for _, port := range []string{"9080", "9082"} {
+		serve(t, h, p.ID, out+":"+port, port)
+		serve(t, h, p.ID, p.Address.String()+":"+port, port)
+	}
+	text, err := ask(fromHost, out+":9080")
+	want(t, "an open port from outside", text, err, "9080")
+	text, err = ask(fromHost, out+":9082")
+	wantBlocked(t, "a closed port from outside", text, err)
+	text, err = ask(h.fromRouter("n"), p.Address.String()+":9080")
+	want(t, "from inside", text, err, "9080")
+	text, err = ask(h.fromRouter("n"), p.Address.String()+":9082")
+	wantBlocked(t, "a denied port from inside", text, err)
+
+	outward := func(f func() error) error { return h.Enter(p.ID, f) }
+	for _, port := range []string{"9090", "9091"} {
+		l, err := net.Listen("tcp4", hostAddress.String()+":"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).IP.String())
+				_ = c.Close()
+			}
+		}()
+	}
+	text, err = ask(outward, hostAddress.String()+":9090")
+	want(t, "outbound, by the public address", text, err, out)
+	text, err = ask(outward, hostAddress.String()+":9091")
+	wantBlocked(t, "outbound to a port that no rule allows", text, err)
+
+	p.Rules = p.Rules[1:] // the rule for clients goes
+	if err := h.Attach(p); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(fromHost, out+":9080")
+	wantBlocked(t, "a port whose rule went", text, err)
+	p.Filter = false
+	if err := h.Attach(p); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(fromHost, out+":9082")
+	want(t, "without a group", text, err, "9082")
+}
+
+// Two places in one virtual network reach each other, in one subnet and in two.
+func TestPlaces_ReachEachOther(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	a, b, c := place(t, "a", "n", 1), place(t, "b", "n", 2), place(t, "c", "n", 3)
+	c.Subnet, c.Prefix, c.Address = "n/c", netip.MustParsePrefix("10.0.2.0/24"), netip.MustParseAddr("10.0.2.250")
+	for _, p := range []Place{a, b, c} {
+		if err := h.Attach(p); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, h, p.ID, p.Address.String()+":9080", p.ID)
+	}
+	for _, p := range []Place{b, c} {
+		text, err := ask(func(f func() error) error { return h.Enter("a", f) }, p.Address.String()+":9080")
+		want(t, "from a to "+p.ID, text, err, p.ID)
+	}
+	if err := errors.Join(h.Detach("a", "n"), h.Detach("b", "n"), h.Detach("b", "n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(netnsFolder + "/" + h.Router("n")); err != nil {
+		t.Errorf("the network went before its last place: %v", err)
+	}
+	if err := h.Detach("c", "n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(netnsFolder + "/" + h.Router("n")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the network is left: %v", err)
+	}
+}
+
+func TestWithdraw_TakesAnAddressAway(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	p := place(t, "p", "n", 1)
+	if err := h.Attach(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(h.Settle("p", netip.MustParseAddr("10.0.1.4")), h.Withdraw("p", netip.MustParseAddr("10.0.1.4")), h.Withdraw("p", netip.MustParseAddr("10.0.1.4"))); err != nil {
+		t.Fatal(err)
+	}
+	err := h.Enter("p", func() error {
+		l, err := net.Listen("tcp4", "10.0.1.4:9080")
+		if err == nil {
+			_ = l.Close()
+		}
+		return err
+	})
+	if err == nil {
+		t.Error("an address that was withdrawn is still there")
+	}
+}
