@@ -12,14 +12,17 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/hosting"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// An addressBook gives public IP address resources their addresses: from the upper half of the VIP pool, which the
-// fabric reaches last. They are held for their owners; nothing answers on one before networks are built.
+// An addressBook gives public IP address resources their addresses: from the upper half of the pool of virtual networks,
+// or, on a host that makes none, of the VIP pool, which the fabric reaches last. They are held for their owners.
 type addressBook struct {
 	pool netip.Prefix
 	st   store.Store
+	// networks says what virtual networks there can be; nil for none.
+	networks func() fabric.Networks
 
 	mu       sync.Mutex // guards below
 	promised map[netip.Addr]promise
@@ -49,12 +52,13 @@ func newAddressBook(pool string, st store.Store) (*addressBook, error) {
 // allocate returns a free address. It begins at a place that depends on the resource, so that making it again after a
 // refused request gives the same one.
 func (b *addressBook) allocate(id string) (string, error) {
-	if !b.pool.IsValid() {
+	pool := b.poolNow()
+	if !pool.IsValid() {
 		return "", errors.New("this system has no pool of addresses")
 	}
-	bits := 32 - b.pool.Bits()
+	bits := 32 - pool.Bits()
 	if bits < 2 {
-		return "", fmt.Errorf("the pool %s is too small", b.pool)
+		return "", fmt.Errorf("the pool %s is too small", pool)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +73,7 @@ func (b *addressBook) allocate(id string) (string, error) {
 		return "", err
 	}
 	half := uint32(1) << (bits - 1)
-	first := b.pool.Addr().As4()
+	first := pool.Addr().As4()
 	base := binary.BigEndian.Uint32(first[:]) + half
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(key))
@@ -83,7 +87,18 @@ func (b *addressBook) allocate(id string) (string, error) {
 		b.promised[a] = promise{owner: key, until: now.Add(promiseTime)}
 		return a.String(), nil
 	}
-	return "", fmt.Errorf("no address of %s is free", b.pool)
+	return "", fmt.Errorf("no address of %s is free", pool)
+}
+
+// poolNow is the pool of virtual networks where there are some.
+func (b *addressBook) poolNow() netip.Prefix {
+	if b.networks != nil {
+		n := b.networks()
+		if p, err := netip.ParsePrefix(n.Pool); err == nil && n.Trouble == "" {
+			return p
+		}
+	}
+	return b.pool
 }
 
 // taken lists the addresses that are somebody's.

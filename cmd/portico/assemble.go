@@ -45,6 +45,8 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 	if err != nil {
 		return err
 	}
+	canDo := networks(fabric)
+	addresses.networks = canDo
 	urls := serviceURLs{domain: c.cfg.Domain, vipPort: info.VIPs.HTTP, edgeAddr: info.Edge.HTTP}
 	c.management = management.New(management.Options{
 		Store: c.store, Log: c.log.With(slog.String("part", "management")), Sealer: sealer,
@@ -53,7 +55,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Decide: platform.Decide, ParseTier: platform.ParseTier,
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
 		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
-		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete,
+		Networks: func() string { return canDo().Trouble }, URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete,
 		Forecast:   c.controller.Forecast,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
 	})

@@ -7,7 +7,7 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// Addresses lists the addresses that are somebody's: those of all VIPs but one, and those that public IP address
+// Addresses lists the public addresses that are somebody's: those of all VIPs but one, and those that public IP address
 // resources hold. Who picks an address picks none of these.
 func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 	services, err := r.List(store.Query{Type: typeService})
@@ -22,7 +22,7 @@ func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 		}
 		for _, l := range st.Locations() {
 			for _, v := range l.Hosting.VIPs {
-				if v.ID != exceptVIP && v.Address != "" {
+				if v.ID != exceptVIP && v.Address != "" && !v.Inside {
 					out = append(out, v.Address)
 				}
 			}

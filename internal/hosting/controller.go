@@ -21,6 +21,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/network"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -98,12 +99,13 @@ type Controller struct {
 	fail  context.CancelCauseFunc // ends Run with a reason; set once by Run
 	slots chan struct{}           // held during a turn
 
-	mu      sync.Mutex // guards below
-	workers map[string]*worker
-	owners  map[string]string // set, machine or VIP ID to the key of the record that lists it
-	pooled  map[string]string // key of a service in a pool to the key of the pool's record
-	stopped bool
-	running sync.WaitGroup
+	mu       sync.Mutex // guards below
+	workers  map[string]*worker
+	owners   map[string]string // set, machine or VIP ID to the key of the record that lists it
+	injected map[string]bool   // keys of services in virtual networks
+	pooled   map[string]string // key of a service in a pool to the key of the pool's record
+	stopped  bool
+	running  sync.WaitGroup
 }
 
 // New makes a Controller; Run starts it.
@@ -111,7 +113,7 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 	opt = opt.withDefaults()
 	return &Controller{
 		st: st, f: f, log: log, opt: opt, slots: make(chan struct{}, opt.Parallel),
-		workers: map[string]*worker{}, owners: map[string]string{}, pooled: map[string]string{},
+		workers: map[string]*worker{}, owners: map[string]string{}, pooled: map[string]string{}, injected: map[string]bool{},
 	}
 }
 
@@ -221,8 +223,11 @@ func (c *Controller) readChanges(ctx context.Context, seq, newest int64) error {
 		}
 		for _, ch := range changes {
 			seq = max(seq, ch.Seq)
-			if ch.Type == typeService || ch.Type == typePool {
+			switch {
+			case ch.Type == typeService, ch.Type == typePool:
 				c.changed(ctx, ch)
+			case network.Concerns(ch.Type):
+				c.networksChanged(ctx)
 			}
 		}
 	}

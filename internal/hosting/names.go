@@ -21,7 +21,7 @@ func (c *Controller) hosts(rec *record, places []*place) (hosts map[string][]str
 		switch {
 		case p.err != nil:
 			sure = false
-		case active != "":
+		case active != "" && !inside(&p.Hosting, active): // what is reached from inside a network alone has no name out here
 			if all = append(all, active); !p.wish().Disabled {
 				in = append(in, active)
 			}

@@ -51,6 +51,13 @@ func (c *Controller) sweep(ctx context.Context) error {
 			})
 		}
 	}
+	if n, ok := c.f.(fabric.Networker); ok {
+		for _, a := range inv.Attachments {
+			if !known[a.ID] {
+				c.drop(ctx, "detach", a.ID, func() error { return n.Detach(ctx, fabric.Lease{Epoch: c.epoch}, a.ID) })
+			}
+		}
+	}
 	return nil
 }
 
@@ -63,7 +70,7 @@ func (c *Controller) drop(ctx context.Context, doing, id string, f func() error)
 	c.log.InfoContext(ctx, "leftover removed", slog.String("kind", doing), slog.String("id", id))
 }
 
-// known collects the IDs of all sets and VIPs on record, and the host names of services that serve.
+// known collects the IDs of all sets, VIPs and injections on record, and the host names of services that serve.
 func (c *Controller) known(ctx context.Context) (ids, hosts map[string]bool, err error) {
 	ids, hosts = map[string]bool{}, map[string]bool{}
 	err = c.st.View(ctx, func(r store.Reader) error {
@@ -80,11 +87,14 @@ func (c *Controller) known(ctx context.Context) (ids, hosts map[string]bool, err
 				for _, l := range st.Locations() {
 					for _, s := range l.Hosting.Sets {
 						ids[s.ID] = true
+						if s.Injection != nil {
+							ids[s.Injection.ID] = true
+						}
 					}
 					for _, v := range l.Hosting.VIPs {
-						ids[v.ID] = true
+						ids[v.ID], ids[v.Injection] = true, true
 					}
-					if t == typeService && l.Hosting.Active != "" {
+					if t == typeService && l.Hosting.Active != "" && !inside(&l.Hosting, l.Hosting.Active) {
 						hosts[c.host(d.ID)], hosts[c.regional(d.ID, l.Name)] = true, true
 					}
 				}

@@ -34,7 +34,10 @@ func (c *Controller) tell(ctx context.Context, w *worker, rec *record, places []
 			p.err = tellings[i].rest(ctx)
 		}
 	}
-	return nil
+	if troubles(places) != nil {
+		return nil
+	}
+	return c.detach(ctx, w, rec.lease(c.epoch), places)
 }
 
 // telling is one run of tell at one place.
@@ -55,6 +58,9 @@ func (c *Controller) telling(w *worker, l fabric.Lease, p *place) *telling {
 
 // open tells the fabric what must hold before names lead to a place.
 func (t *telling) open(ctx context.Context) (late, err error) {
+	if err := t.attach(ctx); err != nil {
+		return nil, err
+	}
 	if late, err = t.addresses(ctx); err != nil {
 		return nil, err
 	}
@@ -126,7 +132,7 @@ func (t *telling) reserve(ctx context.Context, v platform.VIP) error {
 	var taken []string
 	if v.Address == "" {
 		var err error
-		if taken, err = t.taken(ctx, v.ID); err != nil {
+		if taken, err = t.taken(ctx, v); err != nil {
 			return err
 		}
 	}
@@ -139,7 +145,7 @@ func (t *telling) reserve(ctx context.Context, v platform.VIP) error {
 	case err != nil:
 		return err
 	case v.Address == "":
-		return t.commitAddress(ctx, v.ID, address)
+		return t.commitAddress(ctx, v, address)
 	case v.Address != address:
 		return fmt.Errorf("reserve %s: the fabric opened %s instead of %s", v.ID, address, v.Address)
 	}
@@ -148,10 +154,11 @@ func (t *telling) reserve(ctx context.Context, v platform.VIP) error {
 
 // commitAddress records the address of a VIP, unless it belongs to somebody else by now. It returns errChanged: what was read is
 // no longer what is stored.
-func (t *telling) commitAddress(ctx context.Context, id, address string) error {
+func (t *telling) commitAddress(ctx context.Context, v platform.VIP, address string) error {
+	id := v.ID
 	errTaken := errors.New("the address belongs to somebody else")
 	err := t.commit(ctx, t.worker, t.record, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
-		all, err := Addresses(tx, id)
+		all, err := t.others(tx, v)
 		if err != nil {
 			return false, err
 		}
@@ -176,9 +183,9 @@ func (t *telling) commitAddress(ctx context.Context, id, address string) error {
 }
 
 // taken lists the addresses that belong to others than the VIP.
-func (c *Controller) taken(ctx context.Context, id string) (out []string, err error) {
-	err = c.st.View(ctx, func(r store.Reader) error {
-		out, err = Addresses(r, id)
+func (t *telling) taken(ctx context.Context, v platform.VIP) (out []string, err error) {
+	err = t.st.View(ctx, func(r store.Reader) error {
+		out, err = t.others(r, v)
 		return err
 	})
 	return out, err
@@ -251,6 +258,9 @@ func (c *Controller) clear(ctx context.Context, w *worker) error {
 		if err := c.telling(w, l, p).remove(ctx); err != nil {
 			return err
 		}
+	}
+	if err := c.detach(ctx, w, l, nil); err != nil {
+		return err
 	}
 	c.own(w, platform.ServiceStatus{}, 0)
 	c.leavePool(ctx, w)

@@ -30,8 +30,9 @@ type worker struct {
 	listed   []string // what own noted
 
 	// Used by turns only, which run one at a time.
-	told  map[string]*platform.State // what the fabric was told, as far as known, by location
-	named map[string][]string        // the sets that host names were last pointed at, as far as known
+	told     map[string]*platform.State     // what the fabric was told, as far as known, by location
+	attached map[string]platform.Attachment // by ID
+	named    map[string][]string            // the sets that host names were last pointed at, as far as known
 }
 
 // outcome is how a turn ended.
@@ -46,7 +47,7 @@ type outcome struct {
 func (c *Controller) worker(key string) *worker {
 	w := c.workers[key]
 	if w == nil {
-		w = &worker{key: key, told: map[string]*platform.State{}, named: map[string][]string{}}
+		w = &worker{key: key, told: map[string]*platform.State{}, attached: map[string]platform.Attachment{}, named: map[string][]string{}}
 		c.workers[key] = w
 	}
 	return w
@@ -107,7 +108,7 @@ func (c *Controller) begin(w *worker) {
 	defer c.mu.Unlock()
 	w.pending = false
 	if w.stale {
-		w.stale, w.told, w.named = false, map[string]*platform.State{}, map[string][]string{}
+		w.stale, w.told, w.attached, w.named = false, map[string]*platform.State{}, map[string]platform.Attachment{}, map[string][]string{}
 	}
 }
 
@@ -150,6 +151,7 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 	case out.forget:
 		delete(c.workers, w.key)
 		delete(c.pooled, w.key)
+		delete(c.injected, w.key)
 	default:
 		c.sleep(ctx, w, out)
 	}

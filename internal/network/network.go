@@ -105,9 +105,9 @@ func fill(r store.Reader, s *platform.Subnet) error {
 		return err
 	}
 	for _, u := range uses {
-		for _, p := range u.Places {
+		for _, p := range u.Injections {
 			if arm.SameID(p.Subnet, s.ID) {
-				s.Tenants = append(s.Tenants, platform.Tenant{Service: u.Service, Place: p.ID, Addresses: p.Addresses})
+				s.Tenants = append(s.Tenants, platform.Tenant{Service: u.Service, Injection: p.ID, Addresses: p.Addresses})
 			}
 		}
 	}
@@ -202,16 +202,8 @@ func ports(texts []string) (out []platform.PortRange) {
 
 // A Use is what a service holds of networks.
 type Use struct {
-	Service string // resource ID
-	Places  []Place
-}
-
-// A Place is a subnet and a public IP address, both resource IDs or empty, with the number of addresses that the
-// machines need there.
-type Place struct {
-	ID               string
-	Subnet, PublicIP string
-	Addresses        int
+	Service    string // resource ID
+	Injections []platform.Injection
 }
 
 // Uses lists what services hold of networks: what they ask for, and what their machines are still in.
@@ -228,11 +220,8 @@ func Uses(r store.Reader) ([]Use, error) {
 				return nil, fmt.Errorf("decode status of %s: %w", d.ID, err)
 			}
 		}
-		u := Use{Service: d.ID}
-		for _, p := range st.Places() {
-			u.Places = append(u.Places, Place{ID: p.ID, Subnet: p.Subnet, PublicIP: p.PublicIP, Addresses: p.Addresses})
-		}
-		if len(u.Places) > 0 {
+		u := Use{Service: d.ID, Injections: st.Injections()}
+		if len(u.Injections) > 0 {
 			out = append(out, u)
 		}
 	}
@@ -277,7 +266,7 @@ func AddressUser(r store.Reader, id string) (string, error) {
 		return "", err
 	}
 	for _, u := range uses {
-		if slices.ContainsFunc(u.Places, func(p Place) bool { return arm.SameID(p.PublicIP, id) }) {
+		if slices.ContainsFunc(u.Injections, func(p platform.Injection) bool { return arm.SameID(p.PublicIP, id) }) {
 			return u.Service, nil
 		}
 	}
@@ -304,7 +293,7 @@ func SubnetUser(r store.Reader, id string) (string, error) {
 		return "", err
 	}
 	for _, u := range uses {
-		if slices.ContainsFunc(u.Places, func(p Place) bool { return arm.SameID(p.Subnet, id) }) {
+		if slices.ContainsFunc(u.Injections, func(p platform.Injection) bool { return arm.SameID(p.Subnet, id) }) {
 			return u.Service, nil
 		}
 	}

@@ -21,7 +21,7 @@ func (s *ServiceStatus) TurnBack(clock time.Time) *arm.Error {
 			if f := checkZones(Request{Tier: w.Tier, Units: w.Units, Zones: old.Zones}); len(f) > 0 {
 				return f.err()
 			}
-			w.Platform, w.Zones, w.Place, w.Address = old.Platform, old.Zones, old.Place, PreserveIP
+			w.Platform, w.Zones, w.Injection, w.Address = old.Platform, old.Zones, old.Injection, PreserveIP
 			back = true
 		}
 		l.want(w)

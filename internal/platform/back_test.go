@@ -96,7 +96,7 @@ func TestScenario_IsTheOneOfTheDocuments(t *testing.T) {
 		return platform.Wish{Platform: v, Tier: platform.Premium, Units: 2, Address: a, Zones: zones}
 	}
 	in := func(w platform.Wish, m platform.NetworkMode) platform.Wish {
-		w.Place = &platform.Place{ID: string(m), Mode: m}
+		w.Injection = &platform.Injection{ID: string(m), Mode: m}
 		return w
 	}
 	for _, tt := range []struct {

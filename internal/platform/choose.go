@@ -63,13 +63,13 @@ func Decide(r Request) (Wish, *arm.Error) {
 
 // wish is the outcome of an acceptable create or update.
 func (r Request) wish() Wish {
-	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Place: r.place()}
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Injection: r.injection()}
 	if r.Old == nil {
 		return w
 	}
 	w.Gateway = r.Old.Gateway
 	switch {
-	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))), !SamePlace(w.Place, r.Old.Place):
+	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))), !SameInjection(w.Injection, r.Old.Injection):
 		w.Address = NewIP // a change of zones or of the network changes the address
 	case w.Platform != r.Old.Platform:
 		w.Address = PreserveIP

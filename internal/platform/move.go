@@ -24,7 +24,7 @@ func (p *plan) moveKind() moveKind {
 		return firstMove
 	case c != nil && c.Set == p.target.ID && c.VIP != "":
 		return backVIP
-	case p.Wish.Address == NewIP, !slices.Equal(p.active.Zones, p.target.Zones), !SamePlace(p.active.Place, p.target.Place):
+	case p.Wish.Address == NewIP, !slices.Equal(p.active.Zones, p.target.Zones), !SameInjection(p.active.Injection, p.target.Injection):
 		return newVIP
 	}
 	return sameVIP
@@ -74,10 +74,10 @@ func (p *plan) prepare() string {
 // or one of the subnet.
 func (p *plan) newVIP() VIP {
 	v := VIP{ID: p.NewID()}
-	if place := p.Wish.Place; place != nil {
-		v.Place, v.Inside = place.ID, place.Mode == Internal
+	if in := p.Wish.Injection; in != nil {
+		v.Injection, v.Inside = in.ID, in.Mode == Internal
 		if !v.Inside {
-			v.Wanted = place.Address
+			v.Wanted = in.Address
 		}
 	}
 	return v
@@ -88,7 +88,7 @@ func (p *plan) addSet() {
 	id := p.NewID()
 	p.state.Sets = append(p.state.Sets, Set{
 		ID: id, Service: p.Service, Location: p.Location, Platform: p.Wish.Platform,
-		Zones: slices.Sorted(slices.Values(p.Wish.Zones)), Place: p.Wish.Place,
+		Zones: slices.Sorted(slices.Values(p.Wish.Zones)), Injection: p.Wish.Injection,
 	})
 	p.target, p.active = p.state.Set(id), p.state.Set(p.state.Active)
 	if p.profile.Surge {

@@ -3,7 +3,6 @@ package platform
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,9 +17,9 @@ const (
 	Internal NetworkMode = "Internal"
 )
 
-// A Place is where a location of a service is in a virtual network. Another subnet, mode or public IP address is another
-// place, and has a VIP of its own.
-type Place struct {
+// An Injection is where a location of a service is in a virtual network. Another subnet, mode or public IP address is
+// another injection, and has a VIP of its own.
+type Injection struct {
 	ID       string      `json:"id"`
 	Mode     NetworkMode `json:"mode"`
 	Subnet   string      `json:"subnet"`             // resource ID
@@ -31,33 +30,33 @@ type Place struct {
 	Addresses int `json:"addresses"`
 }
 
-// placeID names a place by what makes it one.
-func placeID(service, location string, mode NetworkMode, subnet, publicIP string) string {
+// injectionID names an injection by what makes it one.
+func injectionID(service, location string, mode NetworkMode, subnet, publicIP string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join([]string{service, location, string(mode), subnet, publicIP}, "\n"))))
 	return "n" + hex.EncodeToString(sum[:6])
 }
 
-// SamePlace compares places; nil is no virtual network.
-func SamePlace(a, b *Place) bool {
+// SameInjection compares injections; nil is no virtual network.
+func SameInjection(a, b *Injection) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.ID == b.ID
 }
 
-// Places lists where a service is, is to be, or may go back to.
-func (s *ServiceStatus) Places() (out []Place) {
-	add := func(p *Place) {
-		if p != nil && !slices.ContainsFunc(out, func(o Place) bool { return o.ID == p.ID }) {
-			out = append(out, *p)
+// Injections lists where a service is, is to be, or may go back to.
+func (s *ServiceStatus) Injections() (out []Injection) {
+	add := func(in *Injection) {
+		if in != nil && !slices.ContainsFunc(out, func(o Injection) bool { return o.ID == in.ID }) {
+			out = append(out, *in)
 		}
 	}
 	for _, l := range s.Locations() {
 		if !l.Wish.Gone {
-			add(l.Wish.Place)
+			add(l.Wish.Injection)
 		}
 		if l.Previous != nil && !l.Previous.Gone {
-			add(l.Previous.Place)
+			add(l.Previous.Injection)
 		}
 		for _, set := range l.Hosting.Sets {
-			add(set.Place)
+			add(set.Injection)
 		}
 	}
 	return out
@@ -83,7 +82,7 @@ type Subnet struct {
 // A Tenant is a service that lives in a subnet.
 type Tenant struct {
 	Service   string // resource ID
-	Place     string
+	Injection string
 	Addresses int
 }
 
@@ -122,20 +121,20 @@ func (n NetworkRequest) mode() NetworkMode {
 	return NetworkMode(m)
 }
 
-// place is where the request puts the service; nil for no network. The request has been checked.
-func (r Request) place() *Place {
+// injection is where the request puts the service; nil for no network. The request has been checked.
+func (r Request) injection() *Injection {
 	n := r.Network
 	if n.mode() == "" {
 		return nil
 	}
-	p := &Place{Mode: n.mode(), Subnet: n.SubnetID, Addresses: r.addresses()}
+	p := &Injection{Mode: n.mode(), Subnet: n.SubnetID, Addresses: r.addresses()}
 	if n.Subnet != nil {
 		p.Subnet = n.Subnet.ID
 	}
 	if n.PublicIP != nil {
 		p.PublicIP, p.Address = n.PublicIP.ID, n.PublicIP.Address
 	}
-	p.ID = placeID(n.Service, n.Location, p.Mode, p.Subnet, p.PublicIP)
+	p.ID = injectionID(n.Service, n.Location, p.Mode, p.Subnet, p.PublicIP)
 	return p
 }
 
@@ -191,10 +190,10 @@ func (r Request) stays() bool {
 		return false
 	}
 	w := r.wish()
-	return w.Form(Set{Platform: r.Old.Platform, Zones: r.Old.Zones, Place: r.Old.Place}) && r.addresses() <= r.Old.Place.Addresses
+	return w.Form(Set{Platform: r.Old.Platform, Zones: r.Old.Zones, Injection: r.Old.Injection}) && r.addresses() <= r.Old.Injection.Addresses
 }
 
-// checkPublicIP holds the rules of 2021: a service on stv2 brings the address of each of its places.
+// checkPublicIP holds the rules of 2021: a service on stv2 brings the address of each of its injections.
 func (r Request) checkPublicIP() (f findings) {
 	const target = "publicIpAddressId"
 	n, ip := r.Network, r.Network.PublicIP
@@ -218,10 +217,10 @@ func (r Request) checkPublicIP() (f findings) {
 
 // needsOtherAddress says whether a new VIP would have the address that the present one has.
 func (r Request) needsOtherAddress() bool {
-	if r.Old == nil || r.Old.Place == nil || r.Network.Subnet == nil || !strings.EqualFold(r.Old.Place.PublicIP, r.Network.PublicIP.ID) {
+	if r.Old == nil || r.Old.Injection == nil || r.Network.Subnet == nil || !strings.EqualFold(r.Old.Injection.PublicIP, r.Network.PublicIP.ID) {
 		return false
 	}
-	old := r.Old.Place
+	old := r.Old.Injection
 	return !strings.EqualFold(old.Subnet, r.Network.Subnet.ID) || old.Mode != r.Network.mode() ||
 		!slices.Equal(slices.Sorted(slices.Values(r.Zones)), slices.Sorted(slices.Values(r.Old.Zones)))
 }
@@ -268,17 +267,42 @@ func (r Request) checkSubnet() (f findings) {
 func (r Request) free() int {
 	s := r.Network.Subnet
 	free := 1<<(32-s.Prefix.Bits()) - reserved - len(s.Endpoints)
-	replaces := "" // the place whose machines become the ones asked for
-	if r.Old != nil && r.Old.Place != nil && r.wish().Form(Set{Platform: r.Old.Platform, Zones: r.Old.Zones, Place: r.Old.Place}) {
-		replaces = r.Old.Place.ID
+	replaces := "" // the injection whose machines become the ones asked for
+	if r.Old != nil && r.Old.Injection != nil && r.wish().Form(Set{Platform: r.Old.Platform, Zones: r.Old.Zones, Injection: r.Old.Injection}) {
+		replaces = r.Old.Injection.ID
 	}
 	for _, t := range s.Tenants {
-		if t.Place != replaces {
+		if t.Injection != replaces {
 			free -= t.Addresses
 		}
 	}
 	return free
 }
 
-// String shows a place in logs.
-func (p Place) String() string { return fmt.Sprintf("%s (%s in %s)", p.ID, p.Mode, p.Subnet) }
+// An Attachment is an injection with all that a fabric makes of it.
+type Attachment struct {
+	ID      string         `json:"id"`      // of the injection
+	Network string         `json:"network"` // resource ID of the virtual network
+	Space   []netip.Prefix `json:"space"`   // of the network
+	Subnet  string         `json:"subnet"`  // resource ID
+	Prefix  netip.Prefix   `json:"prefix"`  // of the subnet
+	// Address is the public address by which the machines reach what is outside the network; empty: the fabric picks one.
+	Address string `json:"address,omitempty"`
+	// Filter says that Rules hold, in their order, and that what none of them is about is dropped; without it everything
+	// passes.
+	Filter bool           `json:"filter,omitempty"`
+	Rules  []SecurityRule `json:"rules,omitempty"`
+}
+
+// Attach is what a fabric makes of an injection into a subnet. Without a group everything passes on stv1, and on stv2
+// nothing that comes from outside the network: a load balancer of SKU Standard is closed.
+func (s *Subnet) Attach(in Injection, v Version) Attachment {
+	a := Attachment{ID: in.ID, Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Address: in.Address}
+	switch {
+	case s.Group != "":
+		a.Filter, a.Rules = true, s.Rules
+	case v != STv1:
+		a.Filter, a.Rules = true, DefaultSecurityRules()
+	}
+	return a
+}

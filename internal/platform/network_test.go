@@ -67,13 +67,13 @@ func TestDecide_PutsAServiceIntoASubnet(t *testing.T) {
 	tests := []struct {
 		name string
 		in   platform.Request
-		want platform.Place
+		want platform.Injection
 	}{
-		{"external", injected(), platform.Place{Mode: platform.External, Subnet: subnetID("apim"), PublicIP: addressID + "ip1", Address: "198.18.0.9", Addresses: 2}},
+		{"external", injected(), platform.Injection{Mode: platform.External, Subnet: subnetID("apim"), PublicIP: addressID + "ip1", Address: "198.18.0.9", Addresses: 2}},
 		{
 			"internal needs one more address",
 			injected(func(r *platform.Request) { r.Network.Type, r.Units = "internal", 3 }),
-			platform.Place{Mode: platform.Internal, Subnet: subnetID("apim"), PublicIP: addressID + "ip1", Address: "198.18.0.9", Addresses: 7},
+			platform.Injection{Mode: platform.Internal, Subnet: subnetID("apim"), PublicIP: addressID + "ip1", Address: "198.18.0.9", Addresses: 7},
 		},
 		{
 			"stv1 has an address of the platform and needs no group",
@@ -82,7 +82,7 @@ func TestDecide_PutsAServiceIntoASubnet(t *testing.T) {
 				r.Network.PublicIPID, r.Network.PublicIP = "", nil
 				r.Network.Subnet.Group, r.Network.Subnet.Rules = "", nil
 			}),
-			platform.Place{Mode: platform.External, Subnet: subnetID("apim"), Addresses: 1},
+			platform.Injection{Mode: platform.External, Subnet: subnetID("apim"), Addresses: 1},
 		},
 	}
 	for _, tt := range tests {
@@ -92,12 +92,12 @@ func TestDecide_PutsAServiceIntoASubnet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if wish.Place == nil || wish.Place.ID == "" {
-				t.Fatalf("the wish has no place: %+v", wish)
+			if wish.Injection == nil || wish.Injection.ID == "" {
+				t.Fatalf("the wish has no injection: %+v", wish)
 			}
-			tt.want.ID = wish.Place.ID
-			if d := cmp.Diff(tt.want, *wish.Place); d != "" {
-				t.Errorf("place differs (-want +got):\n%s", d)
+			tt.want.ID = wish.Injection.ID
+			if d := cmp.Diff(tt.want, *wish.Injection); d != "" {
+				t.Errorf("injection differs (-want +got):\n%s", d)
 			}
 		})
 	}
@@ -176,7 +176,7 @@ func TestDecide_NetworkRules(t *testing.T) {
 			"a subnet with others",
 			func(r *platform.Request) {
 				small(28)(r)
-				r.Units, r.Network.Subnet.Tenants = 3, []platform.Tenant{{Service: "/other", Place: "n1", Addresses: 6}}
+				r.Units, r.Network.Subnet.Tenants = 3, []platform.Tenant{{Service: "/other", Injection: "n1", Addresses: 6}}
 			}, platform.CodeInvalidParameters, subnet,
 			"The subnet '" + subnetID("apim") + "' (10.0.1.0/28) is too small: 6 addresses are needed and 5 are free. Each subnet has 5 reserved ones; a service needs one for each machine and, when it is internal, one more; a change beside running machines needs room for both.",
 		},
@@ -277,7 +277,7 @@ func TestDecide_ChangesOfTheNetworkGiveANewAddress(t *testing.T) {
 				if in.Network.PublicIP.ID == addressID+"ip1" {
 					in.Network.PublicIP.User = serviceID
 				}
-				in.Network.Subnet.Tenants = []platform.Tenant{{Service: serviceID, Place: first.Place.ID, Addresses: 2}}
+				in.Network.Subnet.Tenants = []platform.Tenant{{Service: serviceID, Injection: first.Injection.ID, Addresses: 2}}
 			}
 			wish, err := platform.Decide(in)
 			if tt.denied != "" {
@@ -292,8 +292,8 @@ func TestDecide_ChangesOfTheNetworkGiveANewAddress(t *testing.T) {
 			if wish.Address != tt.want {
 				t.Errorf("address mode %q, want %q", wish.Address, tt.want)
 			}
-			if same := platform.SamePlace(first.Place, wish.Place); same != (tt.want == "") {
-				t.Errorf("the place stays: %v", same)
+			if same := platform.SameInjection(first.Injection, wish.Injection); same != (tt.want == "") {
+				t.Errorf("the injection stays: %v", same)
 			}
 		})
 	}

@@ -45,8 +45,8 @@ type Wish struct {
 	Address AddressMode `json:"address,omitempty"`
 	// Gateway is the version of the gateway program; empty means the one of the running control plane.
 	Gateway string `json:"gateway,omitempty"`
-	// Place is where in a virtual network; nil for none.
-	Place *Place `json:"place,omitempty"`
+	// Injection is where in a virtual network; nil for none.
+	Injection *Injection `json:"injection,omitempty"`
 	// Disabled takes the location out of rotation: names of the service lead to it only if they are its own.
 	Disabled bool `json:"disabled,omitempty"`
 	// Gone asks for no compute and no address.
@@ -82,8 +82,9 @@ type Set struct {
 	Location string    `json:"location"`          // normalised: westeurope
 	Platform Version   `json:"platform"`
 	Zones    []string  `json:"zones,omitempty"` // as the client listed them, sorted; empty: no rule
-	Place    *Place    `json:"place,omitempty"` // in a virtual network; nil for none
 	Machines []Machine `json:"machines"`
+	// Injection is where in a virtual network; nil for none.
+	Injection *Injection `json:"injection,omitempty"`
 	// Required is the Seq that a machine must serve before it takes connections: the newest one when the step that
 	// added the machines began.
 	Required int64 `json:"required,omitempty"`
@@ -95,11 +96,11 @@ type Set struct {
 type VIP struct {
 	ID      string `json:"id"`
 	Address string `json:"address,omitempty"` // literal IP; empty until the fabric gave one
-	// Place is the ID of the place that the address leads into; empty for none. Inside says that it is an address of the
+	// Injection is the ID of the one that the address leads into; empty for none. Inside says that it is an address of the
 	// subnet; Wanted is the address that it must be, if any.
-	Place  string `json:"place,omitempty"`
-	Inside bool   `json:"inside,omitempty"`
-	Wanted string `json:"wanted,omitempty"`
+	Injection string `json:"injection,omitempty"`
+	Inside    bool   `json:"inside,omitempty"`
+	Wanted    string `json:"wanted,omitempty"`
 	// Since is the Seq of the transaction that recorded Address: snapshots from it on answer to the address.
 	Since int64 `json:"since,omitempty"`
 	// Sets is the route: the serving machines of these sets accept on the VIP. With none, connections wait.

@@ -80,8 +80,8 @@ func (w Wish) Machines() int {
 	return w.Units * w.Tier.Facts().Machines
 }
 
-// Form says whether a set is of the kind that the wish asks for: what differs in platform, listed zones or place takes a
+// Form says whether a set is of the kind that the wish asks for: what differs in platform, listed zones or injection takes a
 // new set, everything else changes the set that is there.
 func (w Wish) Form(s Set) bool {
-	return s.Platform == w.Platform && SamePlace(w.Place, s.Place) && slices.Equal(slices.Sorted(slices.Values(s.Zones)), slices.Sorted(slices.Values(w.Zones)))
+	return s.Platform == w.Platform && SameInjection(w.Injection, s.Injection) && slices.Equal(slices.Sorted(slices.Values(s.Zones)), slices.Sorted(slices.Values(w.Zones)))
 }

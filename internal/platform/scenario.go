@@ -60,11 +60,11 @@ func ScenarioOf(old, w Wish) (s Scenario, ok bool) {
 	m := move{
 		lifts: old.Platform == STv1 && w.Platform == STv2, newIP: w.Address == NewIP,
 		zones:  !slices.Equal(slices.Sorted(slices.Values(old.Zones)), slices.Sorted(slices.Values(w.Zones))),
-		place:  !SamePlace(old.Place, w.Place),
+		place:  !SameInjection(old.Injection, w.Injection),
 		single: old.Tier != w.Tier && (old.Tier == Developer || w.Tier == Developer),
 	}
-	if w.Place != nil {
-		m.network = w.Place.Mode
+	if w.Injection != nil {
+		m.network = w.Injection.Mode
 	}
 	for _, s := range Scenarios() {
 		if (s.Network == "*" || s.Network == m.network) && s.when(m) {

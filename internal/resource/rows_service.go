@@ -223,8 +223,8 @@ func addressesOf(l platform.Location) (public, private []any) {
 			continue
 		}
 		private = append(private, vip.Address)
-		if set := l.Hosting.Set(vip.Sets[0]); set != nil && set.Place != nil && set.Place.Address != "" {
-			public = append(public, set.Place.Address)
+		if set := l.Hosting.Set(vip.Sets[0]); set != nil && set.Injection != nil && set.Injection.Address != "" {
+			public = append(public, set.Injection.Address)
 		}
 	}
 	return public, private

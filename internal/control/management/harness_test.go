@@ -244,13 +244,13 @@ func hosted(w platform.Wish, i int) platform.State {
 		return platform.State{}
 	}
 	vip := platform.VIP{ID: "v", Address: fmt.Sprintf("127.0.0.%d", 9+i), Sets: []string{"s"}}
-	if p := w.Place; p != nil {
-		vip.Place, vip.Inside, vip.Address = p.ID, p.Mode == platform.Internal, "10.0.1.4"
+	if p := w.Injection; p != nil {
+		vip.Injection, vip.Inside, vip.Address = p.ID, p.Mode == platform.Internal, "10.0.1.4"
 		if p.Mode == platform.External {
 			vip.Address = p.Address
 		}
 	}
-	return platform.State{Sets: []platform.Set{{ID: "s", Platform: w.Platform, Place: w.Place}}, VIPs: []platform.VIP{vip}}
+	return platform.State{Sets: []platform.Set{{ID: "s", Platform: w.Platform, Injection: w.Injection}}, VIPs: []platform.VIP{vip}}
 }
 
 const developerBody = `{"location":"West Europe","sku":{"name":"Developer","capacity":1},"properties":{"publisherEmail":"a@b.c","publisherName":"Contoso"}}`

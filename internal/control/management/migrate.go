@@ -142,7 +142,7 @@ func locate(o resource.Object, properties string, wish platform.Wish) {
 	o.Remove(properties + "virtualNetworkConfiguration")
 	o.Remove(properties + "publicIpAddressId")
 	mode := "None"
-	if p := wish.Place; p != nil {
+	if p := wish.Injection; p != nil {
 		mode = string(p.Mode)
 		o.Set(properties+"virtualNetworkConfiguration.subnetResourceId", p.Subnet)
 		if p.PublicIP != "" {

@@ -29,6 +29,7 @@ import (
 	"github.com/portico-dev/portico/internal/config"
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+	"github.com/portico-dev/portico/internal/hosting/vnet"
 )
 
 // Kinds of processes that an agent starts.
@@ -114,6 +115,9 @@ type agent struct {
 	returns string
 	socket  *wire.Handle // on which calls come
 
+	nets  *vnet.Host
+	netMu sync.Mutex // held while the kernel's networks are changed; before mu
+
 	launching sync.RWMutex // held while a process is started that is not noted yet
 	keeping   sync.Mutex   // one at a time writes down what the agent was told
 
@@ -122,7 +126,8 @@ type agent struct {
 	vips  map[string]*vip
 	hosts map[string][]string // host name to the sets that may take its connections, the preferred one first
 	// several are the hosts of several sets, with the one that takes their connections now.
-	several map[string]string
+	several    map[string]string
+	injections map[string]*injection
 	// epochs is the newest lease seen, by service in lower case. It is kept for services that are gone: a late call
 	// under an old lease must not bring one back.
 	epochs   map[string]int64
@@ -155,17 +160,19 @@ func Run(ctx context.Context, opt Options) error {
 
 func newAgent(opt Options) *agent {
 	a := &agent{
-		opt:     opt,
-		log:     opt.Log,
-		procs:   newProcesses(opt.Layout.AgentState()),
-		drain:   make(chan struct{}),
-		done:    make(chan struct{}),
-		sets:    map[string]*set{},
-		vips:    map[string]*vip{},
-		hosts:   map[string][]string{},
-		several: map[string]string{},
-		epochs:  map[string]int64{},
-		changed: make(chan struct{}),
+		opt:        opt,
+		log:        opt.Log,
+		procs:      newProcesses(opt.Layout.AgentState()),
+		drain:      make(chan struct{}),
+		done:       make(chan struct{}),
+		sets:       map[string]*set{},
+		vips:       map[string]*vip{},
+		hosts:      map[string][]string{},
+		several:    map[string]string{},
+		injections: map[string]*injection{},
+		nets:       vnet.NewHost(opt.Layout.Dir),
+		epochs:     map[string]int64{},
+		changed:    make(chan struct{}),
 		// Callers keep the number across agents: no later one falls behind it.
 		changes: failpoint.Now().UnixMicro(),
 		boot:    rand.Text(),
@@ -262,6 +269,7 @@ func (a *agent) run(ctx context.Context) error {
 	stopLoops()
 	loops.Wait()
 	a.closeAll()
+	a.closeNetworks(ctx)
 	close(a.done)
 	srv.close()
 	for _, path := range []string{a.opt.Layout.AgentTold(), a.opt.Layout.AgentState()} {

@@ -113,7 +113,7 @@ func (e *edgeKeeper) start() (*process, error) {
 		e.adopted = nil
 		return p, nil
 	}
-	p, err := e.a.launch(edgeEntry, "")
+	p, err := e.a.launch(edgeEntry, "", "")
 	if err != nil {
 		return nil, err
 	}

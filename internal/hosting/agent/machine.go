@@ -321,9 +321,9 @@ func (m *machine) start() (*process, error) {
 		return nil, err
 	}
 	a.mu.Lock()
-	entry, version := m.entry(), m.spec.Gateway
+	entry, version, injection := m.entry(), m.spec.Gateway, m.set.injection()
 	a.mu.Unlock()
-	p, err := a.launch(entry, version)
+	p, err := a.launch(entry, version, injection)
 	if err != nil {
 		return nil, err
 	}

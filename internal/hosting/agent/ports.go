@@ -39,11 +39,14 @@ type kept struct {
 }
 
 // poolOf derives a folder's pool from its path.
-func poolOf(dir string) netip.Prefix {
+func poolOf(dir string) netip.Prefix { return poolIn(loopbackRange, dir) }
+
+// poolIn derives a folder's part of a range from its path.
+func poolIn(all netip.Prefix, dir string) netip.Prefix {
 	sum := sha256.Sum256([]byte(dir))
-	base := loopbackRange.Addr().As4()
+	base := all.Addr().As4()
 	n := binary.BigEndian.Uint32(base[:])
-	n |= binary.BigEndian.Uint32(sum[:4]) << (32 - poolBits) & (1<<(32-10) - 1)
+	n |= binary.BigEndian.Uint32(sum[:4]) << (32 - poolBits) & (1<<(32-all.Bits()) - 1)
 	binary.BigEndian.PutUint32(base[:], n)
 	return netip.PrefixFrom(netip.AddrFrom4(base), poolBits)
 }

@@ -34,9 +34,10 @@ type ending struct {
 	blind bool // nobody saw how
 }
 
-// launch starts a process of a version and notes it in the list of processes. Its output goes straight to a file and
+// launch starts a process of a version, in a place of a virtual network if it is given one, and notes it in the list of
+// processes. Its output goes straight to a file and
 // through no pipe of the agent's, so that it can go on printing when the agent is gone.
-func (a *agent) launch(e listedProcess, version string) (*process, error) {
+func (a *agent) launch(e listedProcess, version, injection string) (*process, error) {
 	failpoint.Hit("agent.launch.before")
 	argv, err := a.opt.Command(e.Kind, version)
 	if err != nil {
@@ -60,7 +61,11 @@ func (a *agent) launch(e listedProcess, version string) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	a.launching.RLock()
 	defer a.launching.RUnlock()
-	if err := cmd.Start(); err != nil {
+	start := cmd.Start
+	if injection != "" {
+		start = func() error { return a.nets.Enter(injection, cmd.Start) }
+	}
+	if err := start(); err != nil {
 		_ = ours.Close()
 		return nil, err
 	}

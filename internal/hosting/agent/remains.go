@@ -139,6 +139,7 @@ func (a *agent) restore(r *remains) error {
 	defer r.files.close()
 	maps.Copy(a.epochs, r.told.Epochs)
 	maps.Copy(a.hosts, r.told.Inventory.Hosts)
+	a.restoreInjections(r.told.Injections)
 	if err := a.restoreSets(r); err != nil {
 		return fmt.Errorf("restore sets: %w", err)
 	}
@@ -235,10 +236,15 @@ func (m *machine) adopt(b *returned) {
 
 // restoreVIP opens a VIP, by the sockets that came back or anew. a.mu is held.
 func (a *agent) restoreVIP(v platform.VIP, r *remains) {
-	made := &vip{id: v.ID, address: v.Address, files: r.files.take(wire.HeldVIP, v.ID), want: v.Sets, allow: slices.Clone(v.Sets)}
+	made := &vip{id: v.ID, address: v.Address, injection: v.Injection, inside: v.Inside, files: r.files.take(wire.HeldVIP, v.ID), want: v.Sets, allow: slices.Clone(v.Sets)}
 	if made.files == nil {
 		var err error
-		if made.files, err = a.ports.openVIP(v.Address); err != nil {
+		if v.Injection != "" {
+			err = a.openInside(made, "", nil)
+		} else {
+			made.files, err = a.ports.openVIP(v.Address)
+		}
+		if err != nil {
 			// The control plane asks for it again, and is told.
 			a.log.Error("VIP not opened again", slog.String("vip", v.ID), slog.Any("error", err))
 			return

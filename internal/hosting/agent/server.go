@@ -54,6 +54,19 @@ func (a *agent) methods() map[string]method {
 		wire.PathRelease: a.kept(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.release(ctx, c.Lease, c.ID)
 		}),
+		wire.PathAttach: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			if c.Attachment == nil {
+				return wire.Reply{}, invalid("attach needs an attachment")
+			}
+			return wire.Reply{}, a.attach(c.Lease, *c.Attachment, c.Avoid)
+		}),
+		wire.PathDetach: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.detach(c.Lease, c.ID)
+		}),
+		wire.PathNetworks: func(context.Context, wire.Call) (wire.Reply, error) {
+			n := a.networks()
+			return wire.Reply{Networks: &n}, nil
+		},
 		wire.PathName: a.kept(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.name(ctx, c.Lease, c.Names)
 		}),

@@ -55,6 +55,14 @@ func (a *agent) setWith(id string, intake []*wire.Handle) (*set, error) {
 	return s, nil
 }
 
+// injection is the ID of the place in a virtual network that the machines are in; empty for none.
+func (s *set) injection() string {
+	if s.wish == nil || s.wish.Injection == nil {
+		return ""
+	}
+	return s.wish.Injection.ID
+}
+
 func newIntake() ([]*wire.Handle, error) {
 	send, recv, err := wire.Pair()
 	if err != nil {
@@ -347,7 +355,10 @@ func (a *agent) listAll() fabric.Inventory {
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.vips)) {
 		v := a.vips[id]
-		inv.VIPs = append(inv.VIPs, platform.VIP{ID: id, Address: v.address, Sets: slices.Clone(v.want)})
+		inv.VIPs = append(inv.VIPs, platform.VIP{ID: id, Address: v.address, Sets: slices.Clone(v.want), Injection: v.injection, Inside: v.inside})
+	}
+	for _, in := range a.listInjections() {
+		inv.Attachments = append(inv.Attachments, in.Attachment)
 	}
 	return inv
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/portico-dev/portico/internal/config"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/hosting/vnet"
 )
 
 // pollEvery is how often the end of a process of somebody else's is looked for.
@@ -76,6 +77,9 @@ func stopLeftovers(ctx context.Context, l config.Layout, log *slog.Logger) error
 		if err := stopProcesses(ctx, list.Processes, leftoverTime); err != nil {
 			return err
 		}
+	}
+	if err := vnet.NewHost(l.Dir).RemoveAll(); err != nil {
+		return fmt.Errorf("remove virtual networks that an earlier agent left: %w", err)
 	}
 	for _, path := range []string{l.AgentState(), l.AgentTold()} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -18,8 +18,10 @@ type told struct {
 	Boot      string            `json:"boot"` // identifies the time since the host was started
 	Settings  map[string]string `json:"settings,omitempty"`
 	Inventory fabric.Inventory  `json:"inventory"`
-	Epochs    map[string]int64  `json:"epochs"`
-	Changes   int64             `json:"changes"`
+	// Injections are those of the inventory, with the addresses that were picked for them.
+	Injections []injection      `json:"injections,omitempty"`
+	Epochs     map[string]int64 `json:"epochs"`
+	Changes    int64            `json:"changes"`
 }
 
 // changesApart keeps the numbers of a new agent above those of the one before, which went on counting after it last
@@ -32,7 +34,7 @@ func (a *agent) keep() error {
 	defer a.keeping.Unlock()
 	a.mu.Lock()
 	t := told{
-		Boot: bootID(), Settings: a.opt.Settings, Inventory: a.listAll(), Epochs: maps.Clone(a.epochs), Changes: a.changes,
+		Boot: bootID(), Settings: a.opt.Settings, Inventory: a.listAll(), Injections: a.listInjections(), Epochs: maps.Clone(a.epochs), Changes: a.changes,
 	}
 	a.mu.Unlock()
 	return writeJSON(a.opt.Layout.AgentTold(), t)

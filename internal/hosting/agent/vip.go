@@ -26,7 +26,11 @@ type vip struct {
 	id      string
 	address string
 	files   []*wire.Handle // HTTP, HTTPS
-	want    []string       // the route: sets that should accept
+	// injection is the ID of the place in a virtual network that it leads into; inside says that the address is the
+	// subnet's.
+	injection string
+	inside    bool
+	want      []string // the route: sets that should accept
 	// allow is what holds on the way there: while it has more than want, the sets of want do not all accept yet.
 	allow []string
 }
@@ -58,9 +62,11 @@ func (a *agent) vipFor(v platform.VIP, avoid []string) (*vip, error) {
 		}
 		return have, nil
 	}
-	made := &vip{id: v.ID, address: v.Address}
+	made := &vip{id: v.ID, address: v.Address, injection: v.Injection, inside: v.Inside}
 	var err error
-	if v.Address != "" {
+	if v.Injection != "" {
+		err = a.openInside(made, v.Wanted, avoid)
+	} else if v.Address != "" {
 		made.files, err = a.ports.openVIP(v.Address)
 	} else {
 		skip := map[string]bool{}
@@ -71,6 +77,9 @@ func (a *agent) vipFor(v platform.VIP, avoid []string) (*vip, error) {
 			skip[other.address] = true
 		}
 		made.address, made.files, err = a.ports.openAnyVIP(skip)
+	}
+	if refused := (*wire.Error)(nil); errors.As(err, &refused) {
+		return nil, err
 	}
 	if err != nil {
 		code := wire.CodeNoAddress
@@ -196,6 +205,7 @@ func (a *agent) release(ctx context.Context, l fabric.Lease, id string) error {
 	}
 	delete(a.vips, id)
 	v.close()
+	a.withdraw(v)
 	a.edge.markVIP(id)
 	rev := a.edge.rev
 	a.look()

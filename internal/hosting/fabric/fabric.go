@@ -61,11 +61,31 @@ type Fabric interface {
 	Wait(ctx context.Context, after int64) (int64, error)
 }
 
+// A Networker is a fabric that makes virtual networks.
+type Networker interface {
+	// Networks says what virtual networks there can be.
+	Networks(ctx context.Context) (Networks, error)
+	// Attach makes an injection, or makes it what it should be: sets and VIPs that name it can follow. avoid lists
+	// addresses that belong to others.
+	Attach(ctx context.Context, l Lease, a platform.Attachment, avoid []string) error
+	// Detach removes an injection that no set and no VIP names any more.
+	Detach(ctx context.Context, l Lease, id string) error
+}
+
+// Networks is what a fabric can do for virtual networks.
+type Networks struct {
+	// Trouble says why it makes none, and what to do about it; empty when it does.
+	Trouble string `json:"trouble,omitempty"`
+	// Pool is the range of its public addresses: the upper half is for resources, the lower half is the fabric's own.
+	Pool string `json:"pool,omitempty"`
+}
+
 // Inventory is all that a fabric holds.
 type Inventory struct {
-	Sets  []platform.Set      `json:"sets"`
-	VIPs  []platform.VIP      `json:"vips"`
-	Hosts map[string][]string `json:"hosts"` // host name to set IDs, as Names has them
+	Sets        []platform.Set        `json:"sets"`
+	VIPs        []platform.VIP        `json:"vips"`
+	Hosts       map[string][]string   `json:"hosts"` // host name to set IDs, as Names has them
+	Attachments []platform.Attachment `json:"attachments,omitempty"`
 }
 
 // MachineConfig is what a machine is told when it starts.

@@ -17,6 +17,9 @@ const (
 	PathReserve   = "/v1/reserve"
 	PathRoute     = "/v1/route"
 	PathRelease   = "/v1/release"
+	PathAttach    = "/v1/attach"
+	PathDetach    = "/v1/detach"
+	PathNetworks  = "/v1/networks"
 	PathName      = "/v1/name"
 	PathObserve   = "/v1/observe"
 	PathInventory = "/v1/inventory"
@@ -34,14 +37,15 @@ const PollTime = 25 * time.Second
 
 // A Call is the body of every method; each reads the fields that it needs.
 type Call struct {
-	Lease fabric.Lease  `json:"lease,omitzero"`
-	Set   *platform.Set `json:"set,omitempty"`
-	ID    string        `json:"id,omitempty"` // of a set or a VIP
-	VIP   platform.VIP  `json:"vip,omitzero"`
-	Avoid []string      `json:"avoid,omitempty"`
-	Names fabric.Names  `json:"names,omitzero"`
-	Sets  []string      `json:"sets,omitempty"`
-	After int64         `json:"after,omitempty"`
+	Lease      fabric.Lease         `json:"lease,omitzero"`
+	Set        *platform.Set        `json:"set,omitempty"`
+	ID         string               `json:"id,omitempty"` // of a set, a VIP or an injection
+	Attachment *platform.Attachment `json:"attachment,omitempty"`
+	VIP        platform.VIP         `json:"vip,omitzero"`
+	Avoid      []string             `json:"avoid,omitempty"`
+	Names      fabric.Names         `json:"names,omitzero"`
+	Sets       []string             `json:"sets,omitempty"`
+	After      int64                `json:"after,omitempty"`
 	// Program replaces the agent's own, by exec.
 	Program string `json:"program,omitempty"`
 }
@@ -51,6 +55,7 @@ type Reply struct {
 	Address     string                `json:"address,omitempty"`
 	Observation *platform.Observation `json:"observation,omitempty"`
 	Inventory   *fabric.Inventory     `json:"inventory,omitempty"`
+	Networks    *fabric.Networks      `json:"networks,omitempty"`
 	Changes     int64                 `json:"changes,omitempty"`
 	Info        *Info                 `json:"info,omitempty"`
 }

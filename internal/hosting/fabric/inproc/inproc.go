@@ -45,14 +45,15 @@ type Fabric struct {
 	end context.CancelFunc
 	wg  sync.WaitGroup
 
-	mu      sync.Mutex // guards below
-	sets    map[string]*set
-	vips    map[string]*vip
-	hosts   map[string][]string
-	epochs  map[string]int64
-	next    int // of addresses
-	changes int64
-	changed chan struct{} // closed and replaced when changes grows
+	mu       sync.Mutex // guards below
+	sets     map[string]*set
+	vips     map[string]*vip
+	hosts    map[string][]string
+	attached map[string]platform.Attachment
+	epochs   map[string]int64
+	next     int // of addresses
+	changes  int64
+	changed  chan struct{} // closed and replaced when changes grows
 }
 
 type set struct {
@@ -67,7 +68,10 @@ type vip struct {
 	want        []string
 }
 
-var _ fabric.Fabric = (*Fabric)(nil)
+var (
+	_ fabric.Fabric    = (*Fabric)(nil)
+	_ fabric.Networker = (*Fabric)(nil)
+)
 
 // New makes a fabric that runs nothing yet.
 func New(opt Options) *Fabric {
@@ -83,7 +87,7 @@ func New(opt Options) *Fabric {
 		opt.Drain = 2 * time.Second
 	}
 	f := &Fabric{
-		opt: opt, sets: map[string]*set{}, vips: map[string]*vip{}, hosts: map[string][]string{},
+		opt: opt, sets: map[string]*set{}, vips: map[string]*vip{}, hosts: map[string][]string{}, attached: map[string]platform.Attachment{},
 		epochs: map[string]int64{}, changes: 1, changed: make(chan struct{}),
 	}
 	f.ctx, f.end = context.WithCancel(context.Background())
@@ -246,6 +250,11 @@ func (f *Fabric) Reserve(ctx context.Context, l fabric.Lease, v platform.VIP, av
 		used = append(used, have.address)
 	}
 	address := v.Address
+	if inside, err := f.injected(v); err != nil {
+		return "", err
+	} else if address == "" {
+		address, v.Address = inside, inside
+	}
 	for address == "" || v.Address == "" && slices.Contains(used, address) {
 		f.next++
 		address = fmt.Sprintf("127.77.%d.%d", f.next/250, f.next%250+1)

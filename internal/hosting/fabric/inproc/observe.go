@@ -48,6 +48,9 @@ func (f *Fabric) Inventory(context.Context) (fabric.Inventory, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	inv := fabric.Inventory{Sets: []platform.Set{}, VIPs: []platform.VIP{}, Hosts: maps.Clone(f.hosts)}
+	for _, id := range slices.Sorted(maps.Keys(f.attached)) {
+		inv.Attachments = append(inv.Attachments, f.attached[id])
+	}
 	for _, s := range f.sets {
 		if s.listed {
 			spec := s.spec

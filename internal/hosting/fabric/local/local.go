@@ -32,7 +32,10 @@ type Fabric struct {
 	http *http.Client
 }
 
-var _ fabric.Fabric = (*Fabric)(nil)
+var (
+	_ fabric.Fabric    = (*Fabric)(nil)
+	_ fabric.Networker = (*Fabric)(nil)
+)
 
 // New returns a client of the agent that listens on a unix socket. It connects when it is called.
 func New(socket string) *Fabric {
@@ -82,6 +85,30 @@ func (f *Fabric) Release(ctx context.Context, l fabric.Lease, vipID string) erro
 // Name points host names at a set on the edge.
 func (f *Fabric) Name(ctx context.Context, l fabric.Lease, n fabric.Names) error {
 	_, err := f.ask(ctx, wire.PathName, wire.Call{Lease: l, Names: n})
+	return err
+}
+
+// Networks says what virtual networks there can be.
+func (f *Fabric) Networks(ctx context.Context) (fabric.Networks, error) {
+	r, err := f.ask(ctx, wire.PathNetworks, wire.Call{})
+	if err != nil {
+		return fabric.Networks{}, err
+	}
+	if r.Networks == nil {
+		return fabric.Networks{}, errors.New("networks: the agent's answer is empty")
+	}
+	return *r.Networks, nil
+}
+
+// Attach makes an injection, or makes it what it should be.
+func (f *Fabric) Attach(ctx context.Context, l fabric.Lease, a platform.Attachment, avoid []string) error {
+	_, err := f.ask(ctx, wire.PathAttach, wire.Call{Lease: l, Attachment: &a, Avoid: avoid})
+	return err
+}
+
+// Detach removes an injection.
+func (f *Fabric) Detach(ctx context.Context, l fabric.Lease, id string) error {
+	_, err := f.ask(ctx, wire.PathDetach, wire.Call{Lease: l, ID: id})
 	return err
 }
 

@@ -1,0 +1,322 @@
+package agent
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/portico-dev/portico/internal/hosting/agent/wire"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/hosting/vnet"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// networkRange is where folders have their public addresses of virtual networks: the range for tests of networks, which
+// no network has.
+var networkRange = netip.MustParsePrefix("198.18.0.0/15")
+
+// networkPoolOf derives the pool of a folder's public addresses from its path: 1,024 of them. The agent picks from the
+// lower half; the upper half is for public IP address resources.
+func networkPoolOf(dir string) netip.Prefix { return poolIn(networkRange, dir) }
+
+// injection is a place in a virtual network, with the addresses that were picked for it.
+type injection struct {
+	platform.Attachment
+	Inner   netip.Addr `json:"inner"`   // of the machines, in the subnet
+	Outward netip.Addr `json:"outward"` // by which they reach what is outside the network
+}
+
+// networks says what virtual networks there can be.
+func (a *agent) networks() fabric.Networks {
+	return fabric.Networks{Trouble: vnet.Trouble(), Pool: networkPoolOf(a.opt.Layout.Dir).String()}
+}
+
+// attach makes an injection, or makes it what it should be.
+func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string) error {
+	if why := vnet.Trouble(); why != "" {
+		return invalid("%s", why)
+	}
+	if want.ID == "" || !want.Prefix.IsValid() || !want.Prefix.Addr().Is4() {
+		return invalid("an injection needs an ID and a subnet")
+	}
+	a.netMu.Lock() // the kernel is told one thing after another, and nobody waits who does not tell it something
+	defer a.netMu.Unlock()
+	a.mu.Lock()
+	in, err := a.injectionFor(l, want, avoid)
+	a.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := a.nets.Attach(in.place()); err != nil {
+		return fmt.Errorf("attach %s: %w", want.ID, err)
+	}
+	return nil
+}
+
+// injectionFor notes an injection and picks its addresses. a.mu is held.
+func (a *agent) injectionFor(l fabric.Lease, want platform.Attachment, avoid []string) (*injection, error) {
+	if err := a.admit(l); err != nil {
+		return nil, err
+	}
+	have := a.injections[want.ID]
+	made := &injection{Attachment: want}
+	if have != nil {
+		made.Inner, made.Outward = have.Inner, have.Outward
+	}
+	if have == nil || !want.Prefix.Contains(made.Inner) {
+		inner, ok := a.pickInside(want, nil, true)
+		if !ok {
+			return nil, &wire.Error{Code: wire.CodeNoAddress, Message: fmt.Sprintf("subnet %s has no address left", want.Subnet)}
+		}
+		made.Inner = inner
+	}
+	switch out, err := netip.ParseAddr(want.Address); {
+	case err == nil:
+		made.Outward = out
+	case !made.Outward.IsValid():
+		if made.Outward = a.pickOutward(avoid); !made.Outward.IsValid() {
+			return nil, &wire.Error{Code: wire.CodeNoAddress, Message: fmt.Sprintf("pool %s: %v", networkPoolOf(a.opt.Layout.Dir), errExhausted)}
+		}
+	}
+	a.injections[want.ID] = made
+	return made, nil
+}
+
+// pickInside picks a free address of a subnet: for machines from its end, for VIPs from its beginning, behind those that
+// a network keeps for itself. a.mu is held.
+func (a *agent) pickInside(in platform.Attachment, avoid []string, fromEnd bool) (netip.Addr, bool) {
+	used := map[netip.Addr]bool{}
+	for _, other := range a.injections {
+		if strings.EqualFold(other.Network, in.Network) && other.ID != in.ID {
+			used[other.Inner] = true
+		}
+	}
+	if have := a.injections[in.ID]; have != nil && !fromEnd {
+		used[have.Inner] = true
+	}
+	for _, v := range a.vips {
+		if o := a.injections[v.injection]; v.inside && o != nil && strings.EqualFold(o.Network, in.Network) {
+			used[netip.MustParseAddr(v.address)] = true
+		}
+	}
+	for _, s := range avoid {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			used[addr] = true
+		}
+	}
+	const kept = 4 // the first addresses of a subnet, before those of machines
+	size := uint32(1) << (32 - in.Prefix.Bits())
+	base := in.Prefix.Addr().As4()
+	for i := uint32(kept); i < size-1; i++ {
+		n := i
+		if fromEnd {
+			n = size - 2 - (i - kept)
+		}
+		var raw [4]byte
+		binary.BigEndian.PutUint32(raw[:], binary.BigEndian.Uint32(base[:])+n)
+		if addr := netip.AddrFrom4(raw); !used[addr] {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// pickOutward picks a free address of the lower half of the pool. a.mu is held.
+func (a *agent) pickOutward(avoid []string) netip.Addr {
+	used := map[netip.Addr]bool{}
+	for _, in := range a.injections {
+		used[in.Outward] = true
+	}
+	for _, s := range avoid {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			used[addr] = true
+		}
+	}
+	pool := networkPoolOf(a.opt.Layout.Dir)
+	lower := netip.PrefixFrom(pool.Addr(), pool.Bits()+1)
+	for addr := lower.Addr().Next(); lower.Contains(addr); addr = addr.Next() {
+		if last := addr.As4()[3]; last != 0 && last != 255 && !used[addr] {
+			return addr
+		}
+	}
+	return netip.Addr{}
+}
+
+// place is the injection as the kernel's networks know it.
+func (in *injection) place() vnet.Place {
+	p := vnet.Place{
+		ID: in.ID, Network: in.Network, Space: in.Space, Subnet: in.Subnet, Prefix: in.Prefix,
+		Address: in.Inner, Outward: in.Outward, Filter: in.Filter,
+	}
+	for _, r := range in.Rules {
+		if rule, ok := in.rule(r); ok {
+			p.Rules = append(p.Rules, rule)
+		}
+	}
+	return p
+}
+
+// rule translates a rule of a security group; ok is false for one that matches nothing that there is.
+func (in *injection) rule(r platform.SecurityRule) (rule vnet.Rule, ok bool) {
+	remote, local, remotePorts, localPorts := r.Destinations, r.Sources, r.Ports, r.SourcePorts
+	if r.Inbound {
+		remote, local, remotePorts, localPorts = local, remote, localPorts, remotePorts
+	}
+	rule = vnet.Rule{Inbound: r.Inbound, Allow: r.Allow, RemotePorts: portRanges(remotePorts), LocalPorts: portRanges(localPorts)}
+	if r.Protocol != "*" {
+		rule.Protocol = strings.ToLower(r.Protocol)
+	}
+	far, isAll := in.ends(remote, &rule.Outside)
+	if !isAll && len(far) == 0 && !rule.Outside {
+		return rule, false
+	}
+	if rule.Remote = far; isAll {
+		rule.Remote, rule.Outside = nil, false
+	}
+	return rule, in.isAbout(local)
+}
+
+// ends are the addresses that a list of a rule holds. Tags of services of the cloud hold none that there is.
+func (in *injection) ends(list []string, outside *bool) (prefixes []netip.Prefix, all bool) {
+	for _, s := range list {
+		tag, _ := platform.ParseTag(s)
+		p, isPrefix := platform.ParsePrefix(s)
+		switch {
+		case s == "*", isPrefix && p.Bits() == 0:
+			all = true
+		case tag == platform.TagVirtualNetwork:
+			prefixes = append(prefixes, in.Space...)
+		case tag == platform.TagInternet:
+			*outside = true
+		case isPrefix:
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes, all
+}
+
+// isAbout says whether a list of a rule holds the place itself, whose machines have one address.
+func (in *injection) isAbout(list []string) bool {
+	return slices.ContainsFunc(list, func(s string) bool {
+		tag, _ := platform.ParseTag(s)
+		p, isPrefix := platform.ParsePrefix(s)
+		return s == "*" || tag == platform.TagVirtualNetwork || isPrefix && (p.Contains(in.Inner) || p.Bits() < 32 && p.Overlaps(in.Prefix))
+	})
+}
+
+func portRanges(list []platform.PortRange) (out []vnet.Ports) {
+	for _, r := range list {
+		if r.All() {
+			return nil
+		}
+		out = append(out, vnet.Ports{First: r.First, Last: r.Last})
+	}
+	return out
+}
+
+// detach removes an injection.
+func (a *agent) detach(l fabric.Lease, id string) error {
+	a.netMu.Lock()
+	defer a.netMu.Unlock()
+	a.mu.Lock()
+	if err := a.admit(l); err != nil {
+		a.mu.Unlock()
+		return err
+	}
+	in := a.injections[id]
+	a.mu.Unlock()
+	if in == nil {
+		return nil
+	}
+	if err := a.nets.Detach(id, in.Network); err != nil {
+		return fmt.Errorf("detach %s: %w", id, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.injections, id)
+	return nil
+}
+
+// openInside opens a VIP that leads into a virtual network. a.mu is held.
+func (a *agent) openInside(v *vip, wanted string, avoid []string) error {
+	in := a.injections[v.injection]
+	if in == nil {
+		return invalid("VIP %s leads into %s, which is not attached", v.id, v.injection)
+	}
+	if v.address == "" {
+		v.address = wanted
+	}
+	switch {
+	case v.address != "":
+	case v.inside:
+		addr, ok := a.pickInside(in.Attachment, avoid, false)
+		if !ok {
+			return fmt.Errorf("subnet %s: %w", in.Subnet, errExhausted)
+		}
+		v.address = addr.String()
+	default:
+		v.address = in.Outward.String()
+	}
+	addr, err := netip.ParseAddr(v.address)
+	if err != nil {
+		return err
+	}
+	switch {
+	case v.inside:
+		err = a.nets.Settle(in.ID, addr)
+	case addr != in.Outward:
+		err = a.nets.Publish(in.ID, addr)
+	}
+	if err != nil {
+		return err
+	}
+	return a.nets.Enter(in.ID, func() error {
+		v.files, err = a.ports.openVIP(v.address)
+		return err
+	})
+}
+
+// withdraw takes the address of a closed VIP off its place, if it is not the one that machines go out by. a.mu is held.
+func (a *agent) withdraw(v *vip) {
+	in := a.injections[v.injection]
+	addr, err := netip.ParseAddr(v.address)
+	if in == nil || err != nil || addr == in.Outward {
+		return
+	}
+	if err := a.nets.Withdraw(in.ID, addr); err != nil {
+		a.log.Warn("address not withdrawn", slog.String("vip", v.id), slog.Any("error", err))
+	}
+}
+
+// listInjections is what there is, in the order of IDs. a.mu is held.
+func (a *agent) listInjections() []injection {
+	list := make([]injection, 0, len(a.injections))
+	for _, id := range slices.Sorted(maps.Keys(a.injections)) {
+		list = append(list, *a.injections[id])
+	}
+	return list
+}
+
+// restoreInjections makes what an earlier agent had, or what is missing of it: where the host was not started meanwhile
+// all of it is there. a.mu is held.
+func (a *agent) restoreInjections(list []injection) {
+	for _, in := range list {
+		a.injections[in.ID] = &in
+		if err := a.nets.Attach(in.place()); err != nil {
+			// The control plane attaches it again, and is told.
+			a.log.Error("injection not restored", slog.String("injection", in.ID), slog.Any("error", err))
+		}
+	}
+}
+
+// closeNetworks removes all virtual networks of the folder.
+func (a *agent) closeNetworks(ctx context.Context) {
+	if err := a.nets.RemoveAll(); err != nil {
+		a.log.ErrorContext(ctx, "virtual networks are left", slog.Any("error", err))
+	}
+}

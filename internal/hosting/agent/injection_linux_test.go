@@ -1,0 +1,178 @@
+package agent_test
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/agent"
+	"github.com/portico-dev/portico/internal/hosting/agent/agenttest"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/hosting/vnet"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// attachment is an injection into a subnet whose group lets clients in from everywhere.
+func attachment(id string) platform.Attachment {
+	web := platform.SecurityRule{
+		Name: "web", Priority: 100, Inbound: true, Allow: true, Protocol: "Tcp", Sources: []string{"Internet"}, Destinations: []string{"VirtualNetwork"},
+		SourcePorts: []platform.PortRange{{First: 0, Last: 65535}}, Ports: []platform.PortRange{{First: 1, Last: 65535}},
+	}
+	return platform.Attachment{
+		ID: id, Network: "/vnet", Space: []netip.Prefix{netip.MustParsePrefix("10.213.0.0/16")}, Subnet: "/vnet/subnets/one", Prefix: netip.MustParsePrefix("10.213.1.0/24"),
+		Filter: true, Rules: append([]platform.SecurityRule{web}, platform.DefaultSecurityRules()...),
+	}
+}
+
+// injected lists a set whose machines are in a subnet.
+func injected(id, injection string) platform.Set {
+	s := setOf(id, platform.Serving, 1)
+	s.Injection = &platform.Injection{ID: injection, Mode: platform.External, Subnet: "/vnet/subnets/one"}
+	return s
+}
+
+// networksOr skips where the agent makes no virtual networks.
+func networksOr(t *testing.T, h *agenttest.Host) fabric.Networks {
+	t.Helper()
+	n, err := h.Networks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.Trouble != "" {
+		t.Skip("virtual networks cannot be tested here: " + n.Trouble)
+	}
+	return n
+}
+
+func attach(t *testing.T, h *agenttest.Host, a platform.Attachment) {
+	t.Helper()
+	if err := h.Attach(t.Context(), lease, a, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reserveVIP(t *testing.T, h *agenttest.Host, v platform.VIP) platform.VIP {
+	t.Helper()
+	address, err := h.Reserve(t.Context(), lease, v, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Address = address
+	return v
+}
+
+// reaches says whether an address takes connections within a moment.
+func reaches(address string) bool {
+	c, err := net.DialTimeout("tcp4", address, 300*time.Millisecond)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err == nil
+}
+
+func namespaceOf(t *testing.T, pid int) string {
+	t.Helper()
+	name, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// The machines of a set in a virtual network live there, its public address leads to them through the rules of the
+// subnet, an address inside leads to them from inside alone, and a new agent carries on with all of it.
+func TestInjection_MachinesLiveInTheirSubnet(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	pool, err := netip.ParsePrefix(networksOr(t, h).Pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := attachment("n1")
+	attach(t, h, a)
+	s := injected("set", "n1")
+	apply(t, h, s)
+	public := reserveVIP(t, h, platform.VIP{ID: "public", Injection: "n1"})
+	private := reserveVIP(t, h, platform.VIP{ID: "private", Injection: "n1", Inside: true})
+	if addr, err := netip.ParseAddr(public.Address); err != nil || !pool.Contains(addr) {
+		t.Errorf("the public address %s is not of the pool %s", public.Address, pool)
+	}
+	if private.Address != "10.213.1.4" {
+		t.Errorf("the address inside is %s, want 10.213.1.4", private.Address)
+	}
+	waitPhase(t, h, s, platform.Ready)
+	route(t, h, public, "set")
+	route(t, h, private, "set")
+
+	pid := observe(t, h).Machines["set-0"].PID
+	if inside, here := namespaceOf(t, pid), namespaceOf(t, os.Getpid()); inside == here {
+		t.Errorf("the machine is in the host's namespace %s", here)
+	}
+	if got := ask(t, plainAddr(h, public), "shop.example").Machine; got != "set-0" {
+		t.Errorf("the public address leads to %q", got)
+	}
+	if reaches(plainAddr(h, private)) {
+		t.Error("the address inside is reached from outside")
+	}
+	closed := a
+	closed.Rules = platform.DefaultSecurityRules()
+	attach(t, h, closed)
+	if reaches(plainAddr(h, public)) {
+		t.Error("the public address is reached though no rule lets through")
+	}
+	attach(t, h, a)
+
+	killAll(t, pidsOf(t, l), "agent")
+	h = startHost(t, l)
+	if got := ask(t, plainAddr(h, public), "shop.example"); got.PID != pid {
+		t.Errorf("process %d answers after the agent was killed, want %d", got.PID, pid)
+	}
+	if again := reserveVIP(t, h, private); again.Address != private.Address {
+		t.Errorf("the address inside is %s, was %s", again.Address, private.Address)
+	}
+	if inv := inventory(t, h); len(inv.Attachments) != 1 || inv.Attachments[0].ID != "n1" {
+		t.Errorf("attachments after the agent was killed: %+v", inv.Attachments)
+	}
+
+	// Everything goes with the agent.
+	if err := agent.StopAll(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	names := vnet.NewHost(l.Dir)
+	for _, name := range []string{names.Namespace("n1"), names.Router("/vnet")} {
+		if _, err := os.Stat("/run/netns/" + name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("namespace %s is left: %v", name, err)
+		}
+	}
+}
+
+func TestInjection_IsDetached(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	networksOr(t, h)
+	attach(t, h, attachment("n1"))
+	v := reserveVIP(t, h, platform.VIP{ID: "v", Injection: "n1"})
+	if !reaches(plainAddr(h, v)) {
+		t.Error("connections do not wait at an address without machines")
+	}
+	if err := h.Release(t.Context(), lease, "v"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := h.Detach(t.Context(), lease, "n1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if inv := inventory(t, h); len(inv.Attachments) != 0 {
+		t.Errorf("attachments: %+v", inv.Attachments)
+	}
+	_, err := h.Reserve(t.Context(), lease, platform.VIP{ID: "v", Injection: "n1"}, nil)
+	if !errors.Is(err, fabric.ErrImpossible) {
+		t.Errorf("an address that leads nowhere: %v", err)
+	}
+}
