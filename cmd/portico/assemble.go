@@ -101,7 +101,7 @@ func (u serviceURLs) of(f resource.ServiceFacts) resource.URLs {
 		urls.Gateway, urls.GatewayRegional = u.onEdge(host), ""
 	case u.domain != builtInDomain:
 		urls.Gateway = u.onEdge(host)
-	case len(vips) > 0 && vips[0].Address != "" && u.vipPort == "":
+	case len(vips) > 0 && vips[0].Address != "" && (u.vipPort == "" || vips[0].Injection != ""): // with its port, or the usual one
 		urls.Gateway = "http://" + vips[0].Address
 	case len(vips) > 0 && vips[0].Address != "":
 		urls.Gateway = "http://" + net.JoinHostPort(vips[0].Address, u.vipPort)

@@ -24,6 +24,10 @@ var networkRange = netip.MustParsePrefix("198.18.0.0/15")
 // lower half; the upper half is for public IP address resources.
 func networkPoolOf(dir string) netip.Prefix { return poolIn(networkRange, dir) }
 
+// networkPorts are those of VIPs in virtual networks: their addresses are nobody else's, and the rules of security groups
+// are about the ports that clients of gateways use.
+var networkPorts = ports{vipHTTP: 80, vipHTTPS: 443}
+
 // injection is a place in a virtual network, with the addresses that were picked for it.
 type injection struct {
 	platform.Attachment
@@ -276,7 +280,7 @@ func (a *agent) openInside(v *vip, wanted string, avoid []string) error {
 		return err
 	}
 	return a.nets.Enter(in.ID, func() error {
-		v.files, err = a.ports.openVIP(v.address)
+		v.files, err = networkPorts.openVIP(v.address)
 		return err
 	})
 }

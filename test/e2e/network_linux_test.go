@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/portico-dev/portico/internal/hosting/vnet"
+)
+
+const networks = "2024-03-01"
+
+func (h *host) network(path string) string {
+	return h.group() + "/providers/Microsoft.Network/" + path
+}
+
+// rule is a rule of a security group that lets through.
+func rule(name, from string, priority int, ports ...string) object {
+	return object{"name": name, "properties": object{
+		"protocol": "Tcp", "sourceAddressPrefix": from, "sourcePortRange": "*", "destinationAddressPrefix": "VirtualNetwork", "destinationPortRanges": ports,
+		"access": "Allow", "priority": priority, "direction": "Inbound",
+	}}
+}
+
+func (h *host) securityGroup(clients string) {
+	h.t.Helper()
+	access := rule("clients", "Internet", 200, "80", "443")
+	access["properties"].(object)["access"] = clients
+	h.do(http.MethodPut, h.network("networkSecurityGroups/nsg"), networks, object{"location": "westeurope", "properties": object{
+		"securityRules": []object{access, rule("manage", "ApiManagement", 210, "3443"), rule("probe", "AzureLoadBalancer", 220, "6390")},
+	}})
+}
+
+// withNetworks makes two virtual networks of the same addresses, and public IP addresses.
+func (h *host) withNetworks(addresses ...string) {
+	h.t.Helper()
+	h.do(http.MethodPut, h.group(), "2022-09-01", object{"location": "westeurope"})
+	h.securityGroup("Allow")
+	for _, name := range []string{"one", "two"} {
+		h.do(http.MethodPut, h.network("virtualNetworks/"+name), networks, object{"location": "westeurope", "properties": object{
+			"addressSpace": object{"addressPrefixes": []string{"10.213.0.0/16"}},
+			"subnets":      []object{{"name": "apim", "properties": object{"addressPrefix": "10.213.1.0/27", "networkSecurityGroup": object{"id": h.network("networkSecurityGroups/nsg")}}}},
+		}})
+	}
+	for _, name := range addresses {
+		h.do(http.MethodPut, h.network("publicIPAddresses/"+name), networks, object{
+			"location": "westeurope", "sku": object{"name": "Standard"}, "properties": object{"dnsSettings": object{"domainNameLabel": name}},
+		})
+	}
+}
+
+// injected is the body of a service in a virtual network.
+func (h *host) injected(mode, vnet, address string) object {
+	return object{"location": "West Europe", "sku": object{"name": "Developer", "capacity": 1}, "properties": object{
+		"publisherName": "E2E", "publisherEmail": "e2e@example.com", "virtualNetworkType": mode,
+		"virtualNetworkConfiguration": object{"subnetResourceId": h.network("virtualNetworks/" + vnet + "/subnets/apim")},
+		"publicIpAddressId":           h.network("publicIPAddresses/" + address),
+	}}
+}
+
+// mocked gives a service an API that answers by itself.
+func (h *host) mocked(name string) {
+	h.t.Helper()
+	api := h.service(name) + "/apis/echo"
+	h.do(http.MethodPut, api, recent, object{"properties": object{"displayName": "Echo", "path": "echo", "protocols": []string{"http"}, "subscriptionRequired": false}})
+	h.do(http.MethodPut, api+"/operations/get", recent, object{"properties": object{"displayName": "Get", "method": "GET", "urlTemplate": "/"}})
+	h.do(http.MethodPut, api+"/policies/policy", recent, object{"properties": object{"format": "rawxml", "value": `<policies><inbound><return-response><set-status code="200" /><set-body>` + name + `</set-body></return-response></inbound></policies>`}})
+}
+
+// within asks a URL once; what does not connect within a moment is blocked.
+func within(client *http.Client, url string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body := make([]byte, 100)
+	n, _ := resp.Body.Read(body)
+	return fmt.Sprint(resp.StatusCode, " ", string(body[:n])), nil
+}
+
+func impatient() *http.Client {
+	dial := &net.Dialer{Timeout: 500 * time.Millisecond}
+	return &http.Client{Transport: &http.Transport{DialContext: dial.DialContext, DisableKeepAlives: true}}
+}
+
+// Two services in networks with the same addresses, one reached from everywhere and one from inside alone; what their
+// security group closes is closed; nothing is left.
+func TestNetwork_HoldsItsServices(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--coexistence", "1ms")
+	h.withNetworks("ip1", "ip2", "ip3")
+	if _, err := h.client.Run(context.Background(), http.MethodPut, h.service("outer"), latest, h.injected("External", "one", "ip1"), nil); err != nil {
+		if strings.Contains(err.Error(), "not supported on this host") {
+			t.Skip("virtual networks cannot be tested here: " + err.Error())
+		}
+		t.Fatal(err)
+	}
+	h.run(http.MethodPut, h.service("inner"), latest, h.injected("Internal", "two", "ip2"))
+	h.mocked("outer")
+	h.mocked("inner")
+	outer, inner := h.show("outer"), h.show("inner")
+	client := impatient()
+	eventually(t, 20*time.Second, "the external service answers", func() bool {
+		got, err := within(client, outer.Properties.GatewayURL+"/echo/")
+		return err == nil && got == "200 outer"
+	})
+	if !strings.HasPrefix(inner.Properties.GatewayURL, "http://10.213.1.") {
+		t.Errorf("the internal service is at %s", inner.Properties.GatewayURL)
+	}
+	if got, err := within(client, inner.Properties.GatewayURL+"/echo/"); err == nil && strings.Contains(got, "inner") {
+		t.Errorf("the internal service answers outside: %s", got)
+	}
+	edge := h.client.Endpoints.Edge
+	if got, err := within(client, strings.Replace(edge, "127.0.0.1", "inner.apim.localhost", 1)+"/echo/"); err == nil && strings.Contains(got, "inner") {
+		t.Errorf("the internal service answers on the edge: %s", got)
+	}
+	names := vnet.NewHost(h.dir)
+	one, two := names.Router(h.network("virtualNetworks/one")), names.Router(h.network("virtualNetworks/two"))
+	if got, err := within(inside(two), inner.Properties.GatewayURL+"/echo/"); err != nil || got != "200 inner" {
+		t.Errorf("inside its network the internal service answers %q, %v", got, err)
+	}
+	if got, err := within(inside(one), inner.Properties.GatewayURL+"/echo/"); err == nil && strings.Contains(got, "inner") {
+		t.Errorf("the internal service answers in the other network: %s", got)
+	}
+
+	h.securityGroup("Deny")
+	eventually(t, 20*time.Second, "the closed port is closed", func() bool {
+		_, err := within(client, outer.Properties.GatewayURL+"/echo/")
+		return err != nil
+	})
+	h.securityGroup("Allow")
+
+	// Into the other network: the address is another, and the old subnet is free.
+	h.run(http.MethodPut, h.service("outer"), latest, h.injected("External", "two", "ip3"))
+	moved := h.show("outer")
+	if moved.Properties.GatewayURL == outer.Properties.GatewayURL {
+		t.Errorf("the address stays %s", moved.Properties.GatewayURL)
+	}
+	eventually(t, 20*time.Second, "the moved service answers", func() bool {
+		got, err := within(client, moved.Properties.GatewayURL+"/echo/")
+		return err == nil && got == "200 outer"
+	})
+	eventually(t, 20*time.Second, "the old network can be deleted", func() bool {
+		_, err := h.client.Do(context.Background(), http.MethodDelete, h.network("virtualNetworks/one"), networks, nil)
+		return err == nil
+	})
+	h.stopAll()
+	for _, name := range []string{one, two} {
+		if _, err := os.Stat("/run/netns/" + name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+	}
+	h.up(nil)
+	eventually(t, 20*time.Second, "all is made again", func() bool {
+		got, err := within(client, moved.Properties.GatewayURL+"/echo/")
+		return err == nil && got == "200 outer"
+	})
+}
+
+// inside is a client in a namespace.
+func inside(namespace string) *http.Client {
+	dial := func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			runtime.LockOSThread() // for good: the thread stays there
+			var f *os.File
+			if f, err = os.Open("/run/netns/" + namespace); err != nil {
+				return
+			}
+			defer f.Close()
+			if err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err == nil {
+				c, err = (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, address)
+			}
+		}()
+		<-done
+		return c, err
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+}
