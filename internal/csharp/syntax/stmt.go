@@ -319,6 +319,7 @@ func (p *parser) varTuple() Stmt {
 	if !ok {
 		return nil
 	}
+	p.pairs(tup)
 	p.next()
 	x := p.expr()
 	p.expect(";")
