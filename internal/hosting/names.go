@@ -2,12 +2,14 @@ package hosting
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
 )
 
 // hosts are the host names of a service with the sets that they lead to: the default name to all locations that serve
@@ -34,7 +36,9 @@ func (c *Controller) hosts(rec *record, places []*place) (hosts map[string][]str
 		in = all // all say themselves that they are out of rotation
 	}
 	if len(in) > 0 {
-		hosts[c.host(rec.doc.ID)] = in
+		for _, host := range c.general(rec.doc) {
+			hosts[host] = in
+		}
 	}
 	return hosts, sure
 }
@@ -72,7 +76,7 @@ func (c *Controller) mayHave(w *worker, rec *record) []string {
 		}
 	}
 	if rec.status.Wish.Gone {
-		known = append(known, c.host(rec.doc.ID))
+		known = append(known, c.general(rec.doc)...)
 	}
 	return known
 }
@@ -98,6 +102,54 @@ func (c *Controller) unname(ctx context.Context, w *worker, l fabric.Lease) erro
 		}
 	}
 	return nil
+}
+
+// general are the host names of a service that are no location's own: the default one and those that its owner brings.
+func (c *Controller) general(service store.Document) []string {
+	return append([]string{c.host(service.ID)}, customHosts(service)...)
+}
+
+// knows says whether the machines of a service serve what its operation changes of what they answer to. One that is not
+// ready takes its configuration before it serves.
+func (r *record) knows(obs platform.Observation) bool {
+	if !r.status.Renames {
+		return true
+	}
+	var states []*platform.State
+	for _, l := range r.status.Locations() {
+		states = append(states, &l.Hosting)
+	}
+	if r.pool != nil {
+		states = append(states, &r.pool.Hosting)
+	}
+	for _, st := range states {
+		for _, set := range st.Sets {
+			for _, m := range set.Machines {
+				if o := obs.Machines[m.ID]; m.Mode != platform.Draining && o.Phase == platform.Ready && o.Seq < r.doc.Seq {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// customHosts are the host names that the owner of a service brings.
+func customHosts(d store.Document) (names []string) {
+	var doc struct {
+		Properties struct {
+			HostnameConfigurations []struct {
+				HostName string `json:"hostName"`
+			} `json:"hostnameConfigurations"`
+		} `json:"properties"`
+	}
+	if json.Unmarshal(d.Desired, &doc) != nil {
+		return nil // control has written it; a pool has none
+	}
+	for _, h := range doc.Properties.HostnameConfigurations {
+		names = append(names, strings.ToLower(h.HostName))
+	}
+	return names
 }
 
 // host is the default host name of a service.

@@ -69,6 +69,11 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 	if err != nil {
 		return err
 	}
+	for _, host := range customHosts(rec.doc) { // an earlier controller may have told the fabric
+		if _, told := w.named[host]; !told {
+			w.named[host] = []string{"?"} // nowhere that a set is
+		}
+	}
 	c.log.WarnContext(ctx, "operation failed", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name), slog.String("reason", message))
 	c.wakePool(ctx, w, rec)
 	return nil
@@ -86,7 +91,7 @@ func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, st
 	if status == lro.Failed && len(st.Before) > 0 {
 		d.Desired = st.Before
 	}
-	st.Before = nil
+	st.Before, st.Renames = nil, false
 	if d.Status, err = encodeStatus(st); err != nil {
 		return err
 	}

@@ -95,7 +95,10 @@ func (c *Controller) known(ctx context.Context) (ids, hosts map[string]bool, err
 						ids[v.ID], ids[v.Injection] = true, true
 					}
 					if t == typeService && l.Hosting.Active != "" && !inside(&l.Hosting, l.Hosting.Active) {
-						hosts[c.host(d.ID)], hosts[c.regional(d.ID, l.Name)] = true, true
+						hosts[c.regional(d.ID, l.Name)] = true
+						for _, name := range c.general(d) {
+							hosts[name] = true
+						}
 					}
 				}
 			}

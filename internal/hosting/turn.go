@@ -118,6 +118,7 @@ func (c *Controller) act(ctx context.Context, w *worker, rec *record, places []*
 		reached = reached && p.next.Reached
 		left = left || p.leaves() && p.next.Reached
 	}
+	reached = reached && rec.knows(obs)
 	switch {
 	case steps:
 		return outcome{}, true, c.take(ctx, w, rec, places, obs)
@@ -128,7 +129,9 @@ func (c *Controller) act(ctx context.Context, w *worker, rec *record, places []*
 	case reached && rec.isPool && rec.status.Wish.Gone:
 		return outcome{}, true, c.removePool(ctx, rec)
 	}
-	return c.wait(rec, places), false, troubles(places)
+	out = c.wait(rec, places)
+	out.waiting = out.waiting || !rec.knows(obs)
+	return out, false, troubles(places)
 }
 
 // wait says what the next turn waits for.

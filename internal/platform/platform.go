@@ -193,6 +193,8 @@ type ServiceStatus struct {
 	// Before is the Desired of the document that the previous wishes belong to, restored with them; empty when the
 	// operation left Desired alone.
 	Before json.RawMessage `json:"before,omitempty"`
+	// Renames says that the running operation changes what machines answer to: it ends when they serve all that is stored.
+	Renames bool `json:"renames,omitempty"`
 	// Operation is the ID of the running customer operation; empty when there is none.
 	Operation string `json:"operation,omitempty"`
 	// Epoch is the lease under which hosting last acted; fabrics refuse an older one.

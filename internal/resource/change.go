@@ -19,8 +19,9 @@ type Env struct {
 	Import func(Description) (*Imported, *arm.Error)
 	// Fetch reads a document that a link leads to, of at most so many bytes.
 	Fetch func(ctx context.Context, link string, limit int64) (string, *arm.Error)
-	// OpenPFX takes a PFX file, in base64, apart.
-	OpenPFX func(data, password string) (*KeyPair, []arm.ErrorDetail)
+	// OpenPFX takes a PFX file, in base64, apart. So does OpenServer, which reads PEM too and wants a certificate that
+	// has not ended; OpenAuthority takes the certificate alone of a file of any form.
+	OpenPFX, OpenServer, OpenAuthority func(data, password string) (*KeyPair, []arm.ErrorDetail)
 	// URLs are the addresses of a service.
 	URLs func(ServiceFacts) URLs
 	// AllocateIP gives a public IP address resource its address.
@@ -126,6 +127,8 @@ type Change struct {
 	Moved       string
 	// Imported is what Prepare read from the body.
 	Imported *Imported
+	// Opened are the certificate files in the body of a service.
+	Opened map[Upload]*KeyPair
 	// VersionSet is the version set that the body of an API describes, to be made with it.
 	VersionSet Object
 	// Secrets are values by the name of the named value that is to hold them.

@@ -40,17 +40,23 @@ func (e *Engine) decode(r *Row, v arm.Version, o Object) (Object, *arm.Error) {
 	return out, nil
 }
 
-// Patch applies a merge patch to a plain object as api-version v sees it, and returns it in the newest spelling, read
-// like the body of a PUT.
-func (e *Engine) Patch(r *Row, v arm.Version, old Object, body []byte) (Object, *arm.Error) {
+// DecodePatch reads a merge patch as api-version v declares it.
+func (e *Engine) DecodePatch(r *Row, v arm.Version, body []byte) (Object, *arm.Error) {
 	patch, err := parseObject(body)
 	if err != nil {
 		return nil, badContent(err.Error(), nil)
 	}
 	d := &decoder{partial: true}
 	p := d.object(e.trees.of(r, v), patch, "")
-	if err := d.result(); err != nil {
-		return nil, err
+	return p, d.result()
+}
+
+// Patch applies a merge patch to a plain object as api-version v sees it, and returns it in the newest spelling, read
+// like the body of a PUT.
+func (e *Engine) Patch(r *Row, v arm.Version, old Object, body []byte) (Object, *arm.Error) {
+	p, perr := e.DecodePatch(r, v, body)
+	if perr != nil {
+		return nil, perr
 	}
 	// Tags are replaced as a whole on resources that ARM tracks.
 	whole := func(name string) bool { return name == "tags" || name == "identity" }

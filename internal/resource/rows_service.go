@@ -52,8 +52,8 @@ func service() *Row {
 				Field{Path: "hostName", Kind: String, Flags: Required, MinLen: 1, MaxLen: 255},
 				Field{Path: "keyVaultId", Kind: String},
 				Field{Path: "identityClientId", Kind: String, From: v2020pre},
-				Field{Path: "encodedCertificate", Kind: String},
-				Field{Path: "certificatePassword", Kind: String},
+				Field{Path: "encodedCertificate", Kind: String, Flags: WriteOnly},
+				Field{Path: "certificatePassword", Kind: String, Flags: WriteOnly},
 				Field{Path: "defaultSslBinding", Kind: Bool},
 				Field{Path: "negotiateClientCertificate", Kind: Bool},
 				Field{Path: "certificate", Kind: Any},
@@ -62,10 +62,14 @@ func service() *Row {
 			),
 			below("properties.certificates[]",
 				Field{Path: "storeName", Kind: String, Flags: Required, Enum: words("CertificateAuthority", "Root")},
-				Field{Path: "encodedCertificate", Kind: String},
-				Field{Path: "certificatePassword", Kind: String},
+				Field{Path: "encodedCertificate", Kind: String, Flags: WriteOnly},
+				Field{Path: "certificatePassword", Kind: String, Flags: WriteOnly},
 				Field{Path: "certificate", Kind: Any},
 			),
+			[]Field{
+				{Path: hostPairs, Kind: Any, From: hidden, Flags: Sealed},
+				{Path: authorityFiles, Kind: Any, From: hidden},
+			},
 			additionalLocations(onOff, platforms),
 			readOnly("properties.provisioningState", "properties.targetProvisioningState", "properties.createdAtUtc", "properties.gatewayUrl",
 				"properties.gatewayRegionalUrl", "properties.portalUrl", "properties.managementApiUrl", "properties.scmUrl",
@@ -80,7 +84,7 @@ func service() *Row {
 				{Path: "properties.platformVersion", Kind: String, Flags: ReadOnly, From: v2021apr, Enum: platforms},
 			}),
 		Complete: completeService,
-		Rules:    []Rule{tagLimits, serviceNotBuilt, serviceConstraint, serviceLocations},
+		Rules:    []Rule{tagLimits, serviceNotBuilt, serviceConstraint, hostRules, authorityRules, serviceLocations},
 		Compute:  computeService,
 		Actions:  []Action{{"migrateToStv2", v2022apr}},
 	}
@@ -106,17 +110,7 @@ func completeService(c *Change) {
 		c.New.Set("sku.capacity", capacity)
 	}
 	completeLocations(c)
-	// The default host name is computed; a client that sends back what it read means no other.
-	var custom []any
-	for _, h := range c.New.List("properties.hostnameConfigurations") {
-		if m, ok := h.(map[string]any); ok && !c.isDefaultHost(Object(m)) {
-			custom = append(custom, h)
-		}
-	}
-	c.New.Remove("properties.hostnameConfigurations")
-	if len(custom) > 0 {
-		c.New.Set("properties.hostnameConfigurations", custom)
-	}
+	completeHosts(c)
 	if c.New.Text("identity.type") == "None" {
 		delete(c.New, "identity")
 	}
@@ -125,23 +119,15 @@ func completeService(c *Change) {
 	}
 }
 
-func (c *Change) isDefaultHost(h Object) bool {
-	facts := ServiceFacts{ID: c.ID, Name: c.Name, Location: NormalLocation(c.New.Text("location"))}
-	return h.Text("certificateSource") == "BuiltIn" || strings.EqualFold(h.Text("hostName"), c.Env.URLs(facts).GatewayHost)
-}
-
 // serviceNotBuilt refuses, by name, what this version of Portico does not do.
 func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
 	for _, x := range []struct {
 		path, what string
 		yes        bool
 	}{
-		{"hostnameConfigurations", "Custom host names", len(c.New.List("properties.hostnameConfigurations")) > 0},
-		{"certificates", "CA certificates of a service", len(c.New.List("properties.certificates")) > 0},
 		{"privateEndpointConnections", "Private endpoints", len(c.New.List("properties.privateEndpointConnections")) > 0},
 		{"publicNetworkAccess", "Services without public network access", c.New.Text("properties.publicNetworkAccess") == "Disabled"},
 		{"natGatewayState", "NAT gateways", c.New.Text("properties.natGatewayState") == "Enabled"},
-		{"enableClientCertificate", "Client certificates at the gateway", c.New.Flag("properties.enableClientCertificate")},
 		{"identity.type", "Managed identities", c.New.Get("identity") != nil},
 	} {
 		if x.yes {
@@ -192,13 +178,7 @@ func computeService(s *Shown) {
 			o.Set("properties."+path, u)
 		}
 	}
-	if urls.GatewayHost != "" {
-		hosts := []any{map[string]any{
-			"type": "Proxy", "hostName": urls.GatewayHost, "negotiateClientCertificate": false,
-			"defaultSslBinding": true, "certificateSource": "BuiltIn",
-		}}
-		o.Set("properties.hostnameConfigurations", append(hosts, o.List("properties.hostnameConfigurations")...))
-	}
+	showHosts(s, st, urls.GatewayHost)
 	for path, v := range map[string]string{
 		"createdBy": st.CreatedBy, "createdByType": principalType(st.CreatedBy), "createdAt": Timestamp(st.CreatedAt),
 		"lastModifiedBy": st.ModifiedBy, "lastModifiedByType": principalType(st.ModifiedBy), "lastModifiedAt": Timestamp(st.ModifiedAt),

@@ -62,6 +62,8 @@ type Service struct {
 	// Locations are where the service is, the primary one first: a machine is what it is at its own. Empty for a service
 	// that is at one location and nowhere else.
 	Locations []Location `json:"locations,omitempty"`
+	// RequireClient refuses requests of clients that have shown no certificate.
+	RequireClient bool `json:"requireClient,omitempty"`
 	// Authorities are certificates that the service brings to verify those of backends and clients with.
 	Authorities []Authority `json:"authorities,omitempty"`
 }

@@ -215,6 +215,7 @@ func (w *world) settle() {
 					return err
 				}
 				st.ProvisioningState, st.TargetProvisioningState, st.Operation = "Succeeded", "", ""
+				st.Before, st.Renames = nil, false
 				st.Settle()
 				for i, l := range st.Locations() {
 					l.Hosting = hosted(l.Wish, i)

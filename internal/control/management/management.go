@@ -179,7 +179,7 @@ func New(opt Options) *Handler {
 	}
 	h := &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer)}
 	h.env = &resource.Env{
-		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, URLs: opt.URLs,
+		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, OpenServer: OpenServer, OpenAuthority: OpenAuthority, URLs: opt.URLs,
 		AllocateIP: opt.AllocateIP, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
 	}
 	return h

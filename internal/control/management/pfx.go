@@ -36,7 +36,11 @@ func OpenPFX(data, password string) (*resource.KeyPair, []arm.ErrorDetail) {
 	if err != nil {
 		return nil, badPFX()
 	}
-	all := append([]*x509.Certificate{leaf}, chain...)
+	return keyPair(key, append([]*x509.Certificate{leaf}, chain...))
+}
+
+// keyPair puts a private key and certificates together.
+func keyPair(key any, all []*x509.Certificate) (*resource.KeyPair, []arm.ErrorDetail) {
 	// A file may list its certificates in any order: the leaf is the one that the key belongs to.
 	i := slices.IndexFunc(all, func(c *x509.Certificate) bool { return belongs(key, c) })
 	if i < 0 {
@@ -47,16 +51,22 @@ func OpenPFX(data, password string) (*resource.KeyPair, []arm.ErrorDetail) {
 	if err != nil {
 		return nil, badPFX()
 	}
-	shown := &lib.Certificate{X509: all[0]}
+	pair := shown(all)
+	pair.Key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return pair, nil
+}
+
+// shown is a chain with what anybody may know of its first certificate.
+func shown(all []*x509.Certificate) *resource.KeyPair {
+	first := &lib.Certificate{X509: all[0]}
 	pair := &resource.KeyPair{
-		Subject: shown.Subject(), Thumbprint: shown.Thumbprint(),
+		Subject: first.Subject(), Thumbprint: first.Thumbprint(),
 		Expires: all[0].NotAfter.UTC().Format("2006-01-02T15:04:05+00:00"),
-		Key:     string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	}
 	for _, c := range all {
 		pair.Certificate += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
 	}
-	return pair, nil
+	return pair
 }
 
 func badPFX() []arm.ErrorDetail {

@@ -12,12 +12,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/pem"
 	"math/big"
 	"testing"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/portico-dev/portico/internal/certtest"
 	"github.com/portico-dev/portico/internal/control/management"
 )
 
@@ -129,4 +131,61 @@ func FuzzOpenPFX(f *testing.F) {
 			t.Fatalf("%v and %v", pair, found)
 		}
 	})
+}
+
+// A server's file may be PEM with keys of any form; one that no client would accept is refused.
+func TestOpenServer(t *testing.T) {
+	t.Parallel()
+	ecKey, ca := newKey(t), certtest.Authority(t, "CA")
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(kind string, der []byte, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	leaf := func(key crypto.Signer) string { return block("CERTIFICATE", issue(t, "leaf", key, nil, nil).Raw, nil) }
+	sec1, err := x509.MarshalECPrivateKey(ecKey.(*ecdsa.PrivateKey))
+	ec := block("EC PRIVATE KEY", sec1, err)
+	pkcs1 := block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey), nil)
+	above := block("CERTIFICATE", ca.Certificate.Raw, nil)
+	expired := issueUntil(t, ecKey, time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC))
+	for name, c := range map[string]struct{ file, target, message string }{
+		"EC": {file: ec + leaf(ecKey)}, "RSA": {file: leaf(rsaKey) + above + pkcs1}, "the leaf last": {file: above + ec + leaf(ecKey)},
+		"without a key":      {leaf(ecKey), "encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
+		"another's key":      {leaf(rsaKey) + ec, "encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
+		"without its leaf":   {ec, "encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
+		"encrypted key":      {leaf(ecKey) + block("ENCRYPTED PRIVATE KEY", []byte{1}, nil), "encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
+		"over":               {ec + block("CERTIFICATE", expired.Raw, nil), "encodedCertificate", "The certificate has expired: it ended at 2024-05-06T07:08:09+00:00."},
+		"broken certificate": {ec + leaf(ecKey) + block("CERTIFICATE", []byte{1}, nil), "encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
+	} {
+		pair, found := management.OpenServer(base64.StdEncoding.EncodeToString([]byte(c.file)), "")
+		switch {
+		case c.message == "" && (len(found) > 0 || pair.Subject != "CN=leaf, O=Contoso"):
+			t.Errorf("%s: %v, %v", name, pair, found)
+		case c.message == "":
+			if _, err := tls.X509KeyPair([]byte(pair.Certificate), []byte(pair.Key)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		case len(found) != 1 || found[0].Target != c.target || found[0].Message != c.message:
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
+// issueUntil makes a certificate that ends.
+func issueUntil(t *testing.T, key crypto.Signer, end time.Time) *x509.Certificate {
+	t.Helper()
+	c := &x509.Certificate{SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: "over"}, NotBefore: end.Add(-time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -33,6 +33,10 @@ func (q *request) putService(patch bool) (*reply, *arm.Error) {
 	if err != nil {
 		return nil, err
 	}
+	opened, err := q.uploads(body, fresh, patch)
+	if err != nil {
+		return nil, err
+	}
 	rep := &reply{status: http.StatusOK}
 	err = q.update(func(tx store.Tx) error {
 		p, err := q.locate(tx)
@@ -46,7 +50,7 @@ func (q *request) putService(patch bool) (*reply, *arm.Error) {
 			return q.notFound(q.row, p.id)
 		}
 		w := &serviceWrite{request: q, tx: tx, place: p, creating: p.doc == nil}
-		w.change = resource.Change{Row: q.row, Version: q.version, New: fresh.Clone(), Engine: q.engine, Env: q.env, ID: p.id, Name: q.id.Name(), Tree: tx}
+		w.change = resource.Change{Row: q.row, Version: q.version, New: fresh.Clone(), Engine: q.engine, Env: q.env, ID: p.id, Name: q.id.Name(), Tree: tx, Opened: opened}
 		if err := w.build(body, patch); err != nil {
 			return err
 		}
@@ -110,6 +114,9 @@ func (w *serviceWrite) build(body []byte, patch bool) error {
 		return err
 	}
 	if err := c.Finish(); err != nil {
+		return err
+	}
+	if err := w.claimHosts(); err != nil {
 		return err
 	}
 	return w.decide()
@@ -216,11 +223,12 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 		op = &lro.Operation{Kind: CreateService}
 		st.ProvisioningState, st.TargetProvisioningState = "Created", "Activating"
 		st.Want(w.wish, w.others)
-	case !st.Wants(w.wish, w.others) || st.ProvisioningState == "Failed" || st.ProvisioningState == "TerminationFailed":
+	case !st.Wants(w.wish, w.others) || w.change.ChangesNames() || st.ProvisioningState == "Failed" || st.ProvisioningState == "TerminationFailed":
 		op = &lro.Operation{Kind: UpdateService}
 		st.ProvisioningState, st.TargetProvisioningState = "Updating", "Updating"
 		st.Want(w.wish, w.others)
 		st.Before = w.place.doc.Desired
+		st.Renames = w.change.ChangesNames()
 	case string(d.Desired) == string(w.place.doc.Desired):
 		return *w.place.doc, nil, nil // nothing changed, nothing is written
 	}

@@ -60,27 +60,15 @@ func (b *builder) serviceDraft(d *draft) error {
 			return nil
 		}
 	}
-	name := hostName(doc.ID, b.p.opt.Domain)
-	d.hosts = []string{name}
-	hosts := []snapshot.Host{{Name: name, Default: true}}
-	for _, l := range status.Locations() {
-		if l.Name != "" && l.Wish.Platform != platform.MTv1 { // one in a pool has no name of its location
-			regional := platform.RegionalHost(lastSegment(doc.ID), l.Name, b.p.opt.Domain)
-			d.hosts = append(d.hosts, regional)
-			hosts = append(hosts, snapshot.Host{Name: regional, Location: l.Name})
-		}
-		for _, v := range l.Hosting.VIPs {
-			if v.Address != "" {
-				hosts = append(hosts, snapshot.Host{Name: strings.ToLower(v.Address), Location: l.Name})
-			}
-		}
-	}
+	hosts, issued := desired.hosts(doc.ID, b.p.opt.Domain, status)
+	d.hosts = issued
 	policy, err := b.policy(d, doc.ID)
 	if err != nil {
 		return err
 	}
 	v := snapshot.Service{
 		ID: doc.ID, Name: lastSegment(doc.ID), Location: desired.Location, Tier: desired.SKU.Name, Hosts: hosts, Policy: policy,
+		Authorities: desired.authorities(), RequireClient: desired.Properties.EnableClientCertificate,
 	}
 	v.Locations, v.Disabled = desired.locations()
 	d.value = v

@@ -24,7 +24,26 @@ type serviceDocument struct {
 			Location       string `json:"location"`
 			DisableGateway bool   `json:"disableGateway"`
 		} `json:"additionalLocations"`
+		EnableClientCertificate bool `json:"enableClientCertificate"`
+		HostnameConfigurations  []struct {
+			HostName                   string `json:"hostName"`
+			DefaultSSLBinding          bool   `json:"defaultSslBinding"`
+			NegotiateClientCertificate bool   `json:"negotiateClientCertificate"`
+		} `json:"hostnameConfigurations"`
+		Certificates []struct {
+			StoreName   string `json:"storeName"`
+			Certificate struct {
+				Thumbprint string `json:"thumbprint"`
+			} `json:"certificate"`
+		} `json:"certificates"`
 	} `json:"properties"`
+	HostCertificates      map[string]keyPair `json:"hostCertificates"`      // by host name in lower case
+	AuthorityCertificates map[string]keyPair `json:"authorityCertificates"` // by thumbprint
+}
+
+type keyPair struct {
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
 }
 
 // locations are those of a service that is at several, and whether the gateway is disabled at all there are.
@@ -127,10 +146,7 @@ type certificateDocument struct {
 	Properties struct {
 		Thumbprint string `json:"thumbprint"`
 	} `json:"properties"`
-	Pair struct {
-		Certificate string `json:"certificate"`
-		Key         string `json:"key"`
-	} `json:"pair"`
+	Pair keyPair `json:"pair"`
 }
 
 type apiDocument struct {

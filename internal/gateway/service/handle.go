@@ -18,6 +18,10 @@ func (s *Service) Handle(x *pipeline.Exchange) {
 		x.Response = answer(503, "The gateway is disabled.")
 		return
 	}
+	if s.info.RequireClient && (x.TLS == nil || len(x.TLS.PeerCertificates) == 0) {
+		x.Response = answer(403, "A client certificate is required.")
+		return
+	}
 	if s.preflight(x) {
 		return
 	}

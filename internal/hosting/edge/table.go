@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,11 +46,15 @@ func newTable() *table {
 	return &table{sets: map[string]*set{}, hosts: map[string]string{}, vips: map[string][]*wire.Handle{}}
 }
 
-// find returns the set of a host, or nil.
+// find returns the set of a host, or of all hosts beside it, or nil.
 func (t *table) find(host string) *set {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.sets[t.hosts[host]]
+	id, ok := t.hosts[host]
+	if _, parent, cut := strings.Cut(host, "."); !ok && cut {
+		id = t.hosts["*."+parent]
+	}
+	return t.sets[id]
 }
 
 // left lists the sets that hosts leave by a message.

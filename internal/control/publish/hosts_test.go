@@ -1,0 +1,42 @@
+package publish
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/snapshot"
+)
+
+// Custom names come with what was uploaded for them; one of them may be the one for clients that ask for none.
+func TestPoll_CustomNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{Domain: "example.test"})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	m.poll()
+	w.put(shop, `{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{"hostnameConfigurations":[
+		{"type":"Proxy","hostName":"API.contoso.example"},{"type":"Proxy","hostName":"*.contoso.example","defaultSslBinding":true,"negotiateClientCertificate":true}],
+		"certificates":[{"storeName":"Root","certificate":{"thumbprint":"AA"}},{"storeName":"CertificateAuthority","certificate":{"thumbprint":"BB"}}]},
+		"hostCertificates":{"api.contoso.example":{"certificate":"one","key":{"$sealed":"sealed:k1"}},"*.contoso.example":{"certificate":"two","key":{"$sealed":"sealed:k2"}}},
+		"authorityCertificates":{"AA":{"certificate":"root"},"BB":{"certificate":"between"},"CC":{"certificate":"unused"}}}`)
+	m.poll()
+	got := held[snapshot.Service](m, shop, "service", shop)
+	want := []snapshot.Host{
+		{Name: "shop.example.test"},
+		{Name: "api.contoso.example", CertificatePEM: "one", KeyPEM: "k1"},
+		{Name: "*.contoso.example", Default: true, AskClient: true, CertificatePEM: "two", KeyPEM: "k2"},
+	}
+	if d := cmp.Diff(want, got.Hosts); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]snapshot.Authority{{Root: true, CertificatePEM: "root"}, {CertificatePEM: "between"}}, got.Authorities); d != "" {
+		t.Error(d)
+	}
+	w.put(shop, `{"location":"West Europe","sku":{"name":"Consumption","capacity":0},"properties":{"enableClientCertificate":true}}`)
+	m.poll()
+	got = held[snapshot.Service](m, shop, "service", shop)
+	if d := cmp.Diff([]snapshot.Host{{Name: "shop.example.test", Default: true, AskClient: true}}, got.Hosts); d != "" || !got.RequireClient {
+		t.Errorf("required: %v; %s", got.RequireClient, d)
+	}
+}
