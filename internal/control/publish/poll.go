@@ -1,9 +1,13 @@
 package publish
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -48,9 +52,38 @@ func (p *Publisher) servePoll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(resp); err != nil {
+	if err := write(w, *resp); err != nil {
 		p.log.DebugContext(r.Context(), "poll was not answered", slog.String("machine", req.Machine), slog.Any("error", err))
 	}
+}
+
+// write writes an answer as JSON, part by part: the first answer to a machine may have tens of megabytes of these.
+func write(w io.Writer, resp snapshot.PollResponse) error {
+	parts := resp.Parts
+	resp.Parts = nil
+	head, err := json.Marshal(resp)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	out.Write(bytes.TrimSuffix(head, []byte("}"))) //nolint:errcheck // Flush tells
+	lead := `,"parts":{"`
+	for digest, data := range parts {
+		out.WriteString(lead + digest + `":"`) //nolint:errcheck // Flush tells
+		text := base64.NewEncoder(base64.StdEncoding, out)
+		if _, err := text.Write(data); err != nil {
+			return err
+		}
+		if err := text.Close(); err != nil {
+			return err
+		}
+		lead = `","`
+	}
+	if len(parts) > 0 {
+		out.WriteString(`"}`) //nolint:errcheck // Flush tells
+	}
+	out.WriteByte('}') //nolint:errcheck // Flush tells
+	return out.Flush()
 }
 
 var errStopped = errors.New("the publisher is stopping")

@@ -825,6 +825,29 @@ func TestPoll_Sessions(t *testing.T) {
 	}
 }
 
+// An answer is written in pieces, and is the JSON that it would be as a whole.
+func TestHandler_WritesJSON(t *testing.T) {
+	t.Parallel()
+	for _, want := range []snapshot.PollResponse{
+		{},
+		{Seq: 7, Session: "s", Gone: []string{"/a"}},
+		{Seq: 7, Parts: map[string][]byte{"ab": []byte("one")}},
+		{Seq: 7, Parts: map[string][]byte{"ab": []byte("one"), "cd": {}, "ef": bytes.Repeat([]byte{1, 2, 255}, 5000)}},
+	} {
+		var text bytes.Buffer
+		if err := write(&text, want); err != nil {
+			t.Fatal(err)
+		}
+		var got snapshot.PollResponse
+		if err := json.Unmarshal(text.Bytes(), &got); err != nil {
+			t.Fatalf("%.200s: %v", text.String(), err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+}
+
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
