@@ -106,12 +106,15 @@ func migrate(r Request) (Wish, *arm.Error) {
 		f.add(CodeInvalidParameters, "sku.name", "A service of tier %s runs on platform version %s and cannot be migrated to stv2. Tiers that can: %s.", r.Old.Tier, r.Old.Platform, can)
 	case r.Old.Platform != STv1:
 		f.add(CodeInvalidParameters, "platformVersion", "The service is already on platform version %s. Only a service on stv1 can be migrated to stv2.", r.Old.Platform)
-	default:
-		w := *r.Old
-		w.Platform, w.Address = STv2, mode
-		return w, nil
+	case r.Old.Injection != nil: // its new machines come beside the old ones, and meet the rules for stv2 there
+		f = r.checkSubnet()
 	}
-	return Wish{}, f.err()
+	if len(f) > 0 {
+		return Wish{}, f.err()
+	}
+	w := *r.Old
+	w.Platform, w.Address = STv2, mode
+	return w, nil
 }
 
 // ParseAddressMode reads the mode of a migration in any case; empty means PreserveIP.

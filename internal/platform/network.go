@@ -251,6 +251,9 @@ func (r Request) checkSubnet() (f findings) {
 	if r.platform() == STv2 && s.Group == "" {
 		f.add(CodeInvalidParameters, target, "The subnet '%s' needs a network security group on platform version stv2: without rules that allow them no connections reach the service.", s.ID)
 	}
+	if r.leftBehind() {
+		f.add(CodeInvalidParameters, target, "The subnet '%s' still holds the old machines of the service: it can go back there when they are gone, after the coexistence window, or by a rollback before.", s.ID)
+	}
 	if need, free := r.addresses(), r.free(); need > free {
 		f.add(CodeInvalidParameters, target, "The subnet '%s' (%s) is too small: %d addresses are needed and %d are free. Each subnet has %d reserved ones; a service needs one for each machine and, when it is internal, one more; a change beside running machines needs room for both.", s.ID, s.Prefix, need, max(free, 0), reserved)
 	}
@@ -260,6 +263,17 @@ func (r Request) checkSubnet() (f findings) {
 		}
 	}
 	return f
+}
+
+// leftBehind says whether the service has left the subnet and its old machines are still there.
+func (r Request) leftBehind() bool {
+	n := r.Network
+	if r.Old == nil || r.Old.Injection != nil && strings.EqualFold(r.Old.Injection.Subnet, n.Subnet.ID) {
+		return false
+	}
+	return slices.ContainsFunc(n.Subnet.Tenants, func(t Tenant) bool {
+		return strings.EqualFold(t.Service, n.Service) && (r.Old.Injection == nil || t.Injection != r.Old.Injection.ID)
+	})
 }
 
 // free is how many addresses of the subnet are left for the request: those that others have are gone, and the machines

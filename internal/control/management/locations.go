@@ -1,6 +1,8 @@
 package management
 
 import (
+	"cmp"
+
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
@@ -33,28 +35,41 @@ func (w *serviceWrite) elsewhere() (out []platform.Elsewhere, err error) {
 	return out, nil
 }
 
-// migrateAll makes the wish of every location one for stv2. It is refused if none of them can be migrated: a service
-// counts as migrated when all of them are.
-func (q *request) migrateAll(st *platform.ServiceStatus, r platform.Request) *arm.Error {
-	migrate := func(w platform.Wish) (platform.Wish, *arm.Error) {
-		r.APIVersion, r.Old, r.Tier, r.Units, r.Zones = string(q.version), &w, w.Tier, w.Units, w.Zones
-		return q.opt.Decide(r)
+// migrateAll makes the wish of every location one for stv2. It is refused if one of those on stv1 cannot be migrated, or
+// none is there: a service counts as migrated when all of them are.
+func (q *request) migrateAll(tx store.Tx, doc store.Document, st *platform.ServiceStatus, r platform.Request) error {
+	o, err := q.engine.Open(doc)
+	if err != nil {
+		return err
 	}
-	_, refused := migrate(st.Wish)
-	for _, l := range st.Others {
-		if _, err := migrate(l.Wish); err == nil {
-			refused = nil
+	w := &serviceWrite{request: q, tx: tx, place: &place{id: doc.ID}}
+	w.change.New = o
+	var first *arm.Error
+	wishes, moves := []platform.LocationWish{}, false
+	for _, l := range st.Locations() {
+		r.APIVersion, r.Old, r.Tier, r.Units, r.Zones = string(q.version), &l.Wish, l.Wish.Tier, l.Wish.Units, l.Wish.Zones
+		subnet, publicIP := "", ""
+		if p := l.Wish.Injection; p != nil {
+			subnet, publicIP = p.Subnet, p.PublicIP
 		}
-	}
-	if refused != nil {
-		return refused
-	}
-	st.Change(func(w platform.Wish) platform.Wish {
-		if to, err := migrate(w); err == nil {
-			return to
+		if r.Network, err = w.networkAt(l.Name, subnet, publicIP); err != nil {
+			return err
 		}
-		return w
-	})
+		to, refused := q.opt.Decide(r)
+		switch {
+		case refused == nil:
+			moves = true
+		case l.Wish.Platform == platform.STv1:
+			return refused
+		default:
+			to, first = l.Wish, cmp.Or(first, refused)
+		}
+		wishes = append(wishes, platform.LocationWish{Location: l.Name, Wish: to})
+	}
+	if !moves {
+		return first
+	}
+	st.Want(wishes[0].Wish, wishes[1:])
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (q *request) startMigration(tx store.Tx, doc store.Document, r platform.Req
 	if st.Operation != "" {
 		return nil, locked(doc.ID)
 	}
-	if err := q.migrateAll(&st, r); err != nil {
+	if err := q.migrateAll(tx, doc, &st, r); err != nil {
 		return nil, err
 	}
 	op := &lro.Operation{Kind: MigrateService}

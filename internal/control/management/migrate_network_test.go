@@ -1,0 +1,76 @@
+package management_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// withoutIP is the body of a service in a subnet, with an address of the platform: what stv1 has.
+func withoutIP(mode, subnet string) string {
+	return strings.Replace(injectedBody(mode, subnet, "ip1"), `,"publicIpAddressId":"`+networkPath+`/publicIPAddresses/ip1"`, "", 1)
+}
+
+// guarded is the body of a subnet with the group that stv2 needs.
+func guarded(prefix string) string {
+	return `{"properties":{"addressPrefix":"` + prefix + `","networkSecurityGroup":{"id":"` + networkPath + `/networkSecurityGroups/nsg"}}}`
+}
+
+const subnets = networkPath + "/virtualNetworks/vnet/subnets/"
+
+// A migration within a subnet needs what stv2 needs there, and room for a second copy of the service.
+func TestMigrate_InItsSubnet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	w.want(http.StatusCreated, "PUT", subnets+"small?api-version=2024-03-01", guarded("10.0.3.0/29"))
+	for subnet, want := range map[string]string{
+		"free":  "needs a network security group on platform version stv2",
+		"small": "2 addresses are needed and 1 are free",
+	} {
+		w.want(http.StatusCreated, "PUT", servicePath+oldVersion, withoutIP("Internal", subnet))
+		w.settle()
+		a := w.want(http.StatusBadRequest, "POST", servicePath+"/migrateToStv2", "")
+		if a.text("error.target") != "virtualNetworkConfiguration.subnetResourceId" || !strings.Contains(a.text("error.message"), want) {
+			t.Errorf("in %s: %s", subnet, a.Raw)
+		}
+		w.want(http.StatusAccepted, "DELETE", servicePath+"?api-version=2019-12-01", "")
+		w.settle()
+	}
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, withoutIP("Internal", "apim"))
+	w.settle()
+	was := w.statusOf(servicePath, nil).Wish
+	w.want(http.StatusAccepted, "POST", servicePath+"/migrateToStv2", `{"mode":"PreserveIp"}`)
+	got := w.statusOf(servicePath, nil).Wish
+	if s, ok := platform.ScenarioOf(was, got); !ok || s.Number != 5 || !cmp.Equal(was.Injection, got.Injection) {
+		t.Errorf("scenario %d, injection %+v, was %+v", s.Number, got.Injection, was.Injection)
+	}
+}
+
+// Scenarios 7 and 10: to another subnet by an update of the network, and back when the old machines are gone.
+func TestMigrate_ToAnotherSubnetAndBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	w.want(http.StatusCreated, "PUT", subnets+"other?api-version=2024-03-01", guarded("10.0.3.0/27"))
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, withoutIP("External", "apim"))
+	w.settle()
+	was := w.statusOf(servicePath, nil).Wish
+	w.want(http.StatusOK, "PUT", servicePath, injectedBody("External", "other", "ip1"))
+	got := w.statusOf(servicePath, nil).Wish
+	if s, ok := platform.ScenarioOf(was, got); !ok || s.Number != 7 || got.Platform != platform.STv2 || got.Address != platform.NewIP {
+		t.Errorf("scenario %d (%s), wish %+v", s.Number, s.Name, got)
+	}
+	w.settle()
+	w.statusOf(servicePath, func(st *platform.ServiceStatus) {
+		st.Hosting.Sets = append(st.Hosting.Sets, platform.Set{ID: "old", Platform: platform.STv1, Injection: was.Injection})
+	})
+	a := w.want(http.StatusBadRequest, "PUT", servicePath, injectedBody("External", "apim", "ip2"))
+	if !strings.Contains(a.text("error.message"), "still holds the old machines of the service") {
+		t.Errorf("back too early: %s", a.Raw)
+	}
+	w.statusOf(servicePath, func(st *platform.ServiceStatus) { st.Hosting.Sets = st.Hosting.Sets[:1] })
+	w.want(http.StatusOK, "PUT", servicePath, injectedBody("External", "apim", "ip2"))
+}
