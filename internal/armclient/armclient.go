@@ -241,9 +241,9 @@ func (c *Client) Run(ctx context.Context, method, path, apiVersion string, body 
 		}
 		return res, nil
 	}
-	for res.Status == http.StatusAccepted && res.Header.Get("Location") != "" {
+	for began := time.Now(); res.Status == http.StatusAccepted && res.Header.Get("Location") != ""; {
 		at := res.Header.Get("Location")
-		if err := pause(ctx); err != nil {
+		if err := pause(ctx, time.Since(began)); err != nil {
 			return nil, err
 		}
 		if res, err = c.Do(ctx, http.MethodGet, at, "", nil); err != nil {
@@ -258,7 +258,7 @@ func (c *Client) Run(ctx context.Context, method, path, apiVersion string, body 
 
 // follow polls a status monitor until it names an end.
 func (c *Client) follow(ctx context.Context, monitor string, progress func(int)) error {
-	for {
+	for began := time.Now(); ; {
 		res, err := c.Do(ctx, http.MethodGet, monitor, "", nil)
 		if err != nil {
 			return err
@@ -283,20 +283,25 @@ func (c *Client) follow(ctx context.Context, monitor string, progress func(int))
 			}
 			return op.Error
 		}
-		if err := pause(ctx); err != nil {
+		if err := pause(ctx, time.Since(began)); err != nil {
 			return err
 		}
 	}
 }
 
-// pollEvery is far below what Retry-After asks of foreign clients: commands wait on the host they run on.
-const pollEvery = 20 * time.Millisecond
+// pollEvery is far below what Retry-After asks of foreign clients: commands wait on the host they run on. Who has waited
+// for long, because operations take their time at the pace of the platform, looks less often, up to pollAtLeast.
+const (
+	pollEvery   = 20 * time.Millisecond
+	pollAtLeast = time.Second
+)
 
-func pause(ctx context.Context) error {
+func pause(ctx context.Context, waited time.Duration) error {
+	const share = 50 // of the time waited
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(pollEvery):
+	case <-time.After(min(max(pollEvery, waited/share), pollAtLeast)):
 		return nil
 	}
 }
