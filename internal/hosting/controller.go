@@ -104,8 +104,10 @@ type Controller struct {
 	owners   map[string]string // set, machine or VIP ID to the key of the record that lists it
 	injected map[string]bool   // keys of services in virtual networks
 	pooled   map[string]string // key of a service in a pool to the key of the pool's record
-	stopped  bool
-	running  sync.WaitGroup
+	// pools and expectant are the reverse of pooled: all services of a pool, and those that wait for it.
+	pools, expectant map[string]map[string]bool
+	stopped          bool
+	running          sync.WaitGroup
 }
 
 // New makes a Controller; Run starts it.
@@ -114,6 +116,7 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 	return &Controller{
 		st: st, f: f, log: log, opt: opt, slots: make(chan struct{}, opt.Parallel),
 		workers: map[string]*worker{}, owners: map[string]string{}, pooled: map[string]string{}, injected: map[string]bool{},
+		pools: map[string]map[string]bool{}, expectant: map[string]map[string]bool{},
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *Controller) finish(ctx context.Context, w *worker, rec *record) error {
 		return err
 	}
 	c.log.InfoContext(ctx, "operation succeeded", slog.String("service", rec.doc.ID), slog.String("operation", rec.status.Operation))
-	c.wakePool(ctx, w, rec)
+	c.wakePool(ctx, w, rec, false)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 		}
 	}
 	c.log.WarnContext(ctx, "operation failed", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name), slog.String("reason", message))
-	c.wakePool(ctx, w, rec)
+	c.wakePool(ctx, w, rec, false)
 	return nil
 }
 

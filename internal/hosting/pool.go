@@ -13,13 +13,13 @@ import (
 // fillPool makes up what a pool should be: there while a service lives in it.
 func (r *record) fillPool(from store.Reader) error {
 	location := r.doc.ID[len(poolPrefix)+1:]
-	n, err := members(from, location)
+	lived, err := livesIn(from, location, r.members)
 	if err != nil {
 		return err
 	}
 	r.status, err = poolStatus(r.doc)
 	r.status.Name = location
-	r.status.Wish.Gone = n == 0
+	r.status.Wish.Gone = !lived
 	return err
 }
 
@@ -31,25 +31,84 @@ func poolStatus(d store.Document) (platform.ServiceStatus, error) {
 	return st, err
 }
 
-// members counts the services that live in the pool of a location, or whose names still lead there.
-func members(r store.Reader, location string) (n int, err error) {
-	docs, err := r.List(store.Query{Type: typeService})
-	if err != nil {
-		return 0, err
-	}
-	for _, d := range docs {
-		st, err := statusOf(d)
-		if err != nil {
-			return 0, err
-		}
-		if st.Wish.Platform != platform.MTv1 || st.Wish.Gone && st.Hosting.Active == "" {
+// livesIn says whether any service lives in the pool of a location, or has a name that still leads there. It asks those
+// first that are known to have been members: there may be thousands.
+func livesIn(r store.Reader, location string, known []string) (bool, error) {
+	for _, key := range known {
+		d, err := r.Get(key)
+		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
-		if st.Name == location {
-			n++
+		if err != nil {
+			return false, err
+		}
+		if in, err := inPoolOf(d, location); in || err != nil {
+			return in, err
 		}
 	}
-	return n, nil
+	docs, err := r.List(store.Query{Type: typeService})
+	if err != nil {
+		return false, err
+	}
+	for _, d := range docs {
+		if in, err := inPoolOf(d, location); in || err != nil {
+			return in, err
+		}
+	}
+	return false, nil
+}
+
+func inPoolOf(d store.Document, location string) (bool, error) {
+	st, err := statusOf(d)
+	return err == nil && st.Name == location && st.Wish.Platform == platform.MTv1 && (!st.Wish.Gone || st.Hosting.Active != ""), err
+}
+
+// maxAsked is how many of its members a pool asks whether they are still there before it reads all services.
+const maxAsked = 16
+
+// membersOf lists some services that are known to have lived in a pool.
+func (c *Controller) membersOf(pool string) (some []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.pools[pool] {
+		if some = append(some, key); len(some) == maxAsked {
+			break
+		}
+	}
+	return some
+}
+
+// enrol notes that a service lives in a pool, or, with an empty one, in none. c.mu is held.
+func (c *Controller) enrol(key, pool string) {
+	if was := c.pooled[key]; was != pool && was != "" {
+		delete(c.pools[was], key)
+		delete(c.expectant[was], key)
+	}
+	if pool == "" {
+		delete(c.pooled, key)
+		return
+	}
+	c.pooled[key] = pool
+	insert(c.pools, pool, key)
+}
+
+// expect notes whether a service waits for news of its pool. c.mu is held.
+func (c *Controller) expect(key string, waits bool) {
+	pool := c.pooled[key]
+	switch {
+	case pool == "":
+	case waits:
+		insert(c.expectant, pool, key)
+	default:
+		delete(c.expectant[pool], key)
+	}
+}
+
+func insert(sets map[string]map[string]bool, set, key string) {
+	if sets[set] == nil {
+		sets[set] = map[string]bool{}
+	}
+	sets[set][key] = true
 }
 
 // joinPool makes sure that the pool of a service's location has a record, and that news of the pool reach the service.
@@ -59,7 +118,8 @@ func (c *Controller) joinPool(ctx context.Context, w *worker, rec *record) error
 	}
 	id := poolID(rec.status.Name)
 	c.mu.Lock()
-	c.pooled[w.key] = store.Key(id)
+	c.enrol(w.key, store.Key(id))
+	c.expect(w.key, true) // until its turn says otherwise
 	c.mu.Unlock()
 	if !rec.inPool || rec.pool != nil {
 		return nil
@@ -181,8 +241,8 @@ func leaveUpgrade(tx store.Tx, rec *record, failed bool) error {
 // removePool removes the record of a pool that is empty, unless a service has come meanwhile.
 func (c *Controller) removePool(ctx context.Context, rec *record) error {
 	_, err := c.update(ctx, "pool.remove", func(tx store.Tx) error {
-		n, err := members(tx, rec.status.Name)
-		if err != nil || n > 0 {
+		lived, err := livesIn(tx, rec.status.Name, nil)
+		if err != nil || lived {
 			return err
 		}
 		return tx.Delete(rec.doc.ID)
@@ -193,15 +253,18 @@ func (c *Controller) removePool(ctx context.Context, rec *record) error {
 	return nil
 }
 
-// wakePool tells a pool that one of its services has changed, and the services of a pool that it has.
-func (c *Controller) wakePool(ctx context.Context, w *worker, rec *record) {
+// wakePool tells a pool that one of its services has changed, and the services of a pool that it has: all of them when
+// another set serves now, otherwise those that wait for it.
+func (c *Controller) wakePool(ctx context.Context, w *worker, rec *record, moved bool) {
 	if rec.isPool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for key, pool := range c.pooled {
-			if pool == w.key {
-				c.start(ctx, c.worker(key))
-			}
+		wake := c.expectant
+		if moved {
+			wake = c.pools
+		}
+		for key := range wake[w.key] {
+			c.start(ctx, c.worker(key))
 		}
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/portico-dev/portico/internal/failpoint"
@@ -28,9 +30,11 @@ type record struct {
 	op     *lro.Operation         // the customer operation under way; nil when there is none
 	held   *lro.Operation         // or the one whose work may not begin yet
 	isPool bool
-	inPool bool                    // lives in the pool of its location
-	pool   *platform.ServiceStatus // of that pool; nil when it has no record
-	seq    int64                   // newest of the state that was read
+	// members are some services that are known to have lived in the pool.
+	members []string
+	inPool  bool                    // lives in the pool of its location
+	pool    *platform.ServiceStatus // of that pool; nil when it has no record
+	seq     int64                   // newest of the state that was read
 }
 
 // A place is one location of a record during a turn. What goes wrong at one holds no other up.
@@ -189,6 +193,9 @@ func (c *Controller) deadline(rec *record) time.Time {
 // load reads a record; nil when there is none.
 func (c *Controller) load(ctx context.Context, key string) (*record, error) {
 	rec := &record{}
+	if strings.HasPrefix(key, poolPrefix) {
+		rec.members = c.membersOf(key)
+	}
 	err := c.st.View(ctx, func(r store.Reader) error {
 		var err error
 		if rec.doc, err = r.Get(key); err != nil {
@@ -419,7 +426,7 @@ func (c *Controller) take(ctx context.Context, w *worker, rec *record, places []
 			c.log.InfoContext(ctx, "step taken", slog.String("key", w.key), slog.String("location", p.Name), slog.String("step", p.next.Step))
 		}
 	}
-	c.wakePool(ctx, w, rec)
+	c.wakePool(ctx, w, rec, slices.ContainsFunc(places, func(p *place) bool { return p.next.State.Active != p.Hosting.Active }))
 	return nil
 }
 

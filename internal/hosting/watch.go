@@ -116,9 +116,7 @@ func (c *Controller) tellOwner(ctx context.Context, id string, small bool) {
 	if w := c.worker(key); !small || w.waiting || w.running {
 		c.start(ctx, w)
 	}
-	for member, pool := range c.pooled {
-		if w := c.workers[member]; pool == key && w != nil && (w.waiting || w.running) {
-			c.start(ctx, w)
-		}
+	for member := range c.expectant[key] {
+		c.start(ctx, c.worker(member))
 	}
 }

@@ -142,6 +142,7 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 		w.failures = 0
 	}
 	w.waiting = out.waiting
+	c.expect(w.key, out.waiting)
 	if w.pending && err == nil {
 		return true
 	}
@@ -150,7 +151,7 @@ func (c *Controller) rest(ctx context.Context, w *worker, out outcome, err error
 	case c.stopped || ctx.Err() != nil:
 	case out.forget:
 		delete(c.workers, w.key)
-		delete(c.pooled, w.key)
+		c.enrol(w.key, "")
 		delete(c.injected, w.key)
 	default:
 		c.sleep(ctx, w, out)

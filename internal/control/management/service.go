@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -159,14 +158,30 @@ func (w *serviceWrite) decide() error {
 	return nil
 }
 
+// serviceNamed says whether there is a service of a name, in any resource group: there are far fewer of these than of
+// services.
+func serviceNamed(t store.Reader, name string) (bool, error) {
+	groups, err := t.List(store.Query{Type: strings.ToLower(resource.Resources + "/resourceGroups")})
+	if err != nil {
+		return false, err
+	}
+	for _, g := range groups {
+		d, err := get(t, g.ID+"/providers/"+resource.APIM+"/service/"+name)
+		if err != nil || d != nil {
+			return d != nil, err
+		}
+	}
+	return false, nil
+}
+
 // claimName refuses a name that another service has, or had and may get back.
 func (w *serviceWrite) claimName() error {
 	name := w.change.Name
-	services, err := w.tx.List(store.Query{Type: strings.ToLower(resource.APIM + "/service")})
+	taken, err := serviceNamed(w.tx, name)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(services, func(d store.Document) bool { return strings.EqualFold(lastSegment(d.ID), name) }) {
+	if taken {
 		return problem(http.StatusConflict, "ServiceAlreadyExists", "Api service already exists: %s", name)
 	}
 	deleted, err := findDeleted(w.tx, name)

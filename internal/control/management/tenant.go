@@ -216,12 +216,11 @@ func (q *request) checkNameAvailability() (*reply, *arm.Error) {
 		if err != nil {
 			return err
 		}
-		services, err := t.List(store.Query{Type: strings.ToLower(q.row.Type())})
+		taken, err := serviceNamed(t, name)
 		if err != nil {
 			return err
 		}
-		taken := deleted != nil || slices.ContainsFunc(services, func(d store.Document) bool { return strings.EqualFold(lastSegment(d.ID), name) })
-		if taken {
+		if taken || deleted != nil {
 			answer = map[string]any{"nameAvailable": false, "reason": "AlreadyExists", "message": name + " is already in use. Please select a different name."}
 		}
 		return nil

@@ -12,11 +12,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/portico-dev/portico/internal/snapshot"
-	"github.com/portico-dev/portico/internal/store"
 )
 
 // maxRequest bounds a poll's body: digests of a few hundred thousand parts.
@@ -126,25 +124,20 @@ func (p *Publisher) answer(ctx context.Context, req snapshot.PollRequest, ses *s
 	p.mu.Lock()
 	changed := p.changed
 	resp = &snapshot.PollResponse{Seq: p.seq, Parts: map[string][]byte{}}
-	mine, newest := p.servicesOf(req)
+	mine, newest := p.servicesOf(req, ses)
+	gone := p.goneOf(req, ses, mine)
 	p.mu.Unlock()
 
 	pending := map[string]holding{}
-	keys := make(map[string]bool, len(mine))
-	for _, s := range mine {
-		keys[store.Key(s.id)] = true
-	}
-	for key, h := range ses.have {
-		if !keys[key] {
-			resp.Gone = append(resp.Gone, h.id)
-			pending[key] = holding{id: h.id}
-		}
+	for _, key := range gone {
+		resp.Gone = append(resp.Gone, ses.have[key].id)
+		pending[key] = holding{id: ses.have[key].id}
 	}
 	slices.Sort(resp.Gone)
-	size := 0
+	size, seen := 0, resp.Seq
 	for _, s := range mine {
 		if size > p.opt.AnswerBytes {
-			resp.Seq = req.Seq // there is more; the next poll gets it at once
+			resp.Seq, seen = req.Seq, ses.looked // there is more; the next poll gets it at once
 			break
 		}
 		n, err := p.add(ctx, resp, s, ses, pending)
@@ -154,7 +147,7 @@ func (p *Publisher) answer(ctx context.Context, req snapshot.PollRequest, ses *s
 		size += n
 	}
 	p.mu.Lock()
-	resp.Session = ses.note(pending)
+	resp.Session = ses.note(pending, seen)
 	p.mu.Unlock()
 	if len(pending) == 0 && req.Seq != 0 && req.Seq >= newest {
 		return resp, changed, nil
@@ -162,32 +155,11 @@ func (p *Publisher) answer(ctx context.Context, req snapshot.PollRequest, ses *s
 	return resp, nil, nil
 }
 
-// servicesOf lists the services of a machine and the newest Seq that concerns any of them. The caller holds mu.
-func (p *Publisher) servicesOf(req snapshot.PollRequest) (mine []*service, newest int64) {
-	if req.Service != "" {
-		if s := p.services[store.Key(req.Service)]; s != nil {
-			return []*service{s}, s.seq
-		}
-		return nil, 0
-	}
-	location := normalLocation(req.Location)
-	for _, s := range p.services {
-		if s.consumption && s.location == location {
-			mine = append(mine, s)
-			newest = max(newest, s.seq)
-		}
-	}
-	slices.SortFunc(mine, func(a, b *service) int {
-		return strings.Compare(store.Key(a.id), store.Key(b.id))
-	})
-	return mine, newest
-}
-
 // add brings a service up to date and, when the machine has another digest of it, puts its manifest, or the change of
 // it, and the parts that the machine lacks into the answer. It returns the size of these.
 func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *service, ses *session, pending map[string]holding) (size int, err error) {
 	const attempts = 5 // a part may change while its bytes are made again
-	had := ses.have[store.Key(s.id)]
+	had := ses.have[s.key]
 	data := map[string][]byte{}
 	for range attempts {
 		made, err := p.refresh(ctx, s)
@@ -198,7 +170,7 @@ func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *ser
 		p.mu.Lock()
 		m, has := s.manifest, holding{s.id, s.digest, true, s.manifest.Parts}
 		if has.digest == had.digest {
-			ses.have[store.Key(s.id)] = has // the machine may have told the digest alone
+			ses.have[s.key] = has // the machine may have told the digest alone
 			p.mu.Unlock()
 			return 0, nil
 		}
@@ -207,7 +179,7 @@ func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *ser
 		p.mu.Unlock()
 		if complete {
 			m.Seq = resp.Seq
-			pending[store.Key(s.id)] = has
+			pending[s.key] = has
 			return tell(resp, m, had, lacks, data), nil
 		}
 	}

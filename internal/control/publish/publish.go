@@ -77,7 +77,9 @@ type Publisher struct {
 	seq      int64      // everything up to here is known
 	loaded   bool       // the services were listed once
 	services map[string]*service
-	changed  chan struct{} // closed and replaced whenever seq grows
+	hosts    map[string]*service // by default host name
+	pools    map[string]*pool    // by location
+	changed  chan struct{}       // closed and replaced whenever seq grows
 	cache    *cache
 	sessions map[string]*session // by machine
 }
@@ -88,7 +90,7 @@ func New(st store.Store, open Opener, log *slog.Logger, opt Options) *Publisher 
 	return &Publisher{
 		st: st, open: open, log: log, opt: opt,
 		following: newTurn(), stopped: make(chan struct{}),
-		services: map[string]*service{}, changed: make(chan struct{}),
+		services: map[string]*service{}, hosts: map[string]*service{}, pools: map[string]*pool{}, changed: make(chan struct{}),
 		cache: newCache(opt.CacheBytes), sessions: map[string]*session{},
 	}
 }
@@ -228,7 +230,7 @@ func (p *Publisher) load(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.services
-	p.services = make(map[string]*service, len(docs))
+	p.services, p.hosts, p.pools = make(map[string]*service, len(docs)), make(map[string]*service, len(docs)), map[string]*pool{}
 	for _, d := range docs {
 		s := before[store.Key(d.ID)]
 		if s == nil {
@@ -237,7 +239,9 @@ func (p *Publisher) load(ctx context.Context) error {
 		s.seq = seq
 		s.stale.all = true
 		p.describe(ctx, s, d)
-		p.services[store.Key(d.ID)] = s
+		s.pool, s.place = nil, nil
+		p.insert(s)
+		p.enlist(s)
 	}
 	p.loaded = true
 	p.grow(seq)

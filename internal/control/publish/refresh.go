@@ -80,6 +80,7 @@ func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]
 	}
 	s.take(e)
 	maps.Copy(s.stale.parts, e.again)
+	s.tryAgain(len(e.again) > 0)
 	for digest, data := range e.made {
 		p.cache.put(digest, data)
 	}

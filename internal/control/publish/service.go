@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"container/list"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -89,10 +90,13 @@ func useOf(kind, name string) string { return strings.ToLower(kind + "/" + name)
 // A service is what the Publisher keeps of one service. Publisher.mu guards its fields.
 type service struct {
 	id          string
-	making      turn // held by whoever makes its parts
+	key         string // of id
+	making      turn   // held by whoever makes its parts
 	location    string
 	consumption bool
 
+	pool  *pool // that it is in; nil for none
+	place *list.Element
 	seq   int64 // of the newest change of any of its documents
 	stale staleness
 	// parts and named are changed by the holder of making, with mu held, so that he may read them without.
@@ -105,7 +109,7 @@ type service struct {
 
 func newService(id string) *service {
 	s := &service{
-		id: id, making: newTurn(), parts: map[partKey]part{}, named: map[string]string{}, stale: fresh(),
+		id: id, key: store.Key(id), making: newTurn(), parts: map[partKey]part{}, named: map[string]string{}, stale: fresh(),
 		manifest: snapshot.Manifest{Format: snapshot.Format, Service: id, Name: lastSegment(id)},
 	}
 	s.stale.all = true
@@ -122,17 +126,18 @@ func (p *Publisher) mark(ctx context.Context, c store.Change, docs map[string]st
 	if c.Type == typeService {
 		d, there := docs[key]
 		if c.Deleted || !there {
-			delete(p.services, key)
+			p.remove(key)
 			return
 		}
 		s := p.services[key]
 		if s == nil {
 			s = newService(d.ID)
-			p.services[key] = s
+			p.insert(s)
 		}
 		s.seq = max(s.seq, c.Seq)
 		s.stale.parts[servicePart] = true
 		p.describe(ctx, s, d)
+		p.enlist(s)
 		return
 	}
 	serviceKey, rest := splitService(key)
@@ -142,6 +147,23 @@ func (p *Publisher) mark(ctx context.Context, c store.Change, docs map[string]st
 	}
 	s.seq = max(s.seq, c.Seq)
 	s.touch(key, rest)
+	p.enlist(s)
+}
+
+// insert makes a service known, and remove makes it unknown. The caller holds mu.
+func (p *Publisher) insert(s *service) {
+	p.services[s.key] = s
+	p.hosts[hostName(s.id, p.opt.Domain)] = s
+}
+
+func (p *Publisher) remove(key string) {
+	s := p.services[key]
+	if s == nil {
+		return
+	}
+	s.leavePool()
+	delete(p.services, key)
+	delete(p.hosts, hostName(s.id, p.opt.Domain))
 }
 
 // describe takes over what decides which machines get a service. The caller holds mu.
@@ -189,13 +211,12 @@ func (s *service) touch(key, rest string) {
 	}
 }
 
-// markHost marks the services that answer to a host whose certificate changed. The caller holds mu.
+// markHost marks the service that answers to a host whose certificate changed. The caller holds mu.
 func (p *Publisher) markHost(host string, seq int64) {
-	for _, s := range p.services {
-		if hostName(s.id, p.opt.Domain) == host {
-			s.seq = max(s.seq, seq)
-			s.stale.parts[servicePart] = true
-		}
+	if s := p.hosts[host]; s != nil {
+		s.seq = max(s.seq, seq)
+		s.stale.parts[servicePart] = true
+		p.enlist(s)
 	}
 }
 

@@ -16,8 +16,10 @@ type session struct {
 	last    time.Time          // of the newest poll
 	have    map[string]holding // by key of the service
 	parts   map[string]bool    // digests that the machine listed itself; nil once an answer was taken
+	looked  int64              // of an mtv1 worker: the Seq up to which all services of its pool are in have
 	answer  string             // name of the session after the last answer; empty when there was none
 	pending map[string]holding // what the last answer changes; an empty digest takes the service away
+	seen    int64              // looked after the last answer
 }
 
 // holding is a manifest that a machine has. parts are known unless only the digest is.
@@ -51,7 +53,7 @@ func (s *session) resume(name string) bool {
 				s.have[key] = h
 			}
 		}
-		s.name, s.parts = name, nil
+		s.name, s.parts, s.looked = name, nil, s.seen
 	case s.name:
 	default:
 		return false
@@ -60,12 +62,14 @@ func (s *session) resume(name string) bool {
 	return true
 }
 
-// note says what an answer changes, and gives the session a name for after it.
-func (s *session) note(pending map[string]holding) string {
+// note says what an answer changes and up to which Seq nothing is missing then, and gives the session a name for after
+// it.
+func (s *session) note(pending map[string]holding, seen int64) string {
 	if len(pending) == 0 && s.name != "" {
+		s.looked = seen
 		return s.name
 	}
-	s.answer, s.pending = sessionName(), pending
+	s.answer, s.pending, s.seen = sessionName(), pending, seen
 	return s.answer
 }
 

@@ -1,5 +1,6 @@
 // Package cache keeps what policies want to find again – responses and values – in the memory of one machine, within a
-// bound in bytes. What was not used for longest goes first.
+// bound in bytes. What was not used for longest goes first, of whoever has most: no service of a shared machine pushes out
+// what another one keeps, unless that has more.
 //
 // It is a list and a map under one lock. Libraries for this bound the number of entries, or reach their bound in bytes
 // some time later from goroutines of their own; here an entry that does not fit is gone when Put returns, so the bound
@@ -26,10 +27,17 @@ type Cache struct {
 	size     int64      // of all entries
 	reserved int64
 	byKey    map[string]*list.Element
-	used     *list.List // of *entry, the one used last in front
+	byOwner  map[string]*share
+}
+
+// share is what one owner has in a cache.
+type share struct {
+	size int64
+	used *list.List // of *entry, the one used last in front
 }
 
 type entry struct {
+	owner   string
 	key     string
 	value   any
 	size    int64
@@ -41,7 +49,7 @@ func New(size int64) *Cache {
 	if size <= 0 {
 		size = DefaultSize
 	}
-	return &Cache{max: size, byKey: make(map[string]*list.Element), used: list.New()}
+	return &Cache{max: size, byKey: make(map[string]*list.Element), byOwner: make(map[string]*share)}
 }
 
 // Largest is the size of the largest value that is kept, with its key: one must not push out all others.
@@ -60,13 +68,13 @@ func (c *Cache) Get(key string) (value any, expires time.Time, ok bool) {
 		c.drop(e)
 		return nil, time.Time{}, false
 	}
-	c.used.MoveToFront(e)
+	c.byOwner[at.owner].used.MoveToFront(e)
 	return at.value, at.expires, true
 }
 
 // Put keeps a value of about size bytes for a while, in the place of one that has the key already. It is false for a
-// value that is too large, or kept for no time; then nothing has the key.
-func (c *Cache) Put(key string, value any, size int64, keep time.Duration) bool {
+// value that is too large, or kept for no time; then nothing has the key. What has to go is the owner's who has most.
+func (c *Cache) Put(owner, key string, value any, size int64, keep time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.byKey[key]; e != nil {
@@ -76,11 +84,17 @@ func (c *Cache) Put(key string, value any, size int64, keep time.Duration) bool 
 	if keep <= 0 || size > c.Largest() {
 		return false
 	}
-	e := &entry{key: key, value: value, size: size + overhead, expires: time.Now().Add(keep)}
-	c.byKey[key] = c.used.PushFront(e)
+	e := &entry{owner: owner, key: key, value: value, size: size + overhead, expires: time.Now().Add(keep)}
+	s := c.byOwner[owner]
+	if s == nil {
+		s = &share{used: list.New()}
+		c.byOwner[owner] = s
+	}
+	c.byKey[key] = s.used.PushFront(e)
+	s.size += e.size
 	c.size += e.size
 	for c.size > c.max {
-		c.drop(c.used.Back())
+		c.drop(c.largest().used.Back())
 	}
 	return true
 }
@@ -96,9 +110,25 @@ func (c *Cache) Remove(key string) {
 
 // drop removes an entry. c.mu is held.
 func (c *Cache) drop(e *list.Element) {
-	at := c.used.Remove(e).(*entry)
+	at := e.Value.(*entry)
+	s := c.byOwner[at.owner]
+	s.used.Remove(e)
 	delete(c.byKey, at.key)
+	s.size -= at.size
 	c.size -= at.size
+	if s.size == 0 {
+		delete(c.byOwner, at.owner)
+	}
+}
+
+// largest is the share of the owner who has most. c.mu is held, and the cache is not empty.
+func (c *Cache) largest() (most *share) {
+	for _, s := range c.byOwner {
+		if most == nil || s.size > most.size {
+			most = s
+		}
+	}
+	return most
 }
 
 // Reserve asks for memory for what may be kept later, while it is still coming in. All that is reserved together is

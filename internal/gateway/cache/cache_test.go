@@ -26,7 +26,7 @@ func TestCache_ForgetsWhatWasNotUsedForLongest(t *testing.T) {
 	t.Parallel()
 	c := cache.New(10_000)
 	for i := range 8 { // of 1,257 bytes each
-		c.Put(fmt.Sprint(i), i, 1000, time.Minute)
+		c.Put("o", fmt.Sprint(i), i, 1000, time.Minute)
 		c.Get("0")
 	}
 	if diff := cmp.Diff([]string{"0=0", "2=2", "3=3", "4=4", "5=5", "6=6", "7=7"}, keys(c, "0", "1", "2", "3", "4", "5", "6", "7")); diff != "" {
@@ -39,9 +39,9 @@ func TestCache_Expires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := cache.New(0)
 		began := time.Now()
-		c.Put("a", 1, 10, time.Minute)
-		c.Put("b", 2, 10, time.Hour)
-		if !c.Put("b", 3, 10, 2*time.Minute) {
+		c.Put("o", "a", 1, 10, time.Minute)
+		c.Put("o", "b", 2, 10, time.Hour)
+		if !c.Put("o", "b", 3, 10, 2*time.Minute) {
 			t.Error("not kept")
 		}
 		time.Sleep(time.Minute - time.Nanosecond)
@@ -67,15 +67,15 @@ func TestCache_Expires(t *testing.T) {
 func TestCache_Refuses(t *testing.T) {
 	t.Parallel()
 	c := cache.New(8000)
-	c.Put("a", "old", 10, time.Minute)
-	c.Put("b", "old", 10, time.Minute)
-	if c.Put("a", "new", c.Largest(), time.Minute) || c.Put("b", "new", 10, 0) {
+	c.Put("o", "a", "old", 10, time.Minute)
+	c.Put("o", "b", "old", 10, time.Minute)
+	if c.Put("o", "a", "new", c.Largest(), time.Minute) || c.Put("o", "b", "new", 10, 0) {
 		t.Error("kept")
 	}
 	if got := keys(c, "a", "b"); got != nil {
 		t.Error(got)
 	}
-	if !c.Put("a", "new", c.Largest()-1, time.Minute) {
+	if !c.Put("o", "a", "new", c.Largest()-1, time.Minute) {
 		t.Error("refused")
 	}
 }
@@ -120,7 +120,7 @@ func TestCache_Model(t *testing.T) {
 			default:
 				size := rapid.Int64Range(0, most/6).Draw(t, "size")
 				take(key)
-				if c.Put(key, n, size, time.Hour) {
+				if c.Put("o", key, n, size, time.Hour) {
 					model = append(model, item{key, n, size + 1 + 256})
 				} else if size < c.Largest() {
 					t.Fatalf("%d bytes refused", size)
@@ -162,11 +162,46 @@ func TestCache_Reserve(t *testing.T) {
 
 func BenchmarkGet(b *testing.B) {
 	c := cache.New(0)
-	c.Put("key", "value", 10, time.Hour)
+	c.Put("o", "key", "value", 10, time.Hour)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			c.Get("key")
 		}
 	})
+}
+
+// Who has most makes room: a busy service pushes out its own entries, not those of its neighbours.
+func TestCache_WhoHasMostMakesRoom(t *testing.T) {
+	t.Parallel()
+	c := cache.New(10 * (1000 + 256))
+	for i := range 3 {
+		c.Put("quiet", fmt.Sprint("quiet", i), i, 1000-6, time.Hour)
+	}
+	for i := range 100 {
+		c.Put("noisy", fmt.Sprintf("noisy%02d", i), i, 1000-7, time.Hour)
+	}
+	for i := range 3 {
+		if v, _, ok := c.Get(fmt.Sprint("quiet", i)); !ok || v != i {
+			t.Errorf("value %d of the quiet service is %v", i, v)
+		}
+	}
+	for i := range 100 {
+		if _, _, ok := c.Get(fmt.Sprintf("noisy%02d", i)); ok != (i >= 93) {
+			t.Errorf("value %d of the noisy service is there: %v", i, ok)
+		}
+	}
+	for i := range 7 { // the quiet service gets its half
+		c.Put("quiet", fmt.Sprint("quiet", i), i, 1000-6, time.Hour)
+	}
+	for i := range 7 {
+		if _, _, ok := c.Get(fmt.Sprint("quiet", i)); ok != (i >= 2) {
+			t.Errorf("value %d of the quiet service is there: %v", i, ok)
+		}
+	}
+	for i := 93; i < 100; i++ {
+		if _, _, ok := c.Get(fmt.Sprintf("noisy%02d", i)); ok != (i >= 95) {
+			t.Errorf("value %d of the noisy service is there: %v", i, ok)
+		}
+	}
 }

@@ -35,6 +35,9 @@ type Options struct {
 	// the one service that Apply gives it.
 	Catalogue  Catalogue
 	Activation ActivationOptions
+	Tenants    TenantLimits
+	// Meter counts a request of a service of an mtv1 worker, by its resource ID in lower case; may be nil.
+	Meter func(serviceID string)
 
 	HeadBytes        int           // longest request head; default 64 KiB
 	HeaderTimeout    time.Duration // for a head to come; default 30 s
@@ -45,7 +48,7 @@ type Options struct {
 	DrainIdle        time.Duration // the same while draining; default 2 s
 	Linger           time.Duration // for a client to close its side after the last answer; default 1 s
 	MaxConns         int           // open client connections, further ones wait in the kernel; default 16,384
-	MaxBuffer        int64         // longest body that a policy may hold in memory; default 64 MiB, Consumption 2 MiB
+	MaxBuffer        int64         // longest body that a policy may hold in memory; default 64 MiB
 }
 
 // A Server is the engine of one machine.
@@ -185,19 +188,19 @@ func (s *Server) Stats() Stats {
 }
 
 // find is the service for a host name, given in lower case and without port. A nil service without an error means
-// that nobody here answers to the name.
-func (s *Server) find(ctx context.Context, host string) (*service.Service, error) {
+// that nobody here answers to the name; a tenant comes with the services of an mtv1 worker.
+func (s *Server) find(ctx context.Context, host string) (*service.Service, *tenant, error) {
 	if s.tenants != nil {
 		return s.tenants.find(ctx, host)
 	}
 	cur := s.current.Load()
 	if cur == nil {
-		return nil, errNotReady
+		return nil, nil, errNotReady
 	}
 	if !cur.AnswersTo(host) {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return cur, nil
+	return cur, nil, nil
 }
 
 var errNotReady = errors.New("the gateway has no configuration yet")
@@ -205,7 +208,8 @@ var errNotReady = errors.New("the gateway has no configuration yet")
 // greeted is the service that a TLS greeting is for; nil for none.
 func (s *Server) greeted(hello *tls.ClientHelloInfo) (*service.Service, error) {
 	if s.tenants != nil {
-		return s.tenants.find(hello.Context(), strings.ToLower(hello.ServerName))
+		found, _, err := s.tenants.find(hello.Context(), strings.ToLower(hello.ServerName))
+		return found, err
 	}
 	return s.current.Load(), nil
 }
@@ -234,14 +238,6 @@ func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 }
 
 var errNoCertificate = errors.New("no certificate for the name")
-
-// maxBuffer bounds what policies of a service hold in memory.
-func (s *Server) maxBuffer(svc *service.Service) int64 {
-	if svc.Tier() == "Consumption" {
-		return min(s.opt.MaxBuffer, 2<<20)
-	}
-	return s.opt.MaxBuffer
-}
 
 var (
 	_ http.Handler      = (*Server)(nil)

@@ -49,7 +49,7 @@ func (s *Server) finish(r *http.Request) {
 
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	host := service.Hostname(r.Host)
-	svc, err := s.find(r.Context(), host)
+	svc, tenant, err := s.find(r.Context(), host)
 	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
@@ -60,11 +60,21 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		s.refuse(w, conn, http.StatusMisdirectedRequest, "The requested host is not served here.")
 		return
 	}
+	if tenant != nil {
+		done := s.admit(w, r, tenant, conn)
+		if done == nil {
+			return
+		}
+		defer done()
+	}
 	x, body := s.exchange(w, r, svc)
 	defer func() {
 		x.Received = body.count.Load()
 		x.Release()
 	}()
+	if tenant != nil {
+		defer s.bound(x, tenant)()
+	}
 	svc.Handle(x)
 	s.logFailure(x, svc)
 	switch {
@@ -79,6 +89,10 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	case r.Context().Err() != nil: // nobody is left to answer
 		_ = x.Response.Body.Close()
 		panic(http.ErrAbortHandler)
+	case x.Err() != nil:
+		_ = x.Response.Body.Close()
+		s.refuse(w, ended(r, conn), http.StatusGatewayTimeout, "The request took longer than it may.")
+		return
 	}
 	if svc.Leaves() {
 		end(w, conn)
@@ -137,7 +151,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.S
 	x := &pipeline.Exchange{
 		Context: r.Context(), Started: time.Now(), TLS: r.TLS, ClientIP: service.Hostname(r.RemoteAddr),
 		OriginalURL:    pipeline.URL{Scheme: scheme, Host: r.Host, Path: path, RawQuery: query},
-		OriginalMethod: r.Method, Request: m, MaxBuffer: s.maxBuffer(svc), Machine: s.opt.Machine, Log: s.log,
+		OriginalMethod: r.Method, Request: m, MaxBuffer: s.opt.MaxBuffer, Machine: s.opt.Machine, Log: s.log,
 	}
 	if r.ProtoAtLeast(1, 1) {
 		x.Early = func(status int, h pipeline.Header) { early(w, status, h) }

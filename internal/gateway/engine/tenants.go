@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/service"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
@@ -45,6 +46,7 @@ type tenants struct {
 	catalogue Catalogue
 	compiler  *service.Compiler
 	opt       ActivationOptions
+	limits    TenantLimits
 	log       *slog.Logger
 	gate      chan struct{} // one for each activation in progress
 	waiting   atomic.Int64
@@ -62,6 +64,8 @@ type tenant struct {
 	err     error
 	current atomic.Pointer[service.Service]
 	used    atomic.Int64 // unix nano of the last request
+	running atomic.Int64 // requests in flight
+	share   *pipeline.Share
 }
 
 func newTenants(opt Options) *tenants {
@@ -82,7 +86,7 @@ func newTenants(opt Options) *tenants {
 		a.Active = 256
 	}
 	t := &tenants{
-		catalogue: opt.Catalogue, compiler: opt.Compiler, opt: a, log: opt.Log,
+		catalogue: opt.Catalogue, compiler: opt.Compiler, opt: a, limits: opt.Tenants.withDefaults(), log: opt.Log,
 		gate: make(chan struct{}, a.Parallel), stop: make(chan struct{}), all: make(map[string]*tenant),
 	}
 	t.work.Go(t.unloadIdle)
@@ -90,30 +94,30 @@ func newTenants(opt Options) *tenants {
 }
 
 // find gives the service for a host, activating it when needed. Requests that come meanwhile share one activation.
-func (t *tenants) find(ctx context.Context, host string) (*service.Service, error) {
+func (t *tenants) find(ctx context.Context, host string) (*service.Service, *tenant, error) {
 	id, ok := t.catalogue.Find(host)
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
 	e := t.entry(strings.ToLower(id))
 	e.used.Store(time.Now().UnixNano())
 	if cur := e.current.Load(); cur != nil {
-		return cur, nil
+		return cur, e, nil
 	}
 	if t.waiting.Add(1) > int64(t.opt.Waiting) {
 		t.waiting.Add(-1)
-		return nil, errTooManyWaiting
+		return nil, nil, errTooManyWaiting
 	}
 	defer t.waiting.Add(-1)
 	timer := time.NewTimer(t.opt.Timeout)
 	defer timer.Stop()
 	select {
 	case <-e.ready:
-		return e.current.Load(), e.err
+		return e.current.Load(), e, e.err
 	case <-timer.C:
-		return nil, errActivation
+		return nil, nil, errActivation
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 }
 
@@ -128,7 +132,7 @@ func (t *tenants) entry(id string) *tenant {
 	if len(t.all) >= t.opt.Active {
 		t.evict()
 	}
-	e = &tenant{id: id, ready: make(chan struct{})}
+	e = &tenant{id: id, ready: make(chan struct{}), share: pipeline.NewShare(t.limits.Burst)}
 	t.all[id] = e
 	t.work.Go(func() { t.activate(e) })
 	return e

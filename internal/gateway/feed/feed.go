@@ -57,6 +57,7 @@ type Feed struct {
 	session  string            // of the last answer, when all of it was taken
 	services map[string]*state // by resource ID, lower case
 	hosts    map[string]string // host name to resource ID
+	refusing map[string]bool   // keys of services with parts that were refused
 	err      error             // of the last poll
 }
 
@@ -93,7 +94,7 @@ func New(opt Options) (*Feed, error) {
 	}
 	f := &Feed{
 		opt: opt, log: opt.Log, client: opt.Client, cache: c, ready: make(chan struct{}),
-		services: make(map[string]*state), hosts: make(map[string]string),
+		services: make(map[string]*state), hosts: make(map[string]string), refusing: make(map[string]bool),
 	}
 	if f.client == nil {
 		f.client = socketClient(opt.Socket)
@@ -139,8 +140,8 @@ func (f *Feed) Seq() int64 {
 // refusals is called with mu held.
 func (f *Feed) refusals() []snapshot.Refusal {
 	var out []snapshot.Refusal
-	for _, s := range f.services {
-		out = append(out, s.refused...)
+	for key := range f.refusing {
+		out = append(out, f.services[key].refused...)
 	}
 	slices.SortFunc(out, func(a, b snapshot.Refusal) int { return strings.Compare(a.ID, b.ID) })
 	return out
@@ -263,7 +264,10 @@ func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool
 	if complete && news {
 		f.serving()
 	}
-	if err == nil && (!f.swept || len(resp.Manifests) > 0) {
+	switch {
+	case err != nil:
+		f.swept = false // it may have left parts of what could not be served
+	case !f.swept:
 		f.sweep(ctx)
 	}
 	return news, err
@@ -355,14 +359,26 @@ func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.
 	return nil
 }
 
-// store keeps fresh parts. A machine that cannot write serves nevertheless.
+// store keeps the parts of a snapshot that came with it. A machine that cannot write serves nevertheless. A worker gets
+// the parts of very many snapshots together: it goes through the shorter of the two lists.
 func (f *Feed) store(ctx context.Context, m snapshot.Manifest, fresh map[string][]byte) {
-	for digest, data := range fresh {
+	put := func(digest string, data []byte) {
 		if f.cache.has(digest) {
-			continue
+			return
 		}
 		if err := f.cache.putPart(digest, data); err != nil {
 			f.log.ErrorContext(ctx, "keep snapshot part", slog.String("service", m.Service), slog.String("digest", digest), slog.Any("error", err))
+		}
+	}
+	if len(fresh) <= m.Parts.Len() {
+		for digest, data := range fresh {
+			put(digest, data)
+		}
+		return
+	}
+	for ref := range m.Parts.All() {
+		if data, ok := fresh[ref.Digest]; ok {
+			put(ref.Digest, data)
 		}
 	}
 }
@@ -391,8 +407,18 @@ func (f *Feed) replace(old, next *state) {
 		}
 	}
 	f.services[key(next.manifest.Service)] = next
+	f.refuse(next)
 	for _, h := range next.hosts {
 		f.hosts[h] = next.manifest.Service
+	}
+}
+
+// refuse notes whether parts of a service were refused. It is called with mu held.
+func (f *Feed) refuse(s *state) {
+	if len(s.refused) > 0 {
+		f.refusing[key(s.manifest.Service)] = true
+	} else {
+		delete(f.refusing, key(s.manifest.Service))
 	}
 }
 
@@ -411,6 +437,7 @@ func (f *Feed) forget(ctx context.Context, id string) {
 		return
 	}
 	delete(f.services, key(id))
+	delete(f.refusing, key(id))
 	for _, h := range s.hosts {
 		delete(f.hosts, h)
 	}

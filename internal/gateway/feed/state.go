@@ -122,5 +122,6 @@ func (f *Feed) Refuse(serviceID string, refused []snapshot.Refusal) {
 	defer f.mu.Unlock()
 	if s := f.services[key(serviceID)]; s != nil {
 		s.refused = refused
+		f.refuse(s)
 	}
 }

@@ -126,6 +126,9 @@ type Exchange struct {
 	MaxBuffer int64
 	// Budget bounds each evaluation of an expression.
 	Budget csharp.Budget
+	// Share is what the evaluations of all requests of the service take of a machine that is not its own; nil: there is
+	// no bound.
+	Share *Share
 	// Log takes the messages of context.Trace, at level debug; nil drops them.
 	Log *slog.Logger
 	// Received and Sent are the bytes of content that came from and went to the client. They are known in Release.

@@ -33,7 +33,7 @@ func (v Value) Any(x *Exchange) (csharp.Value, error) {
 	}
 	f := x.frame()
 	defer f.Release()
-	a, err := v.program.Run(f)
+	a, err := v.run(x, f)
 	return a, evaluation(err)
 }
 
@@ -44,7 +44,7 @@ func (v Value) String(x *Exchange) (text string, ok bool, err error) {
 	}
 	f := x.frame()
 	defer f.Release()
-	a, err := v.program.Run(f)
+	a, err := v.run(x, f)
 	switch {
 	case err != nil:
 		return "", false, evaluation(err)
@@ -64,7 +64,7 @@ func (v Value) Bytes(x *Exchange) ([]byte, error) {
 	}
 	f := x.frame()
 	defer f.Release()
-	a, err := v.program.Run(f)
+	a, err := v.run(x, f)
 	if err != nil || a.IsNull() {
 		return nil, evaluation(err)
 	}
@@ -73,6 +73,18 @@ func (v Value) Bytes(x *Exchange) ([]byte, error) {
 	}
 	text, err := f.Text(v.program, a)
 	return []byte(text), evaluation(err)
+}
+
+// run evaluates the expression when it is the service's turn.
+func (v Value) run(x *Exchange, f *csharp.Frame) (csharp.Value, error) {
+	if x.Share != nil {
+		give, err := x.Share.Take(x)
+		if err != nil {
+			return clr.Null, err
+		}
+		defer give()
+	}
+	return v.program.Run(f)
 }
 
 // Int evaluates to a whole number; a text that is one will do.

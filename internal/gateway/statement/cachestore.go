@@ -53,7 +53,7 @@ func (c *store) run(_ context.Context, x *pipeline.Exchange) (pipeline.Flow, err
 	if err != nil || !wanted || keep <= 0 || len(m.TrailerNames) > 0 {
 		return pipeline.Next, err
 	}
-	c.keep(l.Key, m, keep)
+	c.keep(x.Service.ID, l.Key, m, keep)
 	l.Tell(m, keep)
 	return pipeline.Next, nil
 }
@@ -78,7 +78,7 @@ func keepFor(x *pipeline.Exchange, v pipeline.Value) (time.Duration, error) {
 }
 
 // keep puts a response into the cache, now or when its content has come.
-func (c *store) keep(key string, m *pipeline.Message, keep time.Duration) {
+func (c *store) keep(owner, key string, m *pipeline.Message, keep time.Duration) {
 	k := &kept{status: m.Status, reason: m.Reason}
 	for _, f := range m.Header.Fields() {
 		// A cookie is one client's. What belongs to a connection is left out when it is sent, but no reason to keep it.
@@ -89,7 +89,7 @@ func (c *store) keep(key string, m *pipeline.Message, keep time.Duration) {
 	size := m.Body.Size()
 	put := func(body []byte) {
 		k.body = body
-		c.cache.Put(key, k, k.size(), keep)
+		c.cache.Put(owner, key, k, k.size(), keep)
 	}
 	if data, held := m.Body.Held(); held || size == 0 {
 		put(bytes.Clone(data))

@@ -91,7 +91,7 @@ func (e Env) cacheStoreValue(b *pipeline.Build, s *policy.Statement) (pipeline.S
 		case err != nil:
 			return pipeline.Next, fmt.Errorf("keep a value in the cache: %w", err)
 		}
-		e.Cache.Put(k, copied, size, keep)
+		e.Cache.Put(x.Service.ID, k, copied, size, keep)
 		return pipeline.Next, nil
 	}, errors.Join(errs[:]...)
 }

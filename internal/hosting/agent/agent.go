@@ -120,6 +120,7 @@ type agent struct {
 
 	launching sync.RWMutex // held while a process is started that is not noted yet
 	keeping   sync.Mutex   // one at a time writes down what the agent was told
+	written   int64        // the last one of those that asked to have it written down; guarded by keeping
 
 	mu    sync.Mutex // guards below
 	sets  map[string]*set
@@ -132,6 +133,7 @@ type agent struct {
 	// under an old lease must not bring one back.
 	epochs   map[string]int64
 	stopping bool
+	asked    int64         // how often what it was told was to be written down
 	changes  int64         // grows with everything observable
 	changed  chan struct{} // closed and replaced when changes grows
 }

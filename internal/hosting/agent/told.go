@@ -28,16 +28,29 @@ type told struct {
 // kept what it was told, also when the clock was set back meanwhile.
 const changesApart = 1 << 32
 
-// keep writes down what the agent was told.
+// keep writes down what the agent was told. Those who wait for one another share a write: names come by the thousand, and
+// each write holds all of them.
 func (a *agent) keep() error {
+	a.mu.Lock()
+	a.asked++
+	mine := a.asked
+	a.mu.Unlock()
 	a.keeping.Lock()
 	defer a.keeping.Unlock()
+	if a.written >= mine {
+		return nil
+	}
 	a.mu.Lock()
 	t := told{
 		Boot: bootID(), Settings: a.opt.Settings, Inventory: a.listAll(), Injections: a.listInjections(), Epochs: maps.Clone(a.epochs), Changes: a.changes,
 	}
+	asked := a.asked
 	a.mu.Unlock()
-	return writeJSON(a.opt.Layout.AgentTold(), t)
+	if err := writeJSON(a.opt.Layout.AgentTold(), t); err != nil {
+		return err
+	}
+	a.written = asked
+	return nil
 }
 
 // tryKeep is keep where a failure costs nothing while this agent lives, and after that no more than the time until the
