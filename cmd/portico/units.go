@@ -47,7 +47,7 @@ func unitsCommand() *cobra.Command {
 
 func printUnits(out io.Writer, name string, u hosting.Units) error {
 	for _, l := range u.Locations {
-		fmt.Fprintf(out, "%s in %s: %s, %s with %s, %s\n", name, l.Location, l.PlatformVersion, l.Tier, count(l.Units, "unit"), u.ProvisioningState)
+		fmt.Fprintf(out, "%s in %s: %s, %s with %s, %s\n", name, l.Location, l.PlatformVersion, l.Tier, count(l.Units, "unit"), locationText(u, l))
 		for _, v := range l.VIPs {
 			fmt.Fprintf(out, "  VIP %s is answered by %s\n", v.Address, dash(strings.Join(v.Accepting, " and ")))
 		}
@@ -72,6 +72,17 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 		}
 	}
 	return nil
+}
+
+// locationText is how a location is: as the service is, where nothing else is to be said of it.
+func locationText(u hosting.Units, l hosting.UnitLocation) string {
+	switch {
+	case l.Leaving && u.ProvisioningState != "Terminating":
+		return u.ProvisioningState + ", about to go"
+	case l.Disabled:
+		return u.ProvisioningState + ", out of rotation"
+	}
+	return u.ProvisioningState
 }
 
 func phaseText(m hosting.UnitMachine) string {

@@ -25,6 +25,9 @@ func TestPrintUnits_TellsOfTrouble(t *testing.T) {
 			{Machine: platform.Machine{ID: "good", Mode: platform.Serving, Gateway: "1.0"}, Phase: platform.Ready, PID: 7, Seq: 9, Digest: "abcdef0123456789", Runs: "1.0"},
 			{Machine: platform.Machine{ID: "odd", Mode: platform.Parked, Gateway: "2.0"}, Phase: platform.Ready, PID: 8, Seq: 9, Runs: "1.0", Refused: "/apis/a: too new"},
 		}}},
+	}, {
+		Location: "eastus", PlatformVersion: platform.STv2, Tier: platform.Developer, Units: 1, Disabled: true,
+		VIPs: []hosting.UnitVIP{{VIP: platform.VIP{Address: "127.0.0.2"}, Accepting: []string{"e"}}},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +39,9 @@ func TestPrintUnits_TellsOfTrouble(t *testing.T) {
   s    stv2      odd      2.0 (runs 1.0)  -     0              0             parked   ready       9    -         0            0         8
   machine bad: exited without being asked: exit status 3; starts again at 03:04:05
   machine odd cannot serve /apis/a: too new
+shop in eastus: stv2, Developer with 1 unit, Succeeded, out of rotation
+  VIP 127.0.0.2 is answered by e
+  SET  PLATFORM  MACHINE  GATEWAY  ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE  PHASE  SEQ  DIGEST  CONNECTIONS  RESTARTS  PID
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Errorf("units (-want +got):\n%s", d)

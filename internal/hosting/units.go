@@ -24,6 +24,8 @@ type UnitLocation struct {
 	Tier            platform.Tier         `json:"tier"`
 	Units           int                   `json:"units"`
 	Zones           []string              `json:"zones,omitempty"`
+	Disabled        bool                  `json:"disabled,omitempty"` // out of rotation
+	Leaving         bool                  `json:"leaving,omitempty"`  // about to go
 	Sets            []UnitSet             `json:"sets"`
 	VIPs            []UnitVIP             `json:"vips"`
 	Coexistence     *platform.Coexistence `json:"coexistence,omitempty"`
@@ -86,7 +88,7 @@ func (c *Controller) Units(ctx context.Context, serviceID string) (any, error) {
 // units describes what there is at one place.
 func (p *place) units(obs platform.Observation) UnitLocation {
 	l := UnitLocation{
-		Location: p.Name, PlatformVersion: p.Platform(), Tier: p.Wish.Tier, Units: p.Wish.Units, Zones: p.Wish.Zones,
+		Location: p.Name, PlatformVersion: p.Platform(), Tier: p.Wish.Tier, Units: p.Wish.Units, Zones: p.Wish.Zones, Disabled: p.Wish.Disabled, Leaving: p.Wish.Gone,
 		Sets: []UnitSet{}, VIPs: []UnitVIP{}, Coexistence: p.Hosting.Coexistence,
 	}
 	for _, s := range p.Hosting.Sets {
