@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/portico-dev/portico/internal/pace"
+	"github.com/portico-dev/portico/internal/platform"
 )
 
 // A Setting is one row of the table of settings. Key is the flag's name; the environment variable is PORTICO_ and the
@@ -53,6 +55,7 @@ type Up struct {
 	Idle           time.Duration // after which an mtv1 worker unloads a service
 	Counters       int           // for rate limits, and as many for quotas, of a service at a location
 	Cache          int64         // bytes of one machine for responses and values that policies keep
+	Limits         platform.Era  // on what services may hold
 	Pace           pace.Pace     // of platform time
 	LogLevel       string
 }
@@ -76,6 +79,7 @@ func Settings() []Setting {
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
+		{"limits", "2024", "limits on what a service of each tier may hold: those published until 2024, those of 2026, or none", "TestUp_Limits", limits},
 		{"pace", "instant", "instant: work takes as long as it takes; azure: as long as in the cloud service; xN: as in the cloud service, with a clock N times as fast; manual: the clock stands until `portico clock --advance`", "TestPace_Manual", speed},
 		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
 	}
@@ -195,6 +199,15 @@ func positive(field func(*Up) *time.Duration) func(*Up, string) error {
 func speed(u *Up, v string) (err error) {
 	u.Pace, err = pace.Parse(v)
 	return err
+}
+
+func limits(u *Up, v string) error {
+	era := platform.Era(v)
+	if !slices.Contains(platform.Eras(), era) {
+		return fmt.Errorf("%q is none of 2024, 2026, none", v)
+	}
+	u.Limits = era
+	return nil
 }
 
 func level(u *Up, v string) error {

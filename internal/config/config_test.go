@@ -54,6 +54,7 @@ func TestLoad_Refusals(t *testing.T) {
 		{"vip-http", "x", "is not a port"},
 		{"vip-pool", "10.0.0.1", "is not an IPv4 prefix"},
 		{"coexistence", "5", "is not a duration"},
+		{"limits", "2025", "is none of 2024, 2026, none"},
 		{"pace", "fast", "is none of instant, azure, x1 to x3600, manual"},
 		{"log-level", "loud", "is none of debug"},
 		{"data", "", "may not be empty"},

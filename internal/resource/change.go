@@ -28,6 +28,8 @@ type Env struct {
 	AllocateIP func(id string) (string, error)
 	// AddressDomain is the suffix of the DNS names of public IP addresses.
 	AddressDomain string
+	// Limits are those on what services may hold; empty for none.
+	Limits platform.Era
 	// Locations are the places where resources may be.
 	Locations []Location
 }

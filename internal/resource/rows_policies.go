@@ -1,10 +1,12 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/platform"
 )
 
 // policies is the policy document of a scope.
@@ -55,8 +57,8 @@ const MaxPolicy = 512 << 10
 // policyCompiles checks a document and puts its raw form in its place.
 func policyCompiles(c *Change) []arm.ErrorDetail {
 	value := c.New.Text("properties.value")
-	if len(value) > MaxPolicy {
-		return []arm.ErrorDetail{Finding("value", "A policy document may have at most %d bytes.", MaxPolicy)}
+	if most := c.maxPolicy(); len(value) > most {
+		return []arm.ErrorDetail{Finding("value", "Policy size exceeds allowed limit of %d KB", most>>10)}
 	}
 	check := c.Checked
 	if check == nil || !check.holds(c) {
@@ -68,6 +70,19 @@ func policyCompiles(c *Change) []arm.ErrorDetail {
 	c.New.Set("properties.format", "rawxml")
 	c.New.Set("properties.value", check.raw)
 	return nil
+}
+
+// maxPolicy bounds the document of a change.
+func (c *Change) maxPolicy() int {
+	most := 0
+	switch {
+	case c.Env.Limits == "" || c.Env.Limits == platform.Unlimited:
+	case c.Row.Policy == "fragment":
+		most = c.Env.Limits.Fragment()
+	default:
+		most = c.Env.Limits.Policy(platform.Tier(c.Tier()))
+	}
+	return cmp.Or(most, MaxPolicy)
 }
 
 // A PolicyCheck is the outcome of a check and what it depended on: it holds as long as that is unchanged.

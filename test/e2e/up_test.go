@@ -158,6 +158,21 @@ func TestUp_Domain(t *testing.T) {
 	}
 }
 
+// TestUp_Limits: 17 KiB are too much for a policy of a Consumption service, unless there are no limits.
+func TestUp_Limits(t *testing.T) {
+	t.Parallel()
+	policy := object{"properties": object{"format": "rawxml", "value": "<policies><inbound><!--" + strings.Repeat("x", 17<<10) + "--></inbound></policies>"}}
+	h := start(t)
+	h.create("small", "Consumption", 0, recent)
+	e := h.fails(http.MethodPut, h.service("small")+"/policies/policy", policy)
+	if want := "Policy size exceeds allowed limit of 16 KB"; e.Code != "ValidationError" || len(e.Details) != 1 || e.Details[0].Message != want {
+		t.Errorf("got %v %v, want a ValidationError: %s", e, e.Details, want)
+	}
+	h = start(t, "--limits", "none")
+	h.create("small", "Consumption", 0, recent)
+	h.run(http.MethodPut, h.service("small")+"/policies/policy", recent, policy)
+}
+
 func TestUp_UnknownPaceIsRefused(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command(program, "up", "--data", t.TempDir(), "--pace", "fast").CombinedOutput()

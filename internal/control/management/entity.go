@@ -174,6 +174,9 @@ func (q *request) put(patch bool) (*reply, *arm.Error) {
 		if err != nil {
 			return err
 		}
+		if err := q.withinLimits(tx, &c, p.doc == nil); err != nil {
+			return err
+		}
 		rep.status = http.StatusOK
 		if p.doc == nil {
 			rep.status = http.StatusCreated

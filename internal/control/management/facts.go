@@ -18,12 +18,15 @@ type factList struct {
 	method string      // empty: GET
 	// make lists the things, in their order. p is the place of what the collection is below.
 	make func(q *request, t store.Reader, p *place) ([]any, error)
+	// uncounted lists have no count.
+	uncounted bool
 	// filters maps names that $filter may use to paths in a thing.
 	filters map[string]string
 }
 
 var factLists = map[string]factList{
 	"service/regions":                        {make: regions},
+	"service/skus":                           {make: serviceSKUs, uncounted: true},
 	"service/users/identities":               {make: userIdentities},
 	"service/policyfragments/listreferences": {from: "2021-12-01-preview", method: http.MethodPost, make: fragmentReferences},
 	"service/apis/revisions":                 {from: "2017-03-01", make: apiRevisions, filters: map[string]string{"apiRevision": "apiRevision"}},
@@ -87,7 +90,7 @@ func (q *request) listFacts(what factList) (*reply, *arm.Error) {
 		return nil, err
 	}
 	from, to, _ := page.Slice(len(items))
-	return q.pageOf(items[from:to], len(items), page, false), nil
+	return q.pageOf(items[from:to], len(items), page, what.uncounted), nil
 }
 
 func userIdentities(q *request, _ store.Reader, p *place) ([]any, error) {

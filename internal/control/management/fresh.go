@@ -34,8 +34,8 @@ type freshDocument struct {
 }
 
 // fresh writes what a new service comes with: the global policy, the built-in subscription and groups, the
-// administrator, and two sample products. The API echo-api is left out, because its backend is on the Internet; so are
-// products in the tier Consumption.
+// administrator, and two sample products. The API echo-api is left out, because its backend is on the Internet. A
+// Consumption service has neither users and groups nor sample products.
 func (w *serviceWrite) fresh(tx store.Tx, d store.Document) error {
 	rawxml := func(text string) resource.Object {
 		return resource.Object{"properties": map[string]any{"format": "rawxml", "value": text}}
@@ -46,12 +46,12 @@ func (w *serviceWrite) fresh(tx store.Tx, d store.Document) error {
 			"displayName": "Built-in all-access subscription", "scope": d.ID, "state": "active", "allowTracing": true,
 			"createdDate": resource.Timestamp(time.Now()), "primaryKey": resource.NewKey(), "secondaryKey": resource.NewKey(),
 		}}},
-		{"service/users", "/users/" + resource.Administrator, administrator(w.change.New.Text("properties.publisherEmail"))},
-	}
-	for name, group := range resource.BuiltInGroups() {
-		docs = append(docs, freshDocument{"service/groups", "/groups/" + name, group})
 	}
 	if w.wish.Tier != platform.Consumption {
+		docs = append(docs, freshDocument{"service/users", "/users/" + resource.Administrator, administrator(w.change.New.Text("properties.publisherEmail"))})
+		for name, group := range resource.BuiltInGroups() {
+			docs = append(docs, freshDocument{"service/groups", "/groups/" + name, group})
+		}
 		docs = append(docs, []freshDocument{
 			{"service/products", "/products/starter", sampleProduct("Starter", "For trying the APIs out: five calls a minute.", false)},
 			{"service/products/policies", "/products/starter/policies/policy", rawxml(starterPolicy)},
@@ -73,13 +73,13 @@ func (w *serviceWrite) fresh(tx store.Tx, d store.Document) error {
 
 // freshLinks makes the administrator a member of groups, and groups those who see the sample products.
 func (w *serviceWrite) freshLinks(tx store.Tx, service string) error {
+	if w.wish.Tier == platform.Consumption {
+		return nil
+	}
 	for _, group := range []string{resource.Administrators, resource.Developers} {
 		if err := resource.PutLink(tx, service+"/groups/"+group, "service/groups/users", resource.Administrator); err != nil {
 			return err
 		}
-	}
-	if w.wish.Tier == platform.Consumption {
-		return nil
 	}
 	for _, product := range []string{"starter", "unlimited"} {
 		for _, group := range []string{resource.Administrators, resource.Developers, resource.Guests} {

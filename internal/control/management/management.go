@@ -75,6 +75,9 @@ type Options struct {
 	// Forecast says what it means for a service that its status becomes another one; nil has no forecast.
 	Forecast func(service string, next platform.ServiceStatus) []platform.Outlook
 
+	// Limits are those on what services may hold; empty means none.
+	Limits platform.Era
+
 	// Fetch reads a document that a client names by a link, of at most limit bytes; nil means that of package fetch.
 	Fetch func(ctx context.Context, link string, limit int64) ([]byte, error)
 
@@ -181,6 +184,7 @@ func New(opt Options) *Handler {
 	h.env = &resource.Env{
 		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, OpenServer: OpenServer, OpenAuthority: OpenAuthority, URLs: opt.URLs,
 		AllocateIP: opt.AllocateIP, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
+		Limits: opt.Limits,
 	}
 	return h
 }

@@ -208,13 +208,16 @@ func locked(id string) *arm.Error {
 	return problem(http.StatusConflict, "ServiceLocked", "The API Service %s is transitioning at this time. Please try the request again later.", id[strings.LastIndexByte(id, '/')+1:])
 }
 
-// allowed enforces the service's apiVersionConstraint.
+// allowed enforces the service's tier and its apiVersionConstraint.
 func (q *request) allowed(p *place) error {
 	if p.service == nil {
 		return nil
 	}
 	o, err := q.engine.Open(*p.service)
 	if err != nil {
+		return err
+	}
+	if err := q.inTier(platform.Tier(o.Text("sku.name"))); err != nil {
 		return err
 	}
 	least, ok := arm.ParseVersion(o.Text("properties.apiVersionConstraint.minApiVersion"))

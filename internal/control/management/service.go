@@ -155,7 +155,7 @@ func (w *serviceWrite) decide() error {
 		return err
 	}
 	w.wish, w.others = wish, others
-	return nil
+	return w.limitService()
 }
 
 // serviceNamed says whether there is a service of a name, in any resource group: there are far fewer of these than of

@@ -3,7 +3,9 @@
 package clients
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +31,8 @@ func (w *world) shown(name string, got armapimanagement.ServiceResource) sdk.Obj
 			"provisioningState":       "Succeeded", "targetProvisioningState": "", "platformVersion": "stv2",
 			"virtualNetworkType": "None", "publicNetworkAccess": "Enabled", "disableGateway": false, "apiVersionConstraint": sdk.Object{},
 			"createdAtUtc": *got.Properties.CreatedAtUTC, "gatewayUrl": *got.Properties.GatewayURL,
-			"publicIPAddresses": []any{*got.Properties.PublicIPAddresses[0]},
+			"gatewayRegionalUrl": "http://" + name + "-westeurope-01.regional.apim.localhost" + w.host.Endpoints.Edge[strings.LastIndexByte(w.host.Endpoints.Edge, ':'):],
+			"publicIPAddresses":  []any{*got.Properties.PublicIPAddresses[0]},
 			"hostnameConfigurations": []any{sdk.Object{
 				"type": "Proxy", "hostName": name + ".apim.localhost", "defaultSslBinding": true,
 				"negotiateClientCertificate": false, "certificateSource": "BuiltIn",
@@ -124,6 +127,26 @@ func TestService(t *testing.T) {
 		}), func(p armresources.ClientListByResourceGroupResponse) []string {
 			return sdk.Names(p.Value, func(r *armresources.GenericResourceExpanded) *string { return r.Name })
 		}))
+	})
+	t.Run("tiers", func(t *testing.T) {
+		tiers := sdk.Pages(t, w.NewServiceSKUsClient().NewListAvailableServiceSKUsPager(group, "life", nil), func(p armapimanagement.ServiceSKUsClientListAvailableServiceSKUsResponse) []string {
+			var names []string
+			for _, s := range p.Value {
+				names = append(names, fmt.Sprint(*s.SKU.Name, " ", *s.Capacity.Minimum, "-", *s.Capacity.Maximum, " ", *s.Capacity.ScaleType))
+			}
+			return names
+		})
+		sdk.Equal(t, [][]string{{"Developer 1-1 none", "Basic 1-2 manual", "Standard 1-4 automatic", "Premium 1-31 automatic"}}, tiers)
+		all := sdk.Pages(t, w.NewSKUsClient().NewListPager(nil), func(p armapimanagement.SKUsClientListResponse) []string {
+			var names []string
+			for _, s := range p.Value {
+				if *s.Locations[0] == "westeurope" && *s.Name != string(armapimanagement.SKUTypePremium) && len(s.LocationInfo[0].Zones) == 0 {
+					names = append(names, *s.Name)
+				}
+			}
+			return names[:5]
+		})
+		sdk.Equal(t, [][]string{{"Consumption", "Developer", "Basic", "Standard", "Isolated"}}, all)
 	})
 	t.Run("name is taken", func(t *testing.T) {
 		got := sdk.Of(services.CheckNameAvailability(w.ctx, armapimanagement.ServiceCheckNameAvailabilityParameters{Name: to.Ptr("Life")}, nil)).Must(t)
