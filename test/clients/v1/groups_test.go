@@ -110,7 +110,7 @@ func TestResources(t *testing.T) {
 		injected := wanted()
 		injected.Properties.VirtualNetworkType = to.Ptr(armapimanagement.VirtualNetworkTypeInternal)
 		injected.Properties.PublicIPAddressID = to.Ptr(address)
-		sdk.Ended(w.NewServiceClient().BeginCreateOrUpdate(w.ctx, group, "injected", injected, nil)).Fails(t, 400, "ValueNotSupported")
+		sdk.Ended(w.NewServiceClient().BeginCreateOrUpdate(w.ctx, group, "injected", injected, nil)).Fails(t, 400, "InvalidParameters")
 		sdk.Ended(w.any.BeginDeleteByID(w.ctx, address, version, nil)).Must(t)
 		sdk.Of(w.any.GetByID(w.ctx, address, version, nil)).Fails(t, 404, "ResourceNotFound")
 	})
