@@ -1,5 +1,5 @@
 // Docgen writes the reference pages in docs/reference from the tables that the program itself reads: resource types,
-// policy statements, settings. Each row names the test that proves it; a row whose test does not exist is an error, so
+// policy statements, settings, tiers. Each row names the test that proves it; a row whose test does not exist is an error, so
 // that the pages cannot promise more than the tests show.
 package main
 
@@ -117,6 +117,7 @@ func render(root string, tests map[string][]string) (map[string][]byte, error) {
 		"resource-types.md": resourceTypes(p),
 		"statements.md":     statements(p),
 		"settings.md":       settings(p),
+		"tiers.md":          tiers(p),
 	}
 	return pages, errors.Join(p.missing...)
 }

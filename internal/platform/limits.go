@@ -1,6 +1,9 @@
 package platform
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An Era names a set of published limits on what a service may hold.
 type Era string
@@ -55,6 +58,17 @@ var limits2026 = []limit{
 	{"service/subscriptions", [9]int{500, 10000, 15000, 25000, 75000, 75000, 15000, 25000, 75000}},
 	{"service/users", [9]int{0, 20000, 20000, 50000, 75000, 75000, 20000, 50000, 75000}},
 	{"service/certificates", [9]int{50}},
+}
+
+// LimitedTypes are the resource types that have a limit in any era, in the order of the tables.
+func LimitedTypes() []string {
+	var paths []string
+	for _, l := range slices.Concat(limits2024, limits2026) {
+		if !slices.Contains(paths, l.path) {
+			paths = append(paths, l.path)
+		}
+	}
+	return paths
 }
 
 // Limit is how many entities of a type a service of a tier may have; 0 is no limit.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -155,4 +156,37 @@ func withNamedValues(text, value string) (*Document, Findings) {
 	}
 	src := NewSource(text, func(string) (string, bool) { return value, true })
 	return Reader{}.ParseSource(src, RawXML, root)
+}
+
+// TestCatalogue_Tiers: these statements, and no others, are refused in some tiers.
+func TestCatalogue_Tiers(t *testing.T) {
+	t.Parallel()
+	v2 := []string{"BasicV2", "StandardV2", "PremiumV2"}
+	want := map[string][]string{
+		"rate-limit-by-key": {"Consumption"}, "quota-by-key": append([]string{"Consumption"}, v2...),
+		"azure-openai-token-limit": {"Consumption"}, "llm-token-limit": {"Consumption"},
+	}
+	got := map[string][]string{}
+	for _, row := range Catalogue() {
+		if len(row.NotIn) > 0 {
+			got[row.Name] = row.NotIn
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("tiers that refuse a statement (-want +got):\n%s", d)
+	}
+	const document = `<policies><inbound><quota-by-key calls="1" renewal-period="300" counter-key="k" /></inbound></policies>`
+	for _, tier := range append(v2, "Consumption", "Developer") {
+		doc, found := Parse(document, RawXML)
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		text := fmt.Sprintf("Error in element 'quota-by-key' on line 1, column 21: Policy is not allowed in '%s' sku", tier)
+		if tier == "Developer" {
+			text = "Error in element 'quota-by-key' on line 1, column 21: Policy 'quota-by-key' is not built in this version of Portico."
+		}
+		if got := doc.Check(CheckOptions{Tier: tier}); len(got) != 1 || got[0].Detail() != text {
+			t.Errorf("%s: got %v, want %s", tier, got, text)
+		}
+	}
 }

@@ -83,7 +83,7 @@ func serviceBus() Row {
 			Groups:   []Group{{Attrs: []string{"queue-name", "topic-name"}, Min: 1, Max: 1}},
 			Children: []Child{one(0, list("message-properties", 0, property)), one(1, leaf("payload", text))},
 		},
-		Sections: []Section{Inbound, Outbound, OnError}, Scopes: noWorkspace, NotIn: notOnV2,
+		Sections: []Section{Inbound, Outbound, OnError}, Scopes: noWorkspace,
 	}
 }
 

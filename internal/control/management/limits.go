@@ -1,9 +1,11 @@
 package management
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/platform"
@@ -19,31 +21,70 @@ func (q *request) inTier(tier platform.Tier) error {
 	return problem(http.StatusBadRequest, "MethodNotAllowedInPricingTier", "Method not allowed in %s pricing tier", tier)
 }
 
+// allowances say how many entities services may get before they are counted again: counting tens of thousands for each
+// new one would take longer than writing it. An allowance is half of what is left, so that entities which are made
+// without asking are noticed in time, and nearer to the limit every one is counted.
+type allowances struct {
+	mu   sync.Mutex
+	left map[string]int // by service, type and limit
+}
+
+// maxAllowances bounds what is remembered; losing it costs no more than counting.
+const maxAllowances = 10_000
+
+// take uses one of an allowance, if there is one.
+func (a *allowances) take(key string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left[key] == 0 {
+		return false
+	}
+	a.left[key]--
+	return true
+}
+
+// give sets an allowance after so many were counted.
+func (a *allowances) give(key string, most, counted int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left == nil || len(a.left) >= maxAllowances {
+		a.left = map[string]int{}
+	}
+	a.left[key] = max(0, most-counted) / 2
+}
+
 // withinLimits refuses what was written when the service now holds more of it than its tier may. It is asked within the
-// transaction, and counts only what has a limit, up to the limit.
+// transaction, about what has a limit.
 func (q *request) withinLimits(tx store.Tx, c *resource.Change, created bool) error {
-	paths := []string{}
 	if created {
-		paths = append(paths, c.Row.Path)
-	}
-	if c.Row.Path == "service/apis" && (created || c.Imported != nil) { // which may bring API operations
-		paths = append(paths, "service/apis/operations")
-	}
-	for _, path := range paths {
-		most := q.opt.Limits.Limit(platform.Tier(c.Tier()), path)
-		if most == 0 {
-			continue
-		}
-		n, err := tx.Count(store.Query{Type: strings.ToLower(resource.APIM + "/" + path), Prefix: c.Service(), Limit: most + 1})
-		if err != nil {
+		if err := q.withinLimit(tx, c, c.Row.Path, true); err != nil {
 			return err
 		}
-		if n > most {
-			return arm.Invalid(resource.Finding(path[strings.LastIndexByte(path, '/')+1:],
-				"The limit is reached: a service of tier %s may have at most %d %s.", c.Tier(), most, strings.TrimPrefix(path, "service/")))
-		}
+	}
+	if c.Row.Path == "service/apis" && (created || c.Imported != nil) { // which may bring any number of API operations
+		return q.withinLimit(tx, c, "service/apis/operations", false)
 	}
 	return nil
+}
+
+// withinLimit is about one type, of which one entity has come or any number.
+func (q *request) withinLimit(tx store.Tx, c *resource.Change, path string, one bool) error {
+	tier := platform.Tier(c.Tier())
+	most := q.opt.Limits.Limit(tier, path)
+	key := fmt.Sprint(store.Key(c.Service()), " ", path, " ", most)
+	if most == 0 || one && q.allowances.take(key) {
+		return nil
+	}
+	n, err := tx.Count(store.Query{Type: strings.ToLower(resource.APIM + "/" + path), Prefix: c.Service(), Limit: most + 1})
+	if err != nil {
+		return err
+	}
+	q.allowances.give(key, most, n)
+	if n <= most {
+		return nil
+	}
+	kind := strings.TrimPrefix(path, "service/")
+	return arm.Invalid(resource.Finding(kind[strings.LastIndexByte(kind, '/')+1:], "The limit is reached: a service of tier %s may have at most %d %s.", tier, most, kind))
 }
 
 // limitService refuses more tags than a service may have, and more services than an Azure subscription may.

@@ -128,6 +128,8 @@ type Handler struct {
 	log    *slog.Logger
 	engine *resource.Engine
 	env    *resource.Env
+
+	allowances allowances
 }
 
 // New returns the management API.
