@@ -13,11 +13,16 @@ import (
 
 // The parts of documents, in the newest spelling, that snapshots are made of.
 
-type serviceDocument struct {
+// servicePlace is what decides which machines get a service. No secret is in it.
+type servicePlace struct {
 	Location string `json:"location"`
 	SKU      struct {
 		Name string `json:"name"`
 	} `json:"sku"`
+}
+
+type serviceDocument struct {
+	servicePlace
 	Properties struct {
 		DisableGateway      bool `json:"disableGateway"`
 		AdditionalLocations []struct {

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +13,14 @@ import (
 func TestPoll_CustomNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{Domain: "example.test"})
-	w.put(shopDocuments()...)
+	// A service that begins its life with custom names: where it belongs is told by a document with sealed keys.
+	worker := w.machine("", "westeurope")
+	worker.poll()
+	w.put(shop, `{"location":"West Europe","sku":{"name":"Consumption","capacity":0},"properties":{"hostnameConfigurations":[{"type":"Proxy","hostName":"api.contoso.example"}]},
+		"hostCertificates":{"$sealed":"nobody opens it here"}}`)
+	if resp := worker.poll(); len(resp.Manifests) != 1 || strings.Contains(w.logs.String(), "service document cannot be read") {
+		t.Errorf("a worker of the location got %d services; %s", len(resp.Manifests), w.logs)
+	}
 	m := w.machine(shop, "")
 	m.poll()
 	w.put(shop, `{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{"hostnameConfigurations":[

@@ -168,7 +168,7 @@ func (p *Publisher) remove(key string) {
 
 // describe takes over what decides which machines get a service. The caller holds mu.
 func (p *Publisher) describe(ctx context.Context, s *service, d store.Document) {
-	var doc serviceDocument
+	var doc servicePlace
 	if err := json.Unmarshal(d.Desired, &doc); err != nil {
 		p.log.ErrorContext(ctx, "service document cannot be read", slog.String("id", d.ID), slog.Any("error", err))
 		return
