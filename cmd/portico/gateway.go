@@ -77,6 +77,9 @@ func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) 
 		"POST gateways": c.installGateway,
 		"GET clock":     c.showClock,
 		"POST clock":    c.advanceClock,
+		"GET zones":     c.listZones,
+		"POST zones":    c.switchZone,
+		"POST machines": c.killMachine,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/portico-dev/portico/internal/config"
 	"github.com/portico-dev/portico/internal/counters"
@@ -105,9 +106,10 @@ func edgeCommand() *cobra.Command {
 	return cmd
 }
 
+// machineCommand is a machine when the agent starts it, and what people do to machines.
 func machineCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "machine", Short: "run a gateway (started by the agent)", Hidden: true, Args: takes(),
+		Use: "machine", Short: "work with single machines", Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := settings(cmd)
 			if err != nil {
@@ -117,6 +119,8 @@ func machineCommand() *cobra.Command {
 		},
 	}
 	settingFlags(cmd)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true }) // they are the agent's
+	cmd.AddCommand(killCommand())
 	return cmd
 }
 

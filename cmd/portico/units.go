@@ -16,7 +16,7 @@ import (
 func unitsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "units NAME",
-		Short: "show the machines of a service: sets, zones, domains, state, addresses",
+		Short: "draw the machines of a service by location, zone and domain, with state, version, digest and load",
 		Args:  takes("NAME"),
 	}
 	t := targetFlags(cmd)
@@ -54,6 +54,7 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 		if l.Coexistence != nil {
 			fmt.Fprintf(out, "  set %s is kept until %s\n", l.Coexistence.Set, l.Coexistence.Until.Local().Format("15:04:05"))
 		}
+		drawSets(out, l.Sets, u.DownZones)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tGATEWAY\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tRESTARTS\tPID")
 		for _, s := range l.Sets {

@@ -33,6 +33,9 @@ func TestPrintUnits_TellsOfTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `shop in westeurope: stv2, Developer with 1 unit, Succeeded
+  set s, stv2
+    no zone         │ × ■ □
+                     ■ serving  □ parked  × not running
   SET  PLATFORM  MACHINE  GATEWAY         ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE     PHASE       SEQ  DIGEST    CONNECTIONS  RESTARTS  PID
   s    stv2      bad      -               -     0              0             serving  crash loop  0    -         0            4         0
   s    stv2      good     1.0             -     0              0             serving  ready       9    abcdef01  0            0         7

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -119,6 +120,9 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 		pools: map[string]map[string]bool{}, expectant: map[string]map[string]bool{},
 	}
 }
+
+// Zones are those of the fabric.
+func (c *Controller) Zones() []string { return slices.Clone(c.opt.Zones) }
 
 // Run works until ctx ends, and returns nil then. It returns an error wrapping fabric.ErrStaleLease when another
 // controller has taken over, and the store's error when the store cannot be read.

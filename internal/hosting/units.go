@@ -15,6 +15,7 @@ type Units struct {
 	ProvisioningState string         `json:"provisioningState"`
 	Operation         string         `json:"operation,omitempty"`
 	Locations         []UnitLocation `json:"locations"`
+	DownZones         []string       `json:"downZones,omitempty"` // switched off by an operator
 }
 
 // UnitLocation is one location of a service.
@@ -78,7 +79,7 @@ func (c *Controller) Units(ctx context.Context, serviceID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := Units{ProvisioningState: rec.status.ProvisioningState, Operation: rec.status.Operation}
+	u := Units{ProvisioningState: rec.status.ProvisioningState, Operation: rec.status.Operation, DownZones: obs.Down}
 	for _, p := range rec.places() {
 		u.Locations = append(u.Locations, p.units(obs))
 	}

@@ -38,6 +38,11 @@ func (c *Controller) watchFabric(ctx context.Context) {
 			failures = 0
 			c.resync(ctx)
 		}
+		if !slices.Equal(last.Down, obs.Down) { // concerns what has machines in other zones too
+			if err := c.wakeAll(ctx); err != nil && ctx.Err() == nil {
+				c.fail(err)
+			}
+		}
 		c.news(ctx, last, obs)
 		after, last = n, obs
 		sleep(ctx, lookGap)

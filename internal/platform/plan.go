@@ -123,12 +123,25 @@ func newPlan(in Input) *plan {
 		p.Clock = p.Now
 	}
 	p.gateway = p.version(in.Wish)
-	p.zones = p.profile.zones(in.Wish, in.Zones)
+	p.zones = p.profile.zones(in.Wish, p.upZones())
 	p.active = p.state.Set(p.state.Active)
 	p.target = p.findTarget()
 	p.reached = p.isReached()
 	return p
 }
+
+// upZones are the zones of the fabric that are not down, or all of them when none is left.
+func (p *plan) upZones() []string {
+	up := slices.DeleteFunc(slices.Clone(p.Zones), p.down)
+	if len(up) == 0 {
+		return p.Zones
+	}
+	return up
+}
+
+// down says whether a zone is switched off. What was placed there because the client said so waits for it; all else
+// goes elsewhere.
+func (p *plan) down(zone string) bool { return slices.Contains(p.Observation.Down, zone) }
 
 // version is the version of the gateway program that a wish asks for.
 func (p *plan) version(w Wish) string { return cmp.Or(w.Gateway, p.Gateway) }
@@ -226,7 +239,7 @@ func (p *plan) broken(m Machine) bool {
 // brokenAt is when an unready machine counts as broken; zero for never.
 func (p *plan) brokenAt(m Machine) time.Time {
 	o, ok := p.Observation.Machines[m.ID]
-	if !ok || o.Since.IsZero() || p.profile.Repair == 0 || p.Deadline > 0 && p.target != nil && p.fresh(m) {
+	if !ok || o.Since.IsZero() || p.profile.Repair == 0 || p.down(m.Zone) || p.Deadline > 0 && p.target != nil && p.fresh(m) {
 		return time.Time{}
 	}
 	switch o.Phase {

@@ -25,6 +25,7 @@ type sim struct {
 	previous *platform.Wish // of a wish that can fail
 	bad      func(platform.Machine, *simMachine)
 	zones    []string
+	down     []string // zones that are switched off
 	machines map[string]*simMachine
 	routes   map[string][]string // VIP to sets that accept
 	leading  map[string][]string // VIP to sets that are to accept: it takes a while until they do
@@ -88,7 +89,7 @@ func (s *sim) input() platform.Input {
 		Coexistence: 20 * time.Second, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Previous: s.previous,
 		NewID: s.newID,
 		Observation: platform.Observation{
-			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{},
+			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}, Down: s.down,
 		},
 	}
 	for id, m := range s.machines {

@@ -3,6 +3,7 @@ package platform_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +41,12 @@ func (s *sim) calmly() {
 	for id, m := range s.machines {
 		if m.spec.Mode == platform.Draining {
 			delete(s.machines, id)
+			continue
+		}
+		if slices.Contains(s.down, m.spec.Zone) {
+			if m.phase != platform.Exited {
+				m.phase, m.since = platform.Exited, s.now
+			}
 			continue
 		}
 		m.phase, m.mode, m.seq = platform.Ready, m.spec.Mode, s.seq

@@ -175,6 +175,8 @@ type Observation struct {
 	Machines map[string]MachineStatus `json:"machines"` // by machine ID; absent: not there
 	// VIPs maps VIP ID to the set IDs whose machines accept on it right now.
 	VIPs map[string][]string `json:"vips"`
+	// Down lists the zones in which no machine runs until they are switched on again.
+	Down []string `json:"down,omitempty"`
 }
 
 // ServiceStatus is the Status of a service document: what control and hosting know of it beyond what the client

@@ -3,6 +3,7 @@ package platform
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -86,7 +87,7 @@ func (p *plan) walkSurge(s *Set) string {
 	if p.drainOver(s, &t) {
 		return StepDrain
 	}
-	if p.detour(s, t) {
+	if p.detour(s, t) || p.rebalance(s, t) {
 		return StepStart
 	}
 	p.waitFor(s, t)
@@ -125,18 +126,18 @@ func (p *plan) even(n map[string]int, zone string, change int) bool {
 	if !slices.Contains(p.zones, zone) {
 		return true
 	}
-	skew := func(by int) int {
-		low, high := 1<<30, 0
-		for _, z := range p.zones {
-			c := n[z]
-			if z == zone {
-				c += by
-			}
-			low, high = min(low, c), max(high, c)
-		}
-		return high - low
+	after := maps.Clone(n)
+	after[zone] += change
+	return p.skew(after) <= max(1, p.skew(n))
+}
+
+// skew is by how much the numbers per zone differ.
+func (p *plan) skew(n map[string]int) int {
+	low, high := 1<<30, 0
+	for _, z := range p.zones {
+		low, high = min(low, n[z]), max(high, n[z])
 	}
-	return skew(change) <= max(1, skew(0))
+	return high - low
 }
 
 // drainOver drains bad machines and good ones over the number needed, as long as enough live ones stay.
@@ -208,6 +209,19 @@ func (p *plan) detour(s *Set, t tally) bool {
 		}
 	}
 	return false
+}
+
+// rebalance adds a machine where zones that are back lack them, once nothing else is to be done: it is one too many, and
+// the fullest zone gives one up.
+func (p *plan) rebalance(s *Set, t tally) bool {
+	if len(t.good) != p.need || len(t.bad) > 0 || t.draining > 0 || p.unready(s, t.good) > 0 || p.skew(t.all) <= 1 {
+		return false
+	}
+	zone, ok := p.emptiest(t)
+	if ok {
+		p.add(s, zone)
+	}
+	return ok
 }
 
 func (p *plan) unready(s *Set, machines []int) int {

@@ -129,6 +129,7 @@ type agent struct {
 	// several are the hosts of several sets, with the one that takes their connections now.
 	several    map[string]string
 	injections map[string]*injection
+	down       map[string]bool // zones that are switched off
 	// epochs is the newest lease seen, by service in lower case. It is kept for services that are gone: a late call
 	// under an old lease must not bring one back.
 	epochs   map[string]int64
@@ -175,6 +176,7 @@ func newAgent(opt Options) *agent {
 		nets:       vnet.NewHost(opt.Layout.Dir),
 		epochs:     map[string]int64{},
 		changed:    make(chan struct{}),
+		down:       map[string]bool{},
 		// Callers keep the number across agents: no later one falls behind it.
 		changes: failpoint.Now().UnixMicro(),
 		boot:    rand.Text(),

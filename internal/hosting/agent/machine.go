@@ -51,6 +51,7 @@ type machine struct {
 	leaving bool // this process was asked to drain, which it cannot take back
 	unready bool // it was asked before it was ready
 
+	struck  bool     // the process is to be killed, as by a crash
 	adopted *process // that an earlier agent started; taken by run
 	excused bool     // the last run failed for want of something that the host has too little of; supervise's own
 }
@@ -78,6 +79,9 @@ func (m *machine) observed(now time.Time) platform.MachineStatus {
 	}
 	status := m.status
 	status.Mode = m.mode()
+	if m.dark() && status.Phase == platform.Exited {
+		status.Error = "zone " + m.spec.Zone + " is down"
+	}
 	return status
 }
 
@@ -98,7 +102,7 @@ func (m *machine) aim() aim {
 		return aimRun // to its end
 	case m.gone:
 		return aimForget
-	case m.spec.Mode == platform.Draining:
+	case m.spec.Mode == platform.Draining, m.dark():
 		return aimRest
 	}
 	return aimRun
@@ -149,7 +153,7 @@ func (m *machine) supervise() {
 func (m *machine) failed(asked bool) time.Duration {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	if asked {
+	if asked || m.dark() {
 		m.status.Failures = 0
 		return 0
 	}
@@ -263,6 +267,9 @@ func (m *machine) run() (asked bool) {
 		}
 		if leaving && kill == nil {
 			kill = time.After(m.drainTime())
+		}
+		if m.strike() {
+			p.kill()
 		}
 		select {
 		case <-m.kick:
@@ -501,7 +508,7 @@ func (m *machine) ended(why string) {
 	if m.status.Phase != platform.Starting {
 		m.begin()
 	}
-	m.fresh = m.leaving
+	m.fresh, m.struck = m.leaving, false
 	m.status.PID, m.status.Phase = 0, platform.Exited
 	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
 	m.status.Error = why

@@ -140,6 +140,9 @@ func (a *agent) restore(r *remains) error {
 	maps.Copy(a.epochs, r.told.Epochs)
 	maps.Copy(a.hosts, r.told.Inventory.Hosts)
 	a.restoreInjections(r.told.Injections)
+	for _, zone := range r.told.Down {
+		a.down[zone] = true
+	}
 	if err := a.restoreSets(r); err != nil {
 		return fmt.Errorf("restore sets: %w", err)
 	}

@@ -70,6 +70,12 @@ func (a *agent) methods() map[string]method {
 		wire.PathName: a.kept(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.name(ctx, c.Lease, c.Names)
 		}),
+		wire.PathKill: func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.killMachine(c.ID)
+		},
+		wire.PathZone: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
+			return wire.Reply{}, a.switchZone(c.ID, c.On)
+		}),
 		wire.PathObserve: func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			o := a.observe(c.Sets)
 			return wire.Reply{Observation: &o}, nil

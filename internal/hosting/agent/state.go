@@ -321,7 +321,7 @@ func (a *agent) setNames(l fabric.Lease, n fabric.Names) (int64, error) {
 func (a *agent) observe(sets []string) platform.Observation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	o := platform.Observation{Boot: a.boot, At: failpoint.Now(), Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}}
+	o := platform.Observation{Boot: a.boot, At: failpoint.Now(), Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}, Down: a.downZones()}
 	for id, s := range a.sets {
 		if len(sets) > 0 && !slices.Contains(sets, id) {
 			continue

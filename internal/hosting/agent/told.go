@@ -21,6 +21,7 @@ type told struct {
 	// Injections are those of the inventory, with the addresses that were picked for them.
 	Injections []injection      `json:"injections,omitempty"`
 	Epochs     map[string]int64 `json:"epochs"`
+	Down       []string         `json:"down,omitempty"` // zones
 	Changes    int64            `json:"changes"`
 }
 
@@ -42,7 +43,7 @@ func (a *agent) keep() error {
 	}
 	a.mu.Lock()
 	t := told{
-		Boot: bootID(), Settings: a.opt.Settings, Inventory: a.listAll(), Injections: a.listInjections(), Epochs: maps.Clone(a.epochs), Changes: a.changes,
+		Boot: bootID(), Settings: a.opt.Settings, Inventory: a.listAll(), Injections: a.listInjections(), Epochs: maps.Clone(a.epochs), Down: a.downZones(), Changes: a.changes,
 	}
 	asked := a.asked
 	a.mu.Unlock()

@@ -25,6 +25,8 @@ const (
 	PathInventory = "/v1/inventory"
 	PathWait      = "/v1/wait"
 	PathPing      = "/v1/ping"
+	PathKill      = "/v1/kill"
+	PathZone      = "/v1/zone"
 	PathReplace   = "/v1/replace"
 	PathStop      = "/v1/stop"
 )
@@ -39,7 +41,8 @@ const PollTime = 25 * time.Second
 type Call struct {
 	Lease      fabric.Lease         `json:"lease,omitzero"`
 	Set        *platform.Set        `json:"set,omitempty"`
-	ID         string               `json:"id,omitempty"` // of a set, a VIP or an injection
+	ID         string               `json:"id,omitempty"` // of a set, a VIP, an injection, a machine or a zone
+	On         bool                 `json:"on,omitempty"` // of a zone
 	Attachment *platform.Attachment `json:"attachment,omitempty"`
 	VIP        platform.VIP         `json:"vip,omitzero"`
 	Avoid      []string             `json:"avoid,omitempty"`
@@ -83,6 +86,7 @@ const (
 	CodeStaleLease = "staleLease"
 	CodeInvalid    = "invalid"   // the call cannot be carried out as it is
 	CodeNotFound   = "notFound"  // of a VIP that was never reserved
+	CodeNoMachine  = "noMachine" // no process runs of that machine
 	CodeNoAddress  = "noAddress" // no free address, or the one asked for is taken
 	CodeStopping   = "stopping"
 	CodeInternal   = "internal"
@@ -101,5 +105,6 @@ func (e *Error) Error() string { return e.Message + " (" + e.Code + ")" }
 func (e *Error) Is(target error) bool {
 	return target == fabric.ErrStaleLease && e.Code == CodeStaleLease ||
 		target == fabric.ErrImpossible && e.Code == CodeInvalid ||
+		target == fabric.ErrNoMachine && e.Code == CodeNoMachine ||
 		target == fabric.ErrNoAddress && e.Code == CodeNoAddress
 }

@@ -35,6 +35,7 @@ type Fabric struct {
 var (
 	_ fabric.Fabric    = (*Fabric)(nil)
 	_ fabric.Networker = (*Fabric)(nil)
+	_ fabric.Faults    = (*Fabric)(nil)
 )
 
 // New returns a client of the agent that listens on a unix socket. It connects when it is called.
@@ -148,6 +149,18 @@ func (f *Fabric) Wait(ctx context.Context, after int64) (int64, error) {
 			return r.Changes, nil
 		}
 	}
+}
+
+// Kill ends a machine as a crash does.
+func (f *Fabric) Kill(ctx context.Context, machineID string) error {
+	_, err := f.ask(ctx, wire.PathKill, wire.Call{ID: machineID})
+	return err
+}
+
+// SwitchZone takes a zone down, or up again.
+func (f *Fabric) SwitchZone(ctx context.Context, zone string, on bool) error {
+	_, err := f.ask(ctx, wire.PathZone, wire.Call{ID: zone, On: on})
+	return err
 }
 
 // Ping asks the agent who it is.

@@ -1,0 +1,92 @@
+package platform_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// byZone counts the machines of the active set, by zone.
+func (s *sim) byZone() map[string]int {
+	zones := map[string]int{}
+	for _, m := range s.state.Set(s.state.Active).Machines {
+		zones[m.Zone]++
+	}
+	return zones
+}
+
+// rest lets time pass in which everything works that has power, for as long as the planner finds something to do, and two
+// minutes more: whatever is replaced after a time is replaced then.
+func (s *sim) rest(t *testing.T) {
+	t.Helper()
+	for idle := 0; idle < 120; idle++ {
+		s.calmly()
+		if d := s.control(); d.Step != "" {
+			idle = 0
+		}
+		if err := s.check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestNext_MovesOutOfAZoneThatIsDown(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	calm(t, s, platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 3})
+	if diff := cmp.Diff(map[string]int{"1": 2, "2": 2, "3": 2}, s.byZone()); diff != "" {
+		t.Fatal(diff)
+	}
+	s.down, s.crashes = []string{"2"}, 2
+	s.rest(t)
+	if diff := cmp.Diff(map[string]int{"1": 3, "3": 3}, s.byZone()); diff != "" {
+		t.Error(diff)
+	}
+	if n := s.accepting(); n != 6 {
+		t.Errorf("%d machines accept", n)
+	}
+	s.down, s.crashes = nil, 0
+	s.rest(t)
+	if diff := cmp.Diff(map[string]int{"1": 2, "2": 2, "3": 2}, s.byZone()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNext_WaitsForAZoneThatTheClientListed(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	calm(t, s, platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 3, Zones: []string{"1", "2", "3"}})
+	before := slices.Sorted(maps.Keys(s.machines))
+	s.down, s.crashes = []string{"2"}, 2
+	s.rest(t)
+	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(s.machines))); diff != "" {
+		t.Errorf("machines were replaced: %s", diff)
+	}
+	if n := s.accepting(); n != 4 {
+		t.Errorf("%d machines accept", n)
+	}
+	s.down = nil
+	s.rest(t)
+	if n := s.accepting(); n != 6 {
+		t.Errorf("%d machines accept with power", n)
+	}
+	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(s.machines))); diff != "" {
+		t.Errorf("machines were replaced: %s", diff)
+	}
+}
+
+func TestNext_StaysWhenAllZonesAreDown(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	calm(t, s, platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 1})
+	before := slices.Sorted(maps.Keys(s.machines))
+	s.down, s.crashes = []string{"1", "2", "3"}, 2
+	s.rest(t)
+	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(s.machines))); diff != "" {
+		t.Errorf("machines were replaced: %s", diff)
+	}
+}
