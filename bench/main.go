@@ -121,7 +121,7 @@ func start(bin string) (*host, error) {
 		return nil, err
 	}
 	h := &host{bin: bin, dir: dir}
-	h.cmd = exec.Command(bin, "up", "--data", dir, "--arm", "127.0.0.1:0", "--arm-tls", "127.0.0.1:0", "--edge", "127.0.0.1:0", "--edge-tls", "127.0.0.1:0", "--coexistence", "1s")
+	h.cmd = exec.Command(bin, "up", "--data", dir, "--arm", "127.0.0.1:0", "--arm-tls", "127.0.0.1:0", "--edge", "127.0.0.1:0", "--edge-tls", "127.0.0.1:0", "--coexistence", "1s", "--limits", "none")
 	h.cmd.Stderr = os.Stderr
 	out, err := h.cmd.StdoutPipe()
 	if err != nil {
