@@ -17,6 +17,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/hosting/fabric/local"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/meter"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/secret"
@@ -57,7 +58,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		Networks: func() string { return canDo().Trouble }, URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
 		Forecast:   c.controller.Forecast,
-		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units},
+		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units, "metering": c.metering},
 	})
 	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers(), c.clock)
 	if err := c.pruneGateways(ctx); err != nil {
@@ -81,6 +82,17 @@ func (c *controlPlane) units(ctx context.Context, service string) (json.RawMessa
 	if err = errors.Join(err, encodeErr); err != nil {
 		c.log.ErrorContext(ctx, "units cannot be shown", slog.String("service", service), slog.Any("error", err))
 		return nil, &arm.Error{Status: http.StatusInternalServerError, Code: "InternalServerError", Message: "The units cannot be shown."}
+	}
+	return data, nil
+}
+
+// metering answers the extension …/Portico.Hosting/metering: how often a Consumption service was called, by month.
+func (c *controlPlane) metering(ctx context.Context, service string) (json.RawMessage, *arm.Error) {
+	months, err := meter.Months(c.layout.Metering(), service)
+	data, encodeErr := json.Marshal(map[string]any{"value": months})
+	if err = errors.Join(err, encodeErr); err != nil {
+		c.log.ErrorContext(ctx, "calls cannot be shown", slog.String("service", service), slog.Any("error", err))
+		return nil, &arm.Error{Status: http.StatusInternalServerError, Code: "InternalServerError", Message: "The calls cannot be shown."}
 	}
 	return data, nil
 }

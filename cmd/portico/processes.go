@@ -24,6 +24,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/hosting/guest"
+	"github.com/portico-dev/portico/internal/meter"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
@@ -171,6 +172,12 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	if m.Service == "" {
 		opt.Catalogue = f
 	}
+	metered, stopMeter, err := startMeter(m, log)
+	if err != nil {
+		return err
+	}
+	defer stopMeter()
+	opt.Meter = metered
 	srv = engine.New(opt)
 	defer srv.Close() //nolint:errcheck // the process ends
 
@@ -183,6 +190,30 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	}()
 	go reportLoad(ctx, g, srv)
 	return g.Run(ctx, srv)
+}
+
+// startMeter counts the calls of each service of an mtv1 worker, until stop, which keeps what was counted.
+func startMeter(m fabric.MachineConfig, log *slog.Logger) (count func(service string), stop func(), err error) {
+	if m.Service != "" || m.Metering == "" {
+		return nil, func() {}, nil
+	}
+	mt, err := meter.Open(m.Metering, m.Machine.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			err := mt.Run(ctx)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			log.Error("calls are counted in memory alone", slog.Any("error", err))
+		}
+	}()
+	return mt.Count, func() { cancel(); <-done }, nil
 }
 
 // openCounters opens the counters that the machines of a service share. mtv1 workers have many services with few callers.

@@ -116,6 +116,9 @@ func (l Layout) MachineCache(machine string) string {
 // Counters is the folder of what services count: rate limits and quotas.
 func (l Layout) Counters() string { return filepath.Join(l.Dir, "counters") }
 
+// Metering is the folder of how often Consumption services are called.
+func (l Layout) Metering() string { return filepath.Join(l.Dir, "metering") }
+
 // Socket is the path of the named unix socket. It lies in the run folder, or, where that would be too long for the
 // kernel, in a short private folder of the same user under os.TempDir that is found by the data folder's path.
 func (l Layout) Socket(name string) (string, error) {

@@ -359,6 +359,22 @@ func TestConsumption_ActivatesAndUnloads(t *testing.T) {
 		}
 		eventually(t, 20*time.Second, "the service unloaded", func() bool { return active() == 0 })
 	}
+	eventually(t, 20*time.Second, "three calls counted", func() bool {
+		var m struct {
+			Value []struct {
+				Month string
+				Calls int
+			}
+		}
+		if err := h.do(http.MethodGet, h.service("thin")+"/providers/Portico.Hosting/metering", recent, nil).Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		calls := 0
+		for _, month := range m.Value { // the month may end meanwhile
+			calls += month.Calls
+		}
+		return calls >= 3 // and those that looked whether the service is there
+	})
 }
 
 func TestSoftDelete_RestoreAndPurge(t *testing.T) {

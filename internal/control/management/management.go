@@ -69,7 +69,7 @@ type Options struct {
 	// Host answers what concerns the host, by method and path: "GET gateways" is GET /portico/gateways. What it returns
 	// is sent as JSON; a body of the request is given to it as it came.
 	Host map[string]func(ctx context.Context, body []byte) (any, *arm.Error)
-	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units".
+	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units", "metering".
 	Extensions map[string]func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
 
 	// Forecast says what it means for a service that its status becomes another one; nil has no forecast.

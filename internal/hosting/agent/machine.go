@@ -365,7 +365,7 @@ func (m *machine) start() (*process, error) {
 func (m *machine) config(cache string) fabric.MachineConfig {
 	c := fabric.MachineConfig{
 		Machine: m.spec, Set: m.set.id, Publish: m.a.opt.Publish, Cache: cache, Key: m.a.opt.Key,
-		Counters: m.a.opt.Layout.Counters(), CounterKeys: m.a.opt.CounterKeys, CacheSize: m.a.opt.CacheSize,
+		Counters: m.a.opt.Layout.Counters(), Metering: m.a.opt.Layout.Metering(), CounterKeys: m.a.opt.CounterKeys, CacheSize: m.a.opt.CacheSize,
 	}
 	if w := m.set.wish; w != nil {
 		c.Service, c.Location, c.Platform = w.Service, w.Location, w.Platform

@@ -113,7 +113,9 @@ type MachineConfig struct {
 	Cache string `json:"cache"`
 	Key   []byte `json:"key"`
 	// Counters is the folder of the counters that machines of a service share. The agent writes them to disk.
-	Counters    string `json:"counters"`
+	Counters string `json:"counters"`
+	// Metering is the folder in which mtv1 workers count the calls of each service; empty from an older agent.
+	Metering    string `json:"metering,omitempty"`
 	CounterKeys int    `json:"counterKeys"` // of one service
 	CacheSize   int64  `json:"cacheSize"`   // bytes of what policies keep in memory; 0: the gateway's default
 }
