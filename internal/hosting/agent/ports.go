@@ -26,6 +26,7 @@ const poolBits = 22
 // ports knows the addresses that this folder serves on.
 type ports struct {
 	pool              netip.Prefix
+	last              netip.Addr // of the pool that was given to a VIP; zero for none since the start
 	vipHTTP, vipHTTPS uint16
 	edgeHTTP, edgeTLS string // host:port
 }

@@ -58,20 +58,22 @@ func (p *ports) openAddr(addr netip.Addr) ([]*wire.Handle, error) {
 	return []*wire.Handle{plain, secure}, nil
 }
 
-// openAnyVIP opens the first address of the pool that is neither to be skipped nor in use. The first and the last
-// address of a range, and those that end in 0 or 255, are left out: some programs take them for something else.
+// openAnyVIP opens the next address of the pool that is neither to be skipped nor in use, behind the one that it gave
+// last: a service that is deleted and made again has another address. The first address of a range, and those that end in
+// 0 or 255, are left out: some programs take them for something else.
 func (p *ports) openAnyVIP(skip map[string]bool) (string, []*wire.Handle, error) {
-	const most = 1 << 16 // addresses tried
-	addr := p.pool.Addr()
-	for range most {
+	const most = 16 // bits: how many addresses are tried
+	addr := p.last
+	for range 1 << min(most, p.pool.Addr().BitLen()-p.pool.Bits()) {
 		if addr = addr.Next(); !p.pool.Contains(addr) {
-			break
+			addr = p.pool.Addr().Next()
 		}
 		if last := addr.AsSlice()[addr.BitLen()/8-1]; last == 0 || last == 255 || skip[addr.String()] {
 			continue
 		}
 		files, err := p.openAddr(addr)
 		if err == nil {
+			p.last = addr
 			return addr.String(), files, nil
 		}
 		if !inUse(err) {
