@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/network"
@@ -119,34 +118,6 @@ func inside(s *platform.State, set string) bool {
 	return have != nil && have.Injection != nil && have.Injection.Mode == platform.Internal
 }
 
-// insideAddresses lists the addresses of a subnet that VIPs have, but for one. Each virtual network has addresses of its
-// own.
-func insideAddresses(r store.Reader, exceptVIP, subnet string) ([]string, error) {
-	services, err := r.List(store.Query{Type: typeService})
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, d := range services {
-		st, err := statusOf(d)
-		if err != nil {
-			return nil, err
-		}
-		in := map[string]bool{}
-		for _, i := range st.Injections() {
-			in[i.ID] = strings.EqualFold(i.Subnet, subnet)
-		}
-		for _, l := range st.Locations() {
-			for _, v := range l.Hosting.VIPs {
-				if v.Inside && v.ID != exceptVIP && v.Address != "" && in[v.Injection] {
-					out = append(out, v.Address)
-				}
-			}
-		}
-	}
-	return out, nil
-}
-
 // others lists the addresses that a VIP may not have.
 func (t *telling) others(r store.Reader, v platform.VIP) ([]string, error) {
 	if !v.Inside {
@@ -155,7 +126,7 @@ func (t *telling) others(r store.Reader, v platform.VIP) ([]string, error) {
 	}
 	for in := range t.injections() {
 		if in.ID == v.Injection {
-			return insideAddresses(r, v.ID, in.Subnet)
+			return network.InsideAddresses(r, in.Subnet, v.ID)
 		}
 	}
 	return nil, nil

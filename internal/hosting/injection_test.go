@@ -127,3 +127,28 @@ func TestInjection_AddressesInside(t *testing.T) {
 	w.ended(w.ask("shop0", "service.delete", gone), lro.Succeeded)
 	w.until("its injection goes", func() bool { return len(w.f.Attached()) == 2 })
 }
+
+// Private endpoints lead to whatever serves, also after it moved, and go when they are approved no more.
+func TestEndpoint_FollowsTheService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hosting.Options{Coexistence: time.Millisecond})
+	w.withNetwork()
+	w.create("shop", v1premium)
+	e := platform.Endpoint{ID: "/pe1", Subnet: networkID + "/subnets/two", Address: "10.0.2.9"}
+	w.rewrite("shop", func(st *platform.ServiceStatus) { st.Endpoints = []platform.Endpoint{e} })
+	leads := func() bool {
+		st, _ := w.status("shop")
+		got, err := w.get("10.0.2.9")
+		return err == nil && strings.Contains(fmt.Sprint(st.Hosting.Set(st.Hosting.Active).Machines), got)
+	}
+	attached := func() bool { return len(w.f.Attached()) == 1 }
+	w.until("the endpoint is there", attached)
+	w.until("the endpoint leads to the service", leads)
+	w.ended(w.ask("shop", "service.migrate", premium), lro.Succeeded)
+	w.settled("shop")
+	w.until("the endpoint leads to the service where it is now", leads)
+	w.rewrite("shop", func(st *platform.ServiceStatus) { st.Endpoints = nil })
+	w.until("the endpoint is gone", func() bool { return !attached() })
+	w.ended(w.ask("shop", "service.delete", gone), lro.Succeeded)
+	w.clean()
+}

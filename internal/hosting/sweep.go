@@ -84,6 +84,9 @@ func (c *Controller) known(ctx context.Context) (ids, hosts map[string]bool, err
 				if err != nil {
 					return err
 				}
+				for _, e := range st.Endpoints {
+					ids[e.Name()] = true
+				}
 				for _, l := range st.Locations() {
 					for _, s := range l.Hosting.Sets {
 						ids[s.ID] = true

@@ -37,6 +37,9 @@ func (c *Controller) tell(ctx context.Context, w *worker, rec *record, places []
 	if troubles(places) != nil {
 		return nil
 	}
+	if err := c.endpoints(ctx, w, rec, rec.lease(c.epoch)); err != nil {
+		places[0].late = fmt.Errorf("%v", err) //nolint:errorlint // it says nothing about an operation
+	}
 	return c.detach(ctx, w, rec.lease(c.epoch), places)
 }
 
@@ -259,7 +262,7 @@ func (c *Controller) clear(ctx context.Context, w *worker) error {
 			return err
 		}
 	}
-	if err := c.detach(ctx, w, l, nil); err != nil {
+	if err := errors.Join(c.endpoints(ctx, w, &record{}, l), c.detach(ctx, w, l, nil)); err != nil {
 		return err
 	}
 	c.own(w, platform.ServiceStatus{}, 0)

@@ -30,9 +30,10 @@ type worker struct {
 	listed   []string // what own noted
 
 	// Used by turns only, which run one at a time.
-	told     map[string]*platform.State     // what the fabric was told, as far as known, by location
-	attached map[string]platform.Attachment // by ID
-	named    map[string][]string            // the sets that host names were last pointed at, as far as known
+	told      map[string]*platform.State     // what the fabric was told, as far as known, by location
+	attached  map[string]platform.Attachment // by ID
+	endpoints map[string][]string            // sets that private endpoints were pointed at, by name
+	named     map[string][]string            // the sets that host names were last pointed at, as far as known
 }
 
 // outcome is how a turn ended.
@@ -47,7 +48,7 @@ type outcome struct {
 func (c *Controller) worker(key string) *worker {
 	w := c.workers[key]
 	if w == nil {
-		w = &worker{key: key, told: map[string]*platform.State{}, attached: map[string]platform.Attachment{}, named: map[string][]string{}}
+		w = &worker{key: key, told: map[string]*platform.State{}, attached: map[string]platform.Attachment{}, endpoints: map[string][]string{}, named: map[string][]string{}}
 		c.workers[key] = w
 	}
 	return w
@@ -108,7 +109,7 @@ func (c *Controller) begin(w *worker) {
 	defer c.mu.Unlock()
 	w.pending = false
 	if w.stale {
-		w.stale, w.told, w.attached, w.named = false, map[string]*platform.State{}, map[string]platform.Attachment{}, map[string][]string{}
+		w.stale, w.told, w.attached, w.endpoints, w.named = false, map[string]*platform.State{}, map[string]platform.Attachment{}, map[string][]string{}, map[string][]string{}
 	}
 }
 

@@ -228,6 +228,51 @@ func Uses(r store.Reader) ([]Use, error) {
 	return out, nil
 }
 
+// InsideAddresses lists the addresses of a subnet that somebody has: VIPs of services, but for one, and private endpoints.
+// Each virtual network has addresses of its own.
+func InsideAddresses(r store.Reader, subnet, exceptVIP string) ([]string, error) {
+	services, err := r.List(store.Query{Type: typeService})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, d := range services {
+		var st platform.ServiceStatus
+		if err := json.Unmarshal(d.Status, &st); err != nil {
+			return nil, fmt.Errorf("decode status of %s: %w", d.ID, err)
+		}
+		in := map[string]bool{}
+		for _, i := range st.Injections() {
+			in[i.ID] = arm.SameID(i.Subnet, subnet)
+		}
+		for _, l := range st.Locations() {
+			for _, v := range l.Hosting.VIPs {
+				if v.Inside && v.ID != exceptVIP && v.Address != "" && in[v.Injection] {
+					out = append(out, v.Address)
+				}
+			}
+		}
+	}
+	endpoints, err := Endpoints(r, subnet)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range endpoints {
+		d, err := r.Get(id)
+		if err != nil {
+			return nil, err
+		}
+		var st struct {
+			Address string `json:"address"`
+		}
+		if err := json.Unmarshal(d.Status, &st); len(d.Status) > 0 && err != nil {
+			return nil, fmt.Errorf("decode status of %s: %w", d.ID, err)
+		}
+		out = append(out, st.Address)
+	}
+	return out, nil
+}
+
 type endpointBody struct {
 	Properties struct {
 		Subnet reference `json:"subnet"`

@@ -302,6 +302,10 @@ type Attachment struct {
 	Prefix  netip.Prefix   `json:"prefix"`  // of the subnet
 	// Address is the public address by which the machines reach what is outside the network; empty: the fabric picks one.
 	Address string `json:"address,omitempty"`
+	// Inside is the address of the place in the subnet; empty: the fabric picks one. Endpoint says that it is no more than
+	// a way in: nothing goes out from there.
+	Inside   string `json:"inside,omitempty"`
+	Endpoint bool   `json:"endpoint,omitempty"`
 	// Filter says that Rules hold, in their order, and that what none of them is about is dropped; without it everything
 	// passes.
 	Filter bool           `json:"filter,omitempty"`
@@ -319,4 +323,32 @@ func (s *Subnet) Attach(in Injection, v Version) Attachment {
 		a.Filter, a.Rules = true, DefaultSecurityRules()
 	}
 	return a
+}
+
+// An Endpoint is a private endpoint: an address of a subnet that leads to the gateway of a service.
+type Endpoint struct {
+	ID      string `json:"id"`     // resource ID
+	Subnet  string `json:"subnet"` // resource ID
+	Address string `json:"address"`
+}
+
+// Name is the ID of the attachment and of the VIP of the endpoint.
+func (e Endpoint) Name() string {
+	sum := sha256.Sum256([]byte(strings.ToLower(e.ID + "\n" + e.Address)))
+	return "e" + hex.EncodeToString(sum[:6])
+}
+
+// AttachEndpoint is what a fabric makes of a private endpoint in a subnet. Security groups are not about private endpoints
+// unless their subnet's policies say so, which are not built.
+func (s *Subnet) AttachEndpoint(e Endpoint) Attachment {
+	return Attachment{ID: e.Name(), Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Inside: e.Address, Endpoint: true}
+}
+
+// VIP is the address of the endpoint, with the set that it leads to.
+func (e Endpoint) VIP(set string) VIP {
+	v := VIP{ID: e.Name(), Address: e.Address, Injection: e.Name(), Inside: true}
+	if set != "" {
+		v.Sets = []string{set}
+	}
+	return v
 }

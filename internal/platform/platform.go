@@ -192,6 +192,8 @@ type ServiceStatus struct {
 	// about to go.
 	Location
 	Others []Location `json:"others,omitempty"`
+	// Endpoints are the private endpoints that lead to the service.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Before is the Desired of the document that the previous wishes belong to, restored with them; empty when the
 	// operation left Desired alone.
 	Before json.RawMessage `json:"before,omitempty"`

@@ -26,6 +26,8 @@ type Env struct {
 	URLs func(ServiceFacts) URLs
 	// AllocateIP gives a public IP address resource its address.
 	AllocateIP func(id string) (string, error)
+	// Networks says why there are no virtual networks, and how there would be; empty when there are.
+	Networks func() string
 	// AddressDomain is the suffix of the DNS names of public IP addresses.
 	AddressDomain string
 	// Limits are those on what services may hold; empty for none.

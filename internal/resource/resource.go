@@ -139,7 +139,9 @@ type Row struct {
 	Stored func(*Change, store.Tx) error
 	// OnDelete refuses a deletion or names what goes with the document.
 	OnDelete func(*Removal) *arm.Error
-	Actions  []Action
+	// Removed writes, in the same transaction, what follows from a deletion.
+	Removed func(tx store.Tx, id string) error
+	Actions []Action
 	// NewStatus is the Status of a document that is created.
 	NewStatus func(*Change) (any, error)
 	// WireType is the type in answers where it differs.
@@ -150,6 +152,8 @@ type Row struct {
 	// Link names the type that an Association shows: "service/apis". One with the verb Get has the ETag of what it shows.
 	// Of a Link, it is the association that it is stored as, and LinkEnd the type at its other end.
 	Link, LinkEnd string
+	// Uncounted: lists have no count.
+	Uncounted bool
 	// NoIfMatch: PATCH and DELETE do without If-Match.
 	NoIfMatch bool
 	// DeletedFrom is the first api-version in which a deletion answers 204 and not 200.

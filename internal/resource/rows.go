@@ -34,8 +34,8 @@ var (
 // All is the table of resource types.
 func All() []*Row {
 	return append([]*Row{
-		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), securityGroups(), securityRules(), natGateways(),
-		service(), deletedServices(),
+		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), securityGroups(), securityRules(), natGateways(), privateEndpoints(),
+		service(), endpointConnections(), deletedServices(),
 		apis(), operations(), apiSchemas(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),

@@ -30,7 +30,7 @@ func natGateways() *Row {
 			}
 		},
 		OnDelete: unusedBySubnets("natGateway", "InUseNatGatewayCannotBeDeleted", "NAT gateway"),
-	})
+	}, newNetworkStatus)
 }
 
 func natNotBuilt(c *Change) []arm.ErrorDetail {

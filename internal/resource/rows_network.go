@@ -55,13 +55,13 @@ func completeNetwork(c *Change) {
 }
 
 // networkRow is what the tracked types of networks have in common.
-func networkRow(r *Row) *Row {
+func networkRow(r *Row, status func(*Change) (any, error)) *Row {
 	r.Namespace, r.Shape, r.NameMax, r.NameLike, r.NoIfMatch = Network, Tracked, 80, networkName, true
 	r.Verbs = Get | Head | Put | Patch | Delete | List
 	r.Fields = slices.Concat([]Field{{Path: "location", Kind: String}, {Path: "tags", Kind: Map}}, r.Fields,
 		readOnly("properties.resourceGuid", "properties.provisioningState"))
 	r.Rules = append([]Rule{tagLimits}, r.Rules...)
-	r.NewStatus = newNetworkStatus
+	r.NewStatus = status
 	return r
 }
 
@@ -112,7 +112,7 @@ func virtualNetworks() *Row {
 			}
 			return nil
 		},
-	})
+	}, newNetworkStatus)
 }
 
 func unreadable(id string) *arm.Error {

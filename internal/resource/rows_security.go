@@ -35,7 +35,7 @@ func securityGroups() *Row {
 			}
 		},
 		OnDelete: unusedBySubnets("networkSecurityGroup", "InUseNetworkSecurityGroupCannotBeDeleted", "Network security group"),
-	})
+	}, newNetworkStatus)
 }
 
 // unusedBySubnets refuses to delete what a subnet names.

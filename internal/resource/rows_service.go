@@ -45,7 +45,7 @@ func service() *Row {
 			{Path: "properties.configurationApi.legacyApi", Kind: String, From: v2023mar, Enum: onOff, Default: "Enabled"},
 			{Path: "properties.legacyPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
 			{Path: "properties.developerPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
-			{Path: "properties.privateEndpointConnections", Kind: Array, Of: Any, From: v2021apr},
+			{Path: "properties.privateEndpointConnections", Kind: Array, Of: Any, Flags: ReadOnly, From: v2021apr},
 		},
 			below("properties.hostnameConfigurations[]",
 				Field{Path: "type", Kind: String, Flags: Required, Enum: newer(newer(words("Proxy", "Portal", "Management", "Scm"), v2019, "DeveloperPortal"), v2023mar, "ConfigurationApi")},
@@ -84,9 +84,9 @@ func service() *Row {
 				{Path: "properties.platformVersion", Kind: String, Flags: ReadOnly, From: v2021apr, Enum: platforms},
 			}),
 		Complete: completeService,
-		Rules:    []Rule{tagLimits, serviceNotBuilt, serviceConstraint, hostRules, authorityRules, serviceLocations},
+		Rules:    []Rule{tagLimits, serviceNotBuilt, servicePrivate, serviceConstraint, hostRules, authorityRules, serviceLocations},
 		Compute:  computeService,
-		Actions:  []Action{{"migrateToStv2", v2022apr}},
+		Actions:  []Action{{"migrateToStv2", v2022apr}, {"connectivityCheck", v2021apr}, {"applynetworkconfigurationupdates", v2017}},
 	}
 }
 
@@ -125,8 +125,6 @@ func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		path, what string
 		yes        bool
 	}{
-		{"privateEndpointConnections", "Private endpoints", len(c.New.List("properties.privateEndpointConnections")) > 0},
-		{"publicNetworkAccess", "Services without public network access", c.New.Text("properties.publicNetworkAccess") == "Disabled"},
 		{"natGatewayState", "NAT gateways", c.New.Text("properties.natGatewayState") == "Enabled"},
 		{"identity.type", "Managed identities", c.New.Get("identity") != nil},
 	} {
@@ -168,6 +166,9 @@ func computeService(s *Shown) {
 		o.Set("properties.privateIPAddresses", private)
 	}
 	showSubnet(s)
+	if list := shownConnections(s); len(list) > 0 {
+		o.Set("properties.privateEndpointConnections", list)
+	}
 	showLocations(s, st, name)
 	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
 	for path, u := range map[string]string{

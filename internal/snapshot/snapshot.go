@@ -52,13 +52,16 @@ func Encode(v any) (data []byte, digest string, err error) {
 
 // Service is what concerns all APIs of a service.
 type Service struct {
-	ID       string  `json:"id"`
-	Name     string  `json:"name"`
-	Location string  `json:"location"` // display form: West Europe
-	Tier     string  `json:"tier"`
-	Hosts    []Host  `json:"hosts"`
-	Disabled bool    `json:"disabled,omitempty"` // disableGateway, at every location
-	Policy   *Policy `json:"policy,omitempty"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Location string `json:"location"` // display form: West Europe
+	Tier     string `json:"tier"`
+	Hosts    []Host `json:"hosts"`
+	Disabled bool   `json:"disabled,omitempty"` // disableGateway, at every location
+	// Closed: only connections to the addresses of Private are served (publicNetworkAccess).
+	Closed  bool     `json:"closed,omitempty"`
+	Private []string `json:"private,omitempty"`
+	Policy  *Policy  `json:"policy,omitempty"`
 	// Locations are where the service is, the primary one first: a machine is what it is at its own. Empty for a service
 	// that is at one location and nowhere else.
 	Locations []Location `json:"locations,omitempty"`

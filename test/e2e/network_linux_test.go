@@ -173,6 +173,50 @@ func TestNetwork_HoldsItsServices(t *testing.T) {
 	})
 }
 
+// A private endpoint is a way into a service from a virtual network; without public network access it is the only one,
+// and it leads to the service wherever that runs.
+func TestNetwork_PrivateEndpoint(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--coexistence", "1ms")
+	h.withNetworks()
+	h.create("shop", "Premium", 1, latest)
+	h.mocked("shop")
+	_, err := h.client.Run(context.Background(), http.MethodPut, h.network("privateEndpoints/pe"), networks, object{"location": "westeurope", "properties": object{
+		"subnet":                        object{"id": h.network("virtualNetworks/one/subnets/apim")},
+		"privateLinkServiceConnections": []object{{"name": "c", "properties": object{"privateLinkServiceId": h.service("shop"), "groupIds": []string{"Gateway"}}}},
+	}}, nil)
+	if err != nil {
+		if strings.Contains(err.Error(), "not supported on this host") {
+			t.Skip("virtual networks cannot be tested here: " + err.Error())
+		}
+		t.Fatal(err)
+	}
+	one, public := vnet.NewHost(h.dir).Router(h.network("virtualNetworks/one")), h.show("shop").Properties.GatewayURL
+	answers := func(what string, client *http.Client, url, want string) {
+		t.Helper()
+		eventually(t, 20*time.Second, what, func() bool {
+			got, err := within(client, url+"/echo/")
+			return err == nil && strings.HasPrefix(got, want)
+		})
+	}
+	private := "http://10.213.1.4"
+	answers("the private endpoint answers", inside(one), private, "200 shop")
+	answers("the public address answers", impatient(), public, "200 shop")
+	h.do(http.MethodPatch, h.service("shop"), latest, object{"properties": object{"publicNetworkAccess": "Disabled"}})
+	answers("the public address refuses", impatient(), public, `403 { "statusCode": 403, "message": "Request originated from client public IP address 127.0.0.1`)
+	answers("the private endpoint still answers", inside(one), private, "200 shop")
+	h.run(http.MethodPatch, h.service("shop"), latest, object{"sku": object{"name": "Premium", "capacity": 3}, "zones": []string{"1", "2", "3"}})
+	answers("the private endpoint answers after a move", inside(one), private, "200 shop")
+	if got := asJSON(t, h.show("shop").Properties.PublicIPs); strings.Contains(public, strings.Trim(got, `[]"`)) {
+		t.Errorf("the service has not moved: %s", got)
+	}
+	h.do(http.MethodDelete, h.network("privateEndpoints/pe"), networks, nil)
+	eventually(t, 20*time.Second, "the private endpoint is gone", func() bool {
+		_, err := os.Stat("/run/netns/" + one)
+		return errors.Is(err, os.ErrNotExist)
+	})
+}
+
 // inside is a client in a namespace.
 func inside(namespace string) *http.Client {
 	dial := func(ctx context.Context, network, address string) (c net.Conn, err error) {

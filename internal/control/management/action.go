@@ -37,6 +37,10 @@ func (q *request) action() (*reply, *arm.Error) {
 		return nil, err
 	}
 	switch a.Name {
+	case "connectivityCheck":
+		return q.connectivityCheck()
+	case "applynetworkconfigurationupdates":
+		return q.applyNetwork()
 	case "migrateToStv2":
 		return q.migrate()
 	case "listSecrets":

@@ -55,7 +55,7 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 
 // Handlers runs the operations that are this package's own, by kind. The engine of package lro is given them.
 func (h *Handler) Handlers() map[string]lro.Handler {
-	return map[string]lro.Handler{DeleteGroup: groupDeletion{h}}
+	return map[string]lro.Handler{DeleteGroup: groupDeletion{h}, CheckConnectivity: checks{h}, ApplyNetwork: settled{}}
 }
 
 // groupDeletion deletes resource groups: services get deletions of their own (soft), the rest goes once they are gone,

@@ -84,7 +84,7 @@ func (q *request) listOf(members func(store.Reader) (collection, error)) (*reply
 	if err != nil {
 		return nil, err
 	}
-	ofARM := q.row.Namespace != resource.APIM || q.row.Shape == resource.Tracked || q.row.Shape == resource.Proxy
+	ofARM := q.row.Namespace != resource.APIM || q.row.Uncounted || q.row.Shape == resource.Tracked || q.row.Shape == resource.Proxy
 	return q.pageOf(items, total, page, ofARM), nil
 }
 

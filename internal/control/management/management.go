@@ -62,6 +62,10 @@ type Options struct {
 	// Networks says why this host makes no virtual networks, and how it would; empty when it does. nil means that they
 	// are not built.
 	Networks func() string
+	// Dependencies are what the gateways of a service at a location need; nil shows none.
+	Dependencies func(ctx context.Context, service, location string) []Dependency
+	// Probe asks whether the gateways of a service at a location reach something; nil: nobody can be asked.
+	Probe func(ctx context.Context, service, location string, p platform.Probe) (platform.Reach, error)
 	// Gateway is the version of the gateway program that new services get.
 	Gateway string
 	// HasGateway says whether a version of the gateway program is installed; nil means that none is.
@@ -176,6 +180,14 @@ func New(opt Options) *Handler {
 	if opt.Networks == nil {
 		opt.Networks = func() string { return "virtual networks are not built." }
 	}
+	if opt.Dependencies == nil {
+		opt.Dependencies = func(context.Context, string, string) []Dependency { return nil }
+	}
+	if opt.Probe == nil {
+		opt.Probe = func(context.Context, string, string, platform.Probe) (platform.Reach, error) {
+			return platform.Reach{}, store.ErrNotFound
+		}
+	}
 	if opt.Fetch == nil {
 		opt.Fetch = fetch.New(fetch.Options{}).Get
 	}
@@ -185,7 +197,7 @@ func New(opt Options) *Handler {
 	h := &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer)}
 	h.env = &resource.Env{
 		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, OpenServer: OpenServer, OpenAuthority: OpenAuthority, URLs: opt.URLs,
-		AllocateIP: opt.AllocateIP, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
+		AllocateIP: opt.AllocateIP, Networks: opt.Networks, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
 		Limits: opt.Limits,
 	}
 	return h

@@ -1,6 +1,7 @@
 package management
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -118,6 +119,8 @@ func (q *request) resultOf(op lro.Operation, target *store.Document) (*reply, *a
 		return nil, &e
 	case op.Status != lro.Succeeded:
 		return nil, problem(http.StatusBadRequest, "OperationFailed", "The operation ended as %s.", op.Status)
+	case op.Kind == CheckConnectivity:
+		return q.found(op)
 	case target == nil || op.Kind == DeleteService || op.Kind == PurgeService || op.Kind == DeleteGroup:
 		return &reply{status: http.StatusOK}, nil
 	}
@@ -134,4 +137,13 @@ func (q *request) resultOf(op lro.Operation, target *store.Document) (*reply, *a
 		return nil, q.finish(err)
 	}
 	return &reply{status: http.StatusOK, body: o}, nil
+}
+
+// found is what a check has found.
+func (q *request) found(op lro.Operation) (*reply, *arm.Error) {
+	var c check
+	if err := json.Unmarshal(op.State, &c); err != nil {
+		return nil, q.finish(err)
+	}
+	return &reply{status: http.StatusOK, body: c.Found}, nil
 }

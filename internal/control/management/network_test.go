@@ -2,11 +2,13 @@ package management_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-dev/portico/internal/control/management"
+	"github.com/portico-dev/portico/internal/resource"
 )
 
 const networkPath = groupPath + "/providers/Microsoft.Network"
@@ -91,4 +93,103 @@ func TestService_NetworksThatTheHostCannotMake(t *testing.T) {
 		t.Errorf("answered %s", a.Raw)
 	}
 	w.want(404, "GET", servicePath, "")
+}
+
+const endpointPath = networkPath + "/privateEndpoints/pe1"
+
+func endpointBody(list, message string) string {
+	return fmt.Sprintf(`{"location":"westeurope","properties":{"subnet":{"id":"%s/virtualNetworks/vnet/subnets/free"},%q:[{"name":"c","properties":{"privateLinkServiceId":%q,"groupIds":["gateway"],"requestMessage":%q}}]}}`,
+		networkPath, list, servicePath, message)
+}
+
+func connectionPath(t *testing.T, w *world) string {
+	t.Helper()
+	list := w.want(200, "GET", servicePath+"/privateEndpointConnections", "").Body
+	if len(list.List("value")) != 1 || list.Get("count") != nil {
+		t.Fatalf("connections %v", list)
+	}
+	return resource.Object(list.List("value")[0].(map[string]any)).Text("id")
+}
+
+func TestPrivateEndpoint_ApprovedByItsMaker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	w.want(201, "PUT", servicePath, developerBody)
+	w.settle()
+	a := w.want(201, "PUT", endpointPath+"?api-version=2024-03-01", endpointBody("privateLinkServiceConnections", ""))
+	state := a.Body.List("properties.privateLinkServiceConnections")[0].(map[string]any)
+	if got := resource.Object(state).Text("properties.privateLinkServiceConnectionState.status"); got != "Approved" {
+		t.Errorf("state %q: %s", got, a.Raw)
+	}
+	dns := resource.Object(a.Body.List("properties.customDnsConfigs")[0].(map[string]any))
+	if d := cmp.Diff([]string{"10.0.2.4"}, dns.Texts("ipAddresses")); d != "" || dns.Text("fqdn") != "apimService1.apim.localhost" {
+		t.Errorf("name and address %v", dns)
+	}
+	if got := w.want(200, "GET", servicePath, "").Body.List("properties.privateEndpointConnections"); len(got) != 1 {
+		t.Errorf("the service shows %v", got)
+	}
+	// What lives in a subnet keeps it; the service can be closed now, and opened.
+	if a := w.want(400, "DELETE", networkPath+"/virtualNetworks/vnet/subnets/free?api-version=2024-03-01", ""); a.code() != "InUseSubnetCannotBeDeleted" {
+		t.Errorf("deletion of the subnet: %s", a.Raw)
+	}
+	w.want(200, "PATCH", servicePath, `{"properties":{"publicNetworkAccess":"Disabled"}}`)
+	if a := w.want(400, "PATCH", servicePath, `{"properties":{"virtualNetworkType":"External"}}`); a.code() != "ValidationError" {
+		t.Errorf("a network beside a private endpoint: %s", a.Raw)
+	}
+	w.want(200, "DELETE", endpointPath+"?api-version=2024-03-01", "")
+	if got := w.want(200, "GET", servicePath+"/privateEndpointConnections", "").Body.List("value"); len(got) != 0 {
+		t.Errorf("connections are left: %v", got)
+	}
+}
+
+func TestPrivateEndpoint_ApprovedByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	w.want(201, "PUT", servicePath, developerBody)
+	w.settle()
+	w.want(400, "PATCH", servicePath, `{"properties":{"publicNetworkAccess":"Disabled"}}`)
+	w.want(201, "PUT", endpointPath+"?api-version=2024-03-01", endpointBody("manualPrivateLinkServiceConnections", "please"))
+	path := connectionPath(t, w)
+	status := func() string {
+		return w.want(200, "GET", path, "").text("properties.privateLinkServiceConnectionState.status")
+	}
+	if got := status(); got != "Pending" {
+		t.Errorf("a connection asked for by hand is %s", got)
+	}
+	w.want(400, "PATCH", servicePath, `{"properties":{"publicNetworkAccess":"Disabled"}}`)
+	for _, want := range []string{"Approved", "Rejected"} {
+		w.want(200, "PUT", path, fmt.Sprintf(`{"id":%q,"properties":{"privateLinkServiceConnectionState":{"status":%q,"description":"so be it"}}}`, path, want))
+		if got := status(); got != want {
+			t.Errorf("the connection is %s, want %s", got, want)
+		}
+		a := w.want(200, "GET", endpointPath+"?api-version=2024-03-01", "")
+		state := a.Body.List("properties.manualPrivateLinkServiceConnections")[0].(map[string]any)
+		if got := resource.Object(state).Text("properties.privateLinkServiceConnectionState.status"); got != want {
+			t.Errorf("its endpoint says %s, want %s", got, want)
+		}
+	}
+	w.want(400, "PUT", servicePath+"/privateEndpointConnections/other", `{"properties":{"privateLinkServiceConnectionState":{"status":"Approved"}}}`)
+	w.want(200, "DELETE", path, "")
+	a := w.want(200, "GET", endpointPath+"?api-version=2024-03-01", "")
+	state := a.Body.List("properties.manualPrivateLinkServiceConnections")[0].(map[string]any)
+	if got := resource.Object(state).Text("properties.privateLinkServiceConnectionState.status"); got != "Disconnected" {
+		t.Errorf("an endpoint whose connection was removed is %s", got)
+	}
+}
+
+func TestPrivateEndpoint_Refused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	w.want(201, "PUT", servicePath+"?api-version=2020-12-01", developerBody)
+	w.settle()
+	for body, code := range map[string]string{
+		endpointBody("privateLinkServiceConnections", ""):                                              "PrivateEndpointNotSupported", // on stv1
+		strings.Replace(endpointBody("privateLinkServiceConnections", ""), "gateway", "portal", 1):     "PrivateEndpointInvalidGroupId",
+		strings.Replace(endpointBody("privateLinkServiceConnections", ""), "apimService1", "other", 1): "PrivateLinkServiceNotFound",
+		strings.Replace(endpointBody("privateLinkServiceConnections", ""), "/free", "/none", 1):        "PrivateEndpointNotSupported",
+	} {
+		if a := w.want(400, "PUT", endpointPath+"?api-version=2024-03-01", body); a.code() != code {
+			t.Errorf("%s: %s, want %s", body, a.Raw, code)
+		}
+	}
 }

@@ -58,6 +58,9 @@ func (q *request) remove(tx store.Tx, d *store.Document) error {
 			return err
 		}
 	}
+	if q.row.Removed != nil {
+		return q.row.Removed(tx, d.ID)
+	}
 	return nil
 }
 

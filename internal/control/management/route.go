@@ -140,6 +140,9 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 			return q.listDeleted()
 		}
 	}
+	if rep, err, ok := q.serviceFact(); ok {
+		return rep, err
+	}
 	if rep, err, ok := q.facts(); ok {
 		return rep, err
 	}

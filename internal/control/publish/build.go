@@ -62,6 +62,14 @@ func (b *builder) serviceDraft(d *draft) error {
 	}
 	hosts, issued := desired.hosts(doc.ID, b.p.opt.Domain, status)
 	d.hosts = issued
+	closed := strings.EqualFold(desired.Properties.PublicNetworkAccess, "Disabled")
+	var private []string
+	for _, e := range status.Endpoints {
+		hosts = append(hosts, snapshot.Host{Name: e.Address})
+		if closed {
+			private = append(private, e.Address)
+		}
+	}
 	policy, err := b.policy(d, doc.ID)
 	if err != nil {
 		return err
@@ -69,6 +77,7 @@ func (b *builder) serviceDraft(d *draft) error {
 	v := snapshot.Service{
 		ID: doc.ID, Name: lastSegment(doc.ID), Location: desired.Location, Tier: desired.SKU.Name, Hosts: hosts, Policy: policy,
 		Authorities: desired.authorities(), RequireClient: desired.Properties.EnableClientCertificate,
+		Closed: closed, Private: private,
 	}
 	v.Locations, v.Disabled = desired.locations()
 	d.value = v

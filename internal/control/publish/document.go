@@ -29,7 +29,8 @@ type serviceDocument struct {
 			Location       string `json:"location"`
 			DisableGateway bool   `json:"disableGateway"`
 		} `json:"additionalLocations"`
-		EnableClientCertificate bool `json:"enableClientCertificate"`
+		PublicNetworkAccess     string `json:"publicNetworkAccess"`
+		EnableClientCertificate bool   `json:"enableClientCertificate"`
 		HostnameConfigurations  []struct {
 			HostName                   string `json:"hostName"`
 			DefaultSSLBinding          bool   `json:"defaultSslBinding"`

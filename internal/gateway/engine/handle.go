@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -60,6 +62,10 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		s.refuse(w, conn, http.StatusMisdirectedRequest, "The requested host is not served here.")
 		return
 	}
+	if !svc.Admits(localAddress(r)) {
+		s.refuse(w, conn, http.StatusForbidden, closedText(svc.Name(), service.Hostname(r.RemoteAddr)))
+		return
+	}
 	if tenant != nil {
 		done := s.admit(w, r, tenant, conn)
 		if done == nil {
@@ -108,6 +114,21 @@ func (s *Server) misdirected(r *http.Request, svc *service.Service, host string)
 	}
 	name := strings.ToLower(r.TLS.ServerName)
 	return svc.AsksClient(host) && !svc.AsksClient(name) || s.tenants != nil && !svc.AnswersTo(name)
+}
+
+// localAddress is the address that a request came to.
+func localAddress(r *http.Request) netip.Addr {
+	if tcp, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// closedText tells a caller from outside that a service has no public network access.
+func closedText(name, client string) string {
+	resource := "'Microsoft.ApiManagement/service/" + name + "'"
+	return "Request originated from client public IP address " + client + ", public network access on this " + resource +
+		" is disabled. To connect to " + resource + ", please use the Private Endpoint from inside your virtual network."
 }
 
 // ended is the connection that ends with a request whose body is broken: none with HTTP/2, where only its stream does.

@@ -9,6 +9,8 @@ package service
 
 import (
 	"crypto/tls"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
@@ -59,6 +61,12 @@ func (s *Service) Tier() string { return s.info.Tier }
 
 // AnswersTo reports whether the service owns a host name, given in lower case and without port.
 func (s *Service) AnswersTo(host string) bool { return s.info.host(host) != nil }
+
+// Admits says whether the service serves connections to an address of the machine: all of them, or, without public
+// network access, those of private endpoints.
+func (s *Service) Admits(local netip.Addr) bool {
+	return !s.info.Closed || slices.Contains(s.info.Private, local.String())
+}
 
 // Certificate is what the service presents to a client that asks for name in its TLS greeting; the default one when
 // there is none for the name. It is nil when the service has no certificate at all.

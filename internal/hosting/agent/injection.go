@@ -72,7 +72,9 @@ func (a *agent) injectionFor(l fabric.Lease, want platform.Attachment, avoid []s
 	if have != nil {
 		made.Inner, made.Outward = have.Inner, have.Outward
 	}
-	if have == nil || !want.Prefix.Contains(made.Inner) {
+	if inside, err := netip.ParseAddr(want.Inside); err == nil {
+		made.Inner = inside
+	} else if have == nil || !want.Prefix.Contains(made.Inner) {
 		inner, ok := a.pickInside(want, nil, true)
 		if !ok {
 			return nil, &wire.Error{Code: wire.CodeNoAddress, Message: fmt.Sprintf("subnet %s has no address left", want.Subnet)}
@@ -80,6 +82,7 @@ func (a *agent) injectionFor(l fabric.Lease, want platform.Attachment, avoid []s
 		made.Inner = inner
 	}
 	switch out, err := netip.ParseAddr(want.Address); {
+	case want.Endpoint: // nothing goes out
 	case err == nil:
 		made.Outward = out
 	case !made.Outward.IsValid():
@@ -271,6 +274,7 @@ func (a *agent) openInside(v *vip, wanted string, avoid []string) error {
 		return err
 	}
 	switch {
+	case addr == in.Inner:
 	case v.inside:
 		err = a.nets.Settle(in.ID, addr)
 	case addr != in.Outward:
@@ -289,7 +293,7 @@ func (a *agent) openInside(v *vip, wanted string, avoid []string) error {
 func (a *agent) withdraw(v *vip) {
 	in := a.injections[v.injection]
 	addr, err := netip.ParseAddr(v.address)
-	if in == nil || err != nil || addr == in.Outward {
+	if in == nil || err != nil || addr == in.Outward || addr == in.Inner {
 		return
 	}
 	if err := a.nets.Withdraw(in.ID, addr); err != nil {

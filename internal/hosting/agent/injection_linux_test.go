@@ -194,3 +194,40 @@ func TestInjection_IsDetached(t *testing.T) {
 		t.Errorf("an address that leads nowhere: %v", err)
 	}
 }
+
+// A probe connects as the machines of an injection would: by its addresses and through its rules.
+func TestProbe_FromAnInjection(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	networksOr(t, h)
+	attach(t, h, attachment("n1"))
+	v := reserveVIP(t, h, platform.VIP{ID: "v", Injection: "n1"})
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only a test's listener
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe := func(p platform.Probe) platform.Reach {
+		t.Helper()
+		p.Protocol = "TCP"
+		r, err := h.Probe(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := probe(platform.Probe{Address: "127.0.0.1", Port: number}); r.Failed != 0 || r.To != "127.0.0.1" {
+		t.Errorf("from the host: %+v", r)
+	}
+	if r := probe(platform.Probe{Injection: "n1", Address: "127.0.0.1", Port: number}); r.Failed != r.Sent {
+		t.Errorf("the host's loopback is reached from inside a network: %+v", r)
+	}
+	if r := probe(platform.Probe{Injection: "n1", Address: v.Address, Port: 80}); r.Failed != 0 || r.From != v.Address {
+		t.Errorf("from inside: %+v", r)
+	}
+}

@@ -63,6 +63,13 @@ func (a *agent) methods() map[string]method {
 		wire.PathDetach: a.kept(func(_ context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.detach(c.Lease, c.ID)
 		}),
+		wire.PathProbe: func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+			if c.Probe == nil {
+				return wire.Reply{}, invalid("probe needs a probe")
+			}
+			r := a.probe(ctx, *c.Probe)
+			return wire.Reply{Reach: &r}, nil
+		},
 		wire.PathNetworks: func(context.Context, wire.Call) (wire.Reply, error) {
 			n := a.networks()
 			return wire.Reply{Networks: &n}, nil

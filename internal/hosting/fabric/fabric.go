@@ -72,6 +72,11 @@ type Networker interface {
 	Detach(ctx context.Context, l Lease, id string) error
 }
 
+// A Prober is a fabric that can say whether its machines reach something.
+type Prober interface {
+	Probe(ctx context.Context, p platform.Probe) (platform.Reach, error)
+}
+
 // Networks is what a fabric can do for virtual networks.
 type Networks struct {
 	// Trouble says why it makes none, and what to do about it; empty when it does.

@@ -19,6 +19,7 @@ const (
 	PathRelease   = "/v1/release"
 	PathAttach    = "/v1/attach"
 	PathDetach    = "/v1/detach"
+	PathProbe     = "/v1/probe"
 	PathNetworks  = "/v1/networks"
 	PathName      = "/v1/name"
 	PathObserve   = "/v1/observe"
@@ -45,6 +46,7 @@ type Call struct {
 	On         bool                 `json:"on,omitempty"` // of a zone
 	Attachment *platform.Attachment `json:"attachment,omitempty"`
 	VIP        platform.VIP         `json:"vip,omitzero"`
+	Probe      *platform.Probe      `json:"probe,omitempty"`
 	Avoid      []string             `json:"avoid,omitempty"`
 	Names      fabric.Names         `json:"names,omitzero"`
 	Sets       []string             `json:"sets,omitempty"`
@@ -59,6 +61,7 @@ type Reply struct {
 	Observation *platform.Observation `json:"observation,omitempty"`
 	Inventory   *fabric.Inventory     `json:"inventory,omitempty"`
 	Networks    *fabric.Networks      `json:"networks,omitempty"`
+	Reach       *platform.Reach       `json:"reach,omitempty"`
 	Changes     int64                 `json:"changes,omitempty"`
 	Info        *Info                 `json:"info,omitempty"`
 }

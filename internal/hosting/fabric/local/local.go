@@ -36,6 +36,7 @@ var (
 	_ fabric.Fabric    = (*Fabric)(nil)
 	_ fabric.Networker = (*Fabric)(nil)
 	_ fabric.Faults    = (*Fabric)(nil)
+	_ fabric.Prober    = (*Fabric)(nil)
 )
 
 // New returns a client of the agent that listens on a unix socket. It connects when it is called.
@@ -99,6 +100,18 @@ func (f *Fabric) Networks(ctx context.Context) (fabric.Networks, error) {
 		return fabric.Networks{}, errors.New("networks: the agent's answer is empty")
 	}
 	return *r.Networks, nil
+}
+
+// Probe asks whether machines reach something.
+func (f *Fabric) Probe(ctx context.Context, p platform.Probe) (platform.Reach, error) {
+	r, err := f.ask(ctx, wire.PathProbe, wire.Call{Probe: &p})
+	if err != nil {
+		return platform.Reach{}, err
+	}
+	if r.Reach == nil {
+		return platform.Reach{}, errors.New("probe: the agent's answer is empty")
+	}
+	return *r.Reach, nil
 }
 
 // Attach makes an injection, or makes it what it should be.
