@@ -58,7 +58,7 @@ func (t *telling) attachment(ctx context.Context, in platform.Injection, v platf
 		made := subnet.Attach(in, v)
 		except := ""
 		for _, vip := range t.Hosting.VIPs {
-			if vip.Injection == in.ID && !vip.Inside && made.Address == "" {
+			if vip.Injection == in.ID && !vip.Inside && made.Address == "" { // the first is the one that names lead to
 				made.Address, except = vip.Address, vip.ID
 			}
 		}

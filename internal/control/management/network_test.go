@@ -84,6 +84,21 @@ func TestService_HoldsItsNetwork(t *testing.T) {
 	w.settle()
 }
 
+// A service that stays in its subnet needs there what stv2 needs: a group, and room for a second copy of itself.
+func TestMigrate_InASubnet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	body := strings.Replace(injectedBody("External", "free", "ip1"), `,"publicIpAddressId":"`+networkPath+`/publicIPAddresses/ip1"`, "", 1)
+	w.want(201, "PUT", servicePath+"?api-version=2020-12-01", body)
+	w.settle()
+	a := w.want(400, "POST", servicePath+"/migrateToStv2", "")
+	if want := "needs a network security group on platform version stv2"; !strings.Contains(a.text("error.message"), want) {
+		t.Errorf("without a group: %s", a.Raw)
+	}
+	w.want(200, "PUT", networkPath+"/virtualNetworks/vnet/subnets/free?api-version=2024-03-01", `{"properties":{"addressPrefix":"10.0.2.0/27","networkSecurityGroup":{"id":"`+networkPath+`/networkSecurityGroups/nsg"}}}`)
+	w.want(202, "POST", servicePath+"/migrateToStv2", "")
+}
+
 func TestService_NetworksThatTheHostCannotMake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *management.Options) { o.Networks = func() string { return "run it as root." } }).withNetwork()

@@ -51,6 +51,7 @@ func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string)
 	a.netMu.Lock() // the kernel is told one thing after another, and nobody waits who does not tell it something
 	defer a.netMu.Unlock()
 	a.mu.Lock()
+	was := a.injections[want.ID]
 	in, err := a.injectionFor(l, want, avoid)
 	a.mu.Unlock()
 	if err != nil {
@@ -59,7 +60,22 @@ func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string)
 	if err := a.nets.Attach(in.place()); err != nil {
 		return fmt.Errorf("attach %s: %w", want.ID, err)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if was != nil && was.Outward != in.Outward && !a.taken(was.Outward) {
+		a.withdraw(&vip{id: want.ID, injection: want.ID, address: was.Outward.String()})
+	}
 	return nil
+}
+
+// taken says whether a VIP has an address. a.mu is held.
+func (a *agent) taken(addr netip.Addr) bool {
+	for _, v := range a.vips {
+		if v.address == addr.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // injectionFor notes an injection and picks its addresses. a.mu is held.
@@ -138,6 +154,11 @@ func (a *agent) pickOutward(avoid []string) netip.Addr {
 	used := map[netip.Addr]bool{}
 	for _, in := range a.injections {
 		used[in.Outward] = true
+	}
+	for _, v := range a.vips {
+		if addr, err := netip.ParseAddr(v.address); err == nil {
+			used[addr] = true
+		}
 	}
 	for _, s := range avoid {
 		if addr, err := netip.ParseAddr(s); err == nil {
@@ -266,8 +287,14 @@ func (a *agent) openInside(v *vip, wanted string, avoid []string) error {
 			return fmt.Errorf("subnet %s: %w", in.Subnet, errExhausted)
 		}
 		v.address = addr.String()
-	default:
+	case !a.taken(in.Outward):
 		v.address = in.Outward.String()
+	default: // the second of a move that gives a new address
+		addr := a.pickOutward(avoid)
+		if !addr.IsValid() {
+			return fmt.Errorf("pool %s: %w", networkPoolOf(a.opt.Layout.Dir), errExhausted)
+		}
+		v.address = addr.String()
 	}
 	addr, err := netip.ParseAddr(v.address)
 	if err != nil {

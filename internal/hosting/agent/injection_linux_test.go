@@ -195,6 +195,43 @@ func TestInjection_IsDetached(t *testing.T) {
 	}
 }
 
+// A move within a subnet that gives a new address has two for a while; the old one goes with its VIP.
+func TestInjection_TwoAddresses(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	networksOr(t, h)
+	a := attachment("n1")
+	attach(t, h, a)
+	old := reserveVIP(t, h, platform.VIP{ID: "old", Injection: "n1"})
+	next := reserveVIP(t, h, platform.VIP{ID: "next", Injection: "n1"})
+	if old.Address == next.Address {
+		t.Fatalf("both have the address %s", old.Address)
+	}
+	a.Address = next.Address
+	attach(t, h, a)
+	for _, v := range []platform.VIP{old, next} {
+		if !reaches(inNetwork(v)) {
+			t.Errorf("%s is not reached", v.ID)
+		}
+	}
+	if err := h.Release(t.Context(), lease, "old"); err != nil {
+		t.Fatal(err)
+	}
+	if !reaches(inNetwork(next)) {
+		t.Error("the new address is not reached when the old one is released")
+	}
+	err := vnet.NewHost(h.Layout.Dir).Enter("n1", func() error {
+		l, err := net.Listen("tcp4", net.JoinHostPort(old.Address, "9080"))
+		if err == nil {
+			_ = l.Close()
+		}
+		return err
+	})
+	if err == nil {
+		t.Error("the old address is still there")
+	}
+}
+
 // A probe connects as the machines of an injection would: by its addresses and through its rules.
 func TestProbe_FromAnInjection(t *testing.T) {
 	t.Parallel()

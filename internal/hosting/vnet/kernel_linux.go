@@ -201,7 +201,8 @@ func (h *Host) Settle(id string, a netip.Addr) error {
 
 // Withdraw takes an address, public or not, off a place.
 func (h *Host) Withdraw(id string, a netip.Addr) error {
-	return h.both(id, func(_, place *space) error {
+	return h.both(id, func(here, place *space) error {
+		here.unroute(h.hostLink(id), a)
 		for _, link := range []string{inSubnet, inHost} {
 			l, err := place.nl.LinkByName(link)
 			if err != nil {
@@ -429,6 +430,13 @@ func (s *space) route(link string, r netlink.Route) error {
 		return fmt.Errorf("route %v: %w", r.Dst, err)
 	}
 	return nil
+}
+
+// unroute takes the route to an address away, if there is one.
+func (s *space) unroute(link string, a netip.Addr) {
+	if l, err := s.nl.LinkByName(link); err == nil {
+		_ = s.nl.RouteDel(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(netip.PrefixFrom(a, 32))})
+	}
 }
 
 // hasPorts says whether places are left in a virtual network.
