@@ -36,7 +36,7 @@ func (p *plan) pending() string {
 		return ""
 	}
 	for i, v := range p.state.VIPs {
-		if i > 0 && v.ID != p.oldVIP() {
+		if i > 0 && v.ID != p.oldVIP() && p.leads(v) {
 			return v.ID
 		}
 	}
@@ -68,6 +68,12 @@ func (p *plan) prepare() string {
 		}
 	}
 	return step
+}
+
+// leads says whether an address leads into where the wish asks for: an earlier wish may have left one that does not.
+func (p *plan) leads(v VIP) bool {
+	in := p.Wish.Injection
+	return in == nil && v.Injection == "" || in != nil && v.Injection == in.ID
 }
 
 // newVIP is an address of the kind that the wish asks for: in a virtual network the public one that the service brings,
@@ -127,6 +133,10 @@ func (p *plan) move() string {
 func (p *plan) moveFirst() string {
 	if p.profile.Address {
 		v := &p.state.VIPs[0]
+		if !p.leads(*v) {
+			p.waits("an address of an earlier wish is being released")
+			return ""
+		}
 		if v.Address == "" {
 			p.waits("the address is not there yet")
 			return ""

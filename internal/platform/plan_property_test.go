@@ -57,6 +57,9 @@ func drawWish(t *rapid.T) platform.Wish {
 	if len(tier.Facts().Platforms) == 1 {
 		w.Platform = tier.Facts().Platforms[0]
 	}
+	if tier.Facts().VNet {
+		w.Injection = rapid.SampledFrom([]*platform.Injection{nil, nil, {ID: "n1", Mode: platform.External, Address: "198.18.0.1"}, {ID: "n2", Mode: platform.Internal}}).Draw(t, "injection")
+	}
 	if tier.Facts().Zones && w.Platform != platform.STv1 {
 		w.Zones = rapid.SampledFrom([][]string{nil, {"1"}, {"1", "3"}, {"1", "2", "3"}}).Draw(t, "zones")
 		if n := len(w.Zones); n > 0 {

@@ -115,7 +115,7 @@ func (s *sim) want(w platform.Wish) {
 	old := s.wish
 	s.wish = w
 	s.minNeed = min(s.minNeed, w.Machines())
-	s.mayReaddress = s.mayReaddress || w.Gone || w.Address == platform.NewIP || !slices.Equal(old.Zones, w.Zones)
+	s.mayReaddress = s.mayReaddress || w.Gone || w.Address == platform.NewIP || !slices.Equal(old.Zones, w.Zones) || !platform.SameInjection(old.Injection, w.Injection)
 	s.story = append(s.story, fmt.Sprintf("want %+v", w))
 }
 
@@ -384,6 +384,13 @@ func even(set platform.Set, zones map[string]int) error {
 }
 
 // arrived says whether the record is what the last wish asks for and nothing else.
+func injectionOf(w platform.Wish) string {
+	if w.Injection == nil {
+		return ""
+	}
+	return w.Injection.ID
+}
+
 func (s *sim) arrived() error {
 	if s.wish.Gone {
 		if !s.state.Empty() || len(s.machines) > 0 || len(s.routes) > 0 {
@@ -400,6 +407,8 @@ func (s *sim) arrived() error {
 		return fmt.Errorf("state %+v", s.state)
 	case !s.wish.Form(*set) || len(set.Machines) != s.wish.Machines() || s.accepting() != s.wish.Machines():
 		return fmt.Errorf("%d of %d machines accept, set %+v", s.accepting(), s.wish.Machines(), set)
+	case vips > 0 && s.state.VIPs[0].Injection != injectionOf(s.wish):
+		return fmt.Errorf("the VIP leads into %q instead of %q", s.state.VIPs[0].Injection, injectionOf(s.wish))
 	case len(s.machines) != len(set.Machines) || len(s.routes) != vips:
 		return fmt.Errorf("orphans: %d machines, %d routes", len(s.machines), len(s.routes))
 	}

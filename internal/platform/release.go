@@ -67,7 +67,8 @@ func (p *plan) keeps(id string) bool {
 // keepsVIP says whether the i-th VIP has a part to play.
 func (p *plan) keepsVIP(i int) bool {
 	id := p.state.VIPs[i].ID
-	return i == 0 && !p.Wish.Gone || id == p.oldVIP() || id == p.pending()
+	first := i == 0 && !p.Wish.Gone && (p.active != nil || p.leads(p.state.VIPs[i]))
+	return first || id == p.oldVIP() || id == p.pending()
 }
 
 // routed says whether a VIP leads to the set, or is still seen to.
