@@ -19,8 +19,9 @@ import (
 const (
 	typeEndpoint   = Network + "/privateEndpoints"
 	typeConnection = APIM + "/service/privateEndpointConnections"
-	// maxConnections is how many private endpoints a service has at most.
-	maxConnections = 100
+	// maxConnections is how many private endpoints a service has at most: a machine accepts on 30 addresses, of which a
+	// move takes two.
+	maxConnections = 28
 	// stateOf is the path of the state of a connection.
 	stateOf = "properties.privateLinkServiceConnectionState"
 )
