@@ -258,12 +258,7 @@ func (q *request) connectivityCheck() (*reply, *arm.Error) {
 // applyNetwork reads the settings of the network of a service again. They are followed as they change, so there is
 // nothing left to do.
 func (q *request) applyNetwork() (*reply, *arm.Error) {
-	return q.startFor(ApplyNetwork, func(st platform.ServiceStatus) (json.RawMessage, error) {
-		if len(st.Injections()) == 0 {
-			return nil, problem(http.StatusBadRequest, "InvalidParameters", "The service is in no virtual network.")
-		}
-		return nil, nil
-	})
+	return q.startFor(ApplyNetwork, func(platform.ServiceStatus) (json.RawMessage, error) { return nil, nil })
 }
 
 // startFor starts an operation on a service that does not change it.

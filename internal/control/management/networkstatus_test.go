@@ -105,8 +105,4 @@ func TestApplyNetworkConfigurationUpdates(t *testing.T) {
 	if a := w.ended(w.want(202, "POST", servicePath+"/applynetworkconfigurationupdates", `{"location":"west europe"}`)); a.Status != 200 || a.text("name") != "apimService1" {
 		t.Errorf("answered %d %s", a.Status, a.Raw)
 	}
-	other := groupPath + "/providers/Microsoft.ApiManagement/service/other"
-	w.want(201, "PUT", other, developerBody)
-	w.settle()
-	w.want(400, "POST", other+"/applynetworkconfigurationupdates", "")
 }
