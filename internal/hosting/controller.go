@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -263,11 +262,6 @@ func (c *Controller) wakeAll(ctx context.Context) error {
 		c.wake(ctx, k)
 	}
 	return nil
-}
-
-// normal is the normalised form of a location: "West Europe" is "westeurope".
-func normal(location string) string {
-	return strings.ReplaceAll(strings.ToLower(location), " ", "")
 }
 
 // poolID is the ID of the record of a location's mtv1 pool.
