@@ -12,6 +12,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/armclient"
+	"github.com/portico-dev/portico/internal/control/backup"
 	"github.com/portico-dev/portico/internal/control/management"
 	"github.com/portico-dev/portico/internal/control/publish"
 	"github.com/portico-dev/portico/internal/hosting"
@@ -50,6 +51,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 	addresses.networks = canDo
 	urls := serviceURLs{domain: c.cfg.Domain, vipPort: info.VIPs.HTTP, edgeAddr: info.Edge.HTTP}
 	c.management = management.New(management.Options{
+		Activity: c.activity, Timeline: c.timeline, Backups: backup.Accounts{Endpoint: c.cfg.BlobEndpoint, Folders: c.cfg.BackupFolders},
 		Store: c.store, Log: c.log.With(slog.String("part", "management")), Sealer: sealer,
 		TenantID: c.authority.TenantID(), Subscription: management.Subscription{ID: c.authority.SubscriptionID(), DisplayName: "Portico"},
 		Authenticate: c.authenticate, Challenge: c.authority.Challenge,

@@ -74,12 +74,13 @@ func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) 
 			}
 			return map[string]any{"value": all}, nil
 		},
-		"POST gateways": c.installGateway,
-		"GET clock":     c.showClock,
-		"POST clock":    c.advanceClock,
-		"GET zones":     c.listZones,
-		"POST zones":    c.switchZone,
-		"POST machines": c.killMachine,
+		"POST gateways":  c.installGateway,
+		"GET clock":      c.showClock,
+		"POST clock":     c.advanceClock,
+		"GET zones":      c.listZones,
+		"POST zones":     c.switchZone,
+		"POST machines":  c.killMachine,
+		"GET operations": c.listOperations,
 	}
 }
 

@@ -140,18 +140,25 @@ func progress(w io.Writer, what string) func(percent int) {
 	begin := time.Now()
 	return func(percent int) {
 		const width = 30
-		full := width * min(max(percent, 0), 100) / 100
-		fmt.Fprintf(w, "\r%s [%s%s] %3d %% %s", what, strings.Repeat("#", full), strings.Repeat(".", width-full), percent, time.Since(begin).Round(100*time.Millisecond))
+		fmt.Fprintf(w, "\r%s %s %3d %% %s", what, bar(percent, width), percent, time.Since(begin).Round(100*time.Millisecond))
 		if percent >= 100 {
 			fmt.Fprintln(w)
 		}
 	}
 }
 
+// bar draws how much of something is done.
+func bar(percent, width int) string {
+	full := width * min(max(percent, 0), 100) / 100
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
+}
+
 func serviceCommand() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate, upgrade, foresee and delete services"})
+	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate, upgrade, foresee, back up, restore and delete services"})
 	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
-		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(), serviceDeleteCommand())
+		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(),
+		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceDeleteCommand(),
+		serviceDeletedCommand(), serviceUndeleteCommand(), servicePurgeCommand())
 	return cmd
 }
 

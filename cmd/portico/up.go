@@ -21,6 +21,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/armclient"
 	"github.com/portico-dev/portico/internal/config"
+	"github.com/portico-dev/portico/internal/control/activity"
 	"github.com/portico-dev/portico/internal/control/identity"
 	"github.com/portico-dev/portico/internal/control/management"
 	"github.com/portico-dev/portico/internal/control/publish"
@@ -141,6 +142,7 @@ type controlPlane struct {
 	gateways   gateways.Gateways
 	store      *sqlite.Store
 	clock      *pace.Clock
+	activity   *activity.Log
 	authority  *identity.Authority
 	ca         *identity.CA
 	hosts      *identity.HostCertificates
@@ -188,6 +190,9 @@ func (c *controlPlane) openState(ctx context.Context, sealer *secret.Sealer, fil
 		return err
 	}
 	if c.clock, err = pace.Open(ctx, c.store, c.cfg.Pace); err != nil {
+		return errors.Join(err, c.store.Close())
+	}
+	if c.activity, err = activity.Open(c.layout.Activity(), activity.Options{}); err != nil {
 		return errors.Join(err, c.store.Close())
 	}
 	if c.listeners, err = listen(c.layout, c.cfg, files); err != nil {
@@ -251,7 +256,7 @@ func (c *controlPlane) close() error {
 		}
 	}
 	c.work.Wait()
-	return errors.Join(append(errs, c.store.Close())...)
+	return errors.Join(append(errs, c.activity.Close(), c.store.Close())...)
 }
 
 // succeed hands sockets and lock to a new process of the same program, which takes this one's place. What clients

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"sort"
@@ -17,6 +18,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/portico-dev/portico/internal/control/backup"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
 )
@@ -57,7 +59,10 @@ type Up struct {
 	Cache          int64         // bytes of one machine for responses and values that policies keep
 	Limits         platform.Era  // on what services may hold
 	Pace           pace.Pace     // of platform time
-	LogLevel       string
+	// BlobEndpoint is where the Blob service of a storage account is, {account} in it; BackupFolders stand in for accounts.
+	BlobEndpoint  string
+	BackupFolders map[string]string
+	LogLevel      string
 }
 
 // Settings is the table of all settings of `portico up`, in the order of the help text.
@@ -81,6 +86,8 @@ func Settings() []Setting {
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
 		{"limits", "2024", "limits on what a service of each tier may hold: those published until 2024, those of 2026, or none", "TestUp_Limits", limits},
 		{"pace", "instant", "instant: work takes as long as it takes; azure: as long as in the cloud service; xN: as in the cloud service, with a clock N times as fast; manual: the clock stands until `portico clock --advance`", "TestPace_Manual", speed},
+		{"blob-endpoint", backup.DefaultEndpoint, "where backups go: the Blob service of a storage account, {account} standing for its name", "TestBackup_ToAStorageAccount", endpoint},
+		{"backup-folders", "", "folders that stand in for storage accounts, as ACCOUNT=FOLDER,…; each holds a folder for each container", "TestBackup_ToAFolder", backupFolders},
 		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
 	}
 }
@@ -208,6 +215,20 @@ func limits(u *Up, v string) error {
 	}
 	u.Limits = era
 	return nil
+}
+
+func endpoint(u *Up, v string) error {
+	at, err := url.Parse(strings.ReplaceAll(v, "{account}", "account"))
+	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+		return fmt.Errorf("%q is not a URL such as %s or http://127.0.0.1:10000/{account}", v, backup.DefaultEndpoint)
+	}
+	u.BlobEndpoint = v
+	return nil
+}
+
+func backupFolders(u *Up, v string) (err error) {
+	u.BackupFolders, err = backup.ParseFolders(v)
+	return err
 }
 
 func level(u *Up, v string) error {

@@ -113,6 +113,9 @@ func (l Layout) MachineCache(machine string) string {
 	return filepath.Join(l.Caches(), fileName(machine))
 }
 
+// Activity is the folder of the activity log.
+func (l Layout) Activity() string { return filepath.Join(l.Dir, "activity") }
+
 // Counters is the folder of what services count: rate limits and quotas.
 func (l Layout) Counters() string { return filepath.Join(l.Dir, "counters") }
 

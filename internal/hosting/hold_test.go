@@ -12,6 +12,7 @@ import (
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
 )
 
 // advance moves the clock of a world.
@@ -104,5 +105,31 @@ func TestCoexistence_EndsByThePlatformClock(t *testing.T) {
 	w.advance(1)
 	if after := w.settled("shop"); len(after.Sets) != 1 {
 		t.Errorf("state %+v", after)
+	}
+}
+
+// TestOperation_OfOthersIsLeftAlone loses a machine while an operation that is not hosting's holds the service.
+func TestOperation_OfOthersIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hosting.Options{})
+	before := w.create("shop", premium)
+	var op lro.Operation
+	if _, err := w.st.Update(t.Context(), func(tx store.Tx) (err error) {
+		op, err = lro.Start(tx, lro.Operation{Kind: "content.restore", Target: id("shop"), Started: time.Now().Add(-24 * time.Hour)})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.rewrite("shop", func(st *platform.ServiceStatus) { st.ProvisioningState, st.Operation = "Updating", op.Name })
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.rewrite("shop", func(st *platform.ServiceStatus) { st.Wish.Units = 2 }) // work that comes meanwhile
+	if after := w.settled("shop"); len(after.Sets[0].Machines) <= len(before.Sets[0].Machines) {
+		t.Errorf("%d machines, as many as before", len(after.Sets[0].Machines))
+	}
+	if st, _ := w.status("shop"); st.Operation != op.Name || w.operation(op.Name).Status != lro.InProgress {
+		t.Errorf("the operation was ended by hosting: %+v, service %s %q", w.operation(op.Name), st.ProvisioningState, st.Operation)
 	}
 }

@@ -24,6 +24,9 @@ const (
 	stateTerminationFailed = "TerminationFailed"
 )
 
+// ownKinds begins the kinds of operations that change what a service should become. Others end elsewhere.
+const ownKinds = "service."
+
 // kindUpgrade is the kind of an operation that changes the version of the gateway, as the control plane spells it.
 const kindUpgrade = "service.upgrade"
 
@@ -86,6 +89,13 @@ func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, st
 		return err
 	}
 	if err := leaveUpgrade(tx, rec, status == lro.Failed); err != nil {
+		return err
+	}
+	told := TimelineStep{Step: "operation " + strings.ToLower(string(status))}
+	if e != nil {
+		told.Step += ": " + e.Message
+	}
+	if err := c.enter(tx, rec, told); err != nil {
 		return err
 	}
 	if status == lro.Failed && len(st.Before) > 0 {

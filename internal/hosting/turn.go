@@ -29,6 +29,7 @@ type record struct {
 	status platform.ServiceStatus // of a pool: with its wish filled in
 	op     *lro.Operation         // the customer operation under way; nil when there is none
 	held   *lro.Operation         // or the one whose work may not begin yet
+	other  bool                   // or one that is not hosting's is: it ends without this package
 	isPool bool
 	// members are some services that are known to have lived in the pool.
 	members []string
@@ -126,7 +127,7 @@ func (c *Controller) act(ctx context.Context, w *worker, rec *record, places []*
 	switch {
 	case steps:
 		return outcome{}, true, c.take(ctx, w, rec, places, obs)
-	case reached && rec.status.Operation != "" && rec.held == nil:
+	case reached && rec.status.Operation != "" && rec.held == nil && !rec.other:
 		return outcome{}, true, c.finish(ctx, w, rec)
 	case left && rec.status.Operation == "":
 		return outcome{}, true, c.forget(ctx, w, rec)
@@ -225,6 +226,8 @@ func (r *record) fillService(from store.Reader) error {
 	if name := r.status.Operation; name != "" {
 		op, err := lro.Load(from, name)
 		switch {
+		case err == nil && !strings.HasPrefix(op.Kind, ownKinds):
+			r.other = true
 		case err == nil && op.Status == lro.InProgress:
 			r.op = &op
 		case err != nil && !errors.Is(err, store.ErrNotFound):
@@ -405,6 +408,15 @@ func (c *Controller) take(ctx context.Context, w *worker, rec *record, places []
 		}
 		if st.ProvisioningState == stateCreated {
 			st.ProvisioningState = stateActivating
+		}
+		var taken []TimelineStep
+		for _, p := range places {
+			if p.next.Step != "" {
+				taken = append(taken, TimelineStep{Location: p.Name, Step: p.next.Step})
+			}
+		}
+		if err := c.enter(tx, rec, taken...); err != nil {
+			return false, err
 		}
 		if rec.op == nil {
 			return true, nil

@@ -42,6 +42,11 @@ type Operation struct {
 	Error      *arm.Error `json:"error,omitempty"`
 	Started    time.Time  `json:"started"` // platform time, as Ended and those of Steps
 	Ended      time.Time  `json:"ended,omitzero"`
+	// By is who asked for it, Action what for as the activity log names it, Correlation what it has in common with other
+	// events of the request. Empty for what the platform started.
+	By          string `json:"by,omitempty"`
+	Action      string `json:"action,omitempty"`
+	Correlation string `json:"correlation,omitempty"`
 	// NotBefore is the platform time before which the work does not begin: the pace of the platform gives the operation
 	// a time to take.
 	NotBefore time.Time `json:"notBefore,omitzero"`
@@ -51,6 +56,16 @@ type Operation struct {
 	State json.RawMessage `json:"state,omitempty"` // the handler's own
 	// OnSuccess is written in the transaction that ends the operation well.
 	OnSuccess []Write `json:"onSuccess,omitempty"`
+}
+
+// Progress is how far an operation is, in percent: as the time goes by that its pace lets it take, or as its work does.
+func (op Operation) Progress(now time.Time) int {
+	takes := op.NotBefore.Sub(op.Started)
+	if op.Status != InProgress || takes <= 0 {
+		return op.Percent
+	}
+	const held = 95 // what follows is the work
+	return max(op.Percent, int(min(held, held*now.Sub(op.Started)/takes)))
 }
 
 // A Step is one entry of an operation's story.

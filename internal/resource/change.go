@@ -32,6 +32,8 @@ type Env struct {
 	AddressDomain string
 	// Limits are those on what services may hold; empty for none.
 	Limits platform.Era
+	// TenantID is that of the identities of services.
+	TenantID string
 	// Locations are the places where resources may be.
 	Locations []Location
 }

@@ -46,11 +46,14 @@ func resourceGroups() *Row {
 	}
 }
 
-// tagLimits are ARM's: at most 50 tags, names without some characters.
+// maxTags is how many tags a resource may have.
+const maxTags = 50
+
+// tagLimits are ARM's: the number of tags, and names without some characters.
 func tagLimits(c *Change) (found []arm.ErrorDetail) {
 	tags, _ := c.New["tags"].(map[string]any)
-	if len(tags) > 50 {
-		found = append(found, Finding("tags", "A resource may have at most 50 tags."))
+	if len(tags) > maxTags {
+		found = append(found, Finding("tags", "A resource may have at most %d tags.", maxTags))
 	}
 	for name, v := range tags {
 		s, _ := v.(string)
@@ -63,6 +66,15 @@ func tagLimits(c *Change) (found []arm.ErrorDetail) {
 	}
 	slices.SortFunc(found, func(a, b arm.ErrorDetail) int { return strings.Compare(a.Message, b.Message) })
 	return found
+}
+
+// CheckTags checks the tags of New and nothing else.
+func (c *Change) CheckTags() *arm.Error {
+	found := tagLimits(c)
+	if len(found) == 0 {
+		return nil
+	}
+	return arm.Invalid(found...)
 }
 
 // An AddressStatus is the Status of a public IP address.

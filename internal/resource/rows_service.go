@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/platform"
@@ -74,6 +77,7 @@ func service() *Row {
 			readOnly("properties.provisioningState", "properties.targetProvisioningState", "properties.createdAtUtc", "properties.gatewayUrl",
 				"properties.gatewayRegionalUrl", "properties.portalUrl", "properties.managementApiUrl", "properties.scmUrl",
 				"properties.virtualNetworkConfiguration.vnetid", "properties.virtualNetworkConfiguration.subnetname"),
+			readOnly("identity.principalId", "identity.tenantId"),
 			from(v2019, readOnly("properties.developerPortalUrl")...),
 			from(v2021apr, readOnly("systemData.createdBy", "systemData.createdByType", "systemData.createdAt",
 				"systemData.lastModifiedBy", "systemData.lastModifiedByType", "systemData.lastModifiedAt")...),
@@ -86,7 +90,7 @@ func service() *Row {
 		Complete: completeService,
 		Rules:    []Rule{tagLimits, serviceNotBuilt, servicePrivate, serviceConstraint, hostRules, authorityRules, serviceLocations},
 		Compute:  computeService,
-		Actions:  []Action{{"migrateToStv2", v2022apr}, {"connectivityCheck", v2021apr}, {"applynetworkconfigurationupdates", v2017}},
+		Actions:  []Action{{"migrateToStv2", v2022apr}, {"connectivityCheck", v2021apr}, {"applynetworkconfigurationupdates", v2017}, {"backup", ""}, {"restore", ""}},
 	}
 }
 
@@ -126,7 +130,7 @@ func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		yes        bool
 	}{
 		{"natGatewayState", "NAT gateways", c.New.Text("properties.natGatewayState") == "Enabled"},
-		{"identity.type", "Managed identities", c.New.Get("identity") != nil},
+		{"identity.type", "User-assigned identities", strings.Contains(c.New.Text("identity.type"), "UserAssigned") || c.New.Get("identity.userAssignedIdentities") != nil},
 	} {
 		if x.yes {
 			found = append(found, notBuilt(x.path, x.what))
@@ -168,6 +172,10 @@ func computeService(s *Shown) {
 	showSubnet(s)
 	if list := shownConnections(s); len(list) > 0 {
 		o.Set("properties.privateEndpointConnections", list)
+	}
+	if o.Text("identity.type") == "SystemAssigned" {
+		o.Set("identity.principalId", principalID(s.Doc.ID, st))
+		o.Set("identity.tenantId", s.Env.TenantID)
 	}
 	showLocations(s, st, name)
 	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
@@ -225,6 +233,12 @@ func showSubnet(s *Shown) {
 			s.Object.Set(config+".vnetid", st.GUID)
 		}
 	}
+}
+
+// principalID is that of the identity of a service: the same as long as the service lives, another one when it is created
+// anew.
+func principalID(service string, st platform.ServiceStatus) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(strings.ToLower(service)+"#"+st.CreatedAt.UTC().Format(time.RFC3339Nano))).String()
 }
 
 // principalType tells users, who are named by their address, from applications.

@@ -36,7 +36,6 @@ var schemaDiffers = map[string][]string{
 		"properties.hostnameConfigurations[].certificate", "properties.certificates[].certificate", // shown, never read
 		"systemData",           // read-only as a whole
 		"sku.name", "location", // checked with errors of their own
-		"identity.principalId", "identity.tenantId", // identities are not built
 		"identity.userAssignedIdentities", "etag",
 		"zones", "properties.hostnameConfigurations[].hostName", // bounded here
 		"properties.additionalLocations[].sku.name", "properties.additionalLocations[].zones", // as those of the service itself

@@ -36,6 +36,9 @@ func (q *request) action() (*reply, *arm.Error) {
 	if err := q.checkVersion(); err != nil {
 		return nil, err
 	}
+	if err := q.view(q.unlocked); err != nil {
+		return nil, err
+	}
 	switch a.Name {
 	case "connectivityCheck":
 		return q.connectivityCheck()
@@ -43,6 +46,10 @@ func (q *request) action() (*reply, *arm.Error) {
 		return q.applyNetwork()
 	case "migrateToStv2":
 		return q.migrate()
+	case "backup":
+		return q.copyContent(BackUpContent, backupTakes)
+	case "restore":
+		return q.copyContent(RestoreContent, restoreTakes)
 	case "listSecrets":
 		return q.secrets("primaryKey", "secondaryKey")
 	case "listValue":

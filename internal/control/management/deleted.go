@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -135,7 +136,7 @@ func (q *request) purge() (*reply, *arm.Error) {
 			return fmt.Errorf("read %s: %w", p.doc.ID, err)
 		}
 		now := q.opt.Clock.Now()
-		op, err := lro.Start(tx, lro.Operation{
+		op, err := q.begin(tx, lro.Operation{
 			Kind: PurgeService, Target: p.doc.ID, APIVersion: string(q.version), Started: now,
 			OnSuccess: []lro.Write{{DeleteTree: rec.Properties.ServiceID}, {Delete: p.doc.ID}},
 		})
@@ -161,9 +162,12 @@ func (q *request) purge() (*reply, *arm.Error) {
 // purgeEvery is how often Run looks for soft-deleted services whose time is over.
 const purgeEvery = time.Minute
 
-// Run purges soft-deleted services when their time is over, and migrates what is left on stv1 after its retirement, until
-// ctx ends.
+// Run purges soft-deleted services when their time is over, migrates what is left on stv1 after its retirement, and keeps
+// the activity log of operations, until ctx ends.
 func (h *Handler) Run(ctx context.Context) error {
+	var log sync.WaitGroup
+	log.Go(func() { h.recordOperations(ctx) })
+	defer log.Wait()
 	for {
 		if err := h.PurgeExpired(ctx, h.opt.Clock.Now()); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "soft-deleted services not purged", slog.Any("error", err))

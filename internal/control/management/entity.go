@@ -16,12 +16,17 @@ func (q *request) view(f func(store.Reader) error) *arm.Error {
 	return q.finish(q.opt.Store.View(q.r.Context(), f))
 }
 
-// update runs f in a transaction.
+// update runs f in a transaction, unless a lock forbids it.
 func (q *request) update(f func(store.Tx) error) *arm.Error {
 	if q.dry != nil {
 		return q.finish(q.dry.run(q.r.Context(), q.opt.Store, f))
 	}
-	return q.finish(q.commit(q.r.Context(), "write", f))
+	return q.finish(q.commit(q.r.Context(), "write", func(tx store.Tx) error {
+		if err := q.unlocked(tx); err != nil {
+			return err
+		}
+		return f(tx)
+	}))
 }
 
 // commit runs a transaction between two failpoints.

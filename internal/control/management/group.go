@@ -32,7 +32,7 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 		}
 		name := st.Deleting
 		if name == "" {
-			op, err := lro.Start(tx, lro.Operation{Kind: DeleteGroup, Target: p.doc.ID, APIVersion: string(q.version), Started: q.opt.Clock.Now()})
+			op, err := q.begin(tx, lro.Operation{Kind: DeleteGroup, Target: p.doc.ID, APIVersion: string(q.version), Started: q.opt.Clock.Now()})
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,10 @@ func (q *request) deleteGroup() (*reply, *arm.Error) {
 
 // Handlers runs the operations that are this package's own, by kind. The engine of package lro is given them.
 func (h *Handler) Handlers() map[string]lro.Handler {
-	return map[string]lro.Handler{DeleteGroup: groupDeletion{h}, CheckConnectivity: checks{h}, ApplyNetwork: settled{}}
+	return map[string]lro.Handler{
+		DeleteGroup: groupDeletion{h}, CheckConnectivity: checks{h}, ApplyNetwork: settled{},
+		BackUpContent: contentCopy{Handler: h}, RestoreContent: contentCopy{Handler: h, restore: true},
+	}
 }
 
 // groupDeletion deletes resource groups: services get deletions of their own (soft), the rest goes once they are gone,
@@ -80,7 +83,10 @@ func (g groupDeletion) Step(ctx context.Context, op lro.Operation) (lro.Outcome,
 	}
 	left := 0
 	err := g.commit(ctx, "group", func(tx store.Tx) error {
-		var err error
+		err := unlocked(tx, op.Target, true)
+		if err != nil {
+			return err
+		}
 		left, err = g.startAll(tx, op.Target, progress.Started)
 		return err
 	})

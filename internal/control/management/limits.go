@@ -89,9 +89,8 @@ func (q *request) withinLimit(tx store.Tx, c *resource.Change, path string, one 
 
 // limitService refuses more tags than a service may have, and more services than an Azure subscription may.
 func (w *serviceWrite) limitService() error {
-	tags, _ := w.change.New["tags"].(map[string]any)
-	if most := w.opt.Limits.ServiceTags(); most > 0 && len(tags) > most {
-		return problem(http.StatusBadRequest, "InvalidParameters", "Invalid parameter: Tags count out of bound. Maximum count value is %d.", most)
+	if err := w.limitTags(w.change.New); err != nil {
+		return err
 	}
 	most := w.opt.Limits.Services(w.wish.Tier)
 	if !w.creating || most == 0 {
@@ -109,6 +108,15 @@ func (w *serviceWrite) limitService() error {
 	}
 	if n >= most {
 		return problem(http.StatusBadRequest, "InvalidParameters", "The limit is reached: an Azure subscription may have at most %d services of tier %s.", most, w.wish.Tier)
+	}
+	return nil
+}
+
+// limitTags refuses more tags than a service may have.
+func (q *request) limitTags(service resource.Object) *arm.Error {
+	tags, _ := service["tags"].(map[string]any)
+	if most := q.opt.Limits.ServiceTags(); most > 0 && len(tags) > most {
+		return problem(http.StatusBadRequest, "InvalidParameters", "Invalid parameter: Tags count out of bound. Maximum count value is %d.", most)
 	}
 	return nil
 }

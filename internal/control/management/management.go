@@ -9,10 +9,13 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/control/activity"
+	"github.com/portico-dev/portico/internal/control/backup"
 	"github.com/portico-dev/portico/internal/control/fetch"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
@@ -78,6 +81,12 @@ type Options struct {
 
 	// Forecast says what it means for a service that its status becomes another one; nil has no forecast.
 	Forecast func(service string, next platform.ServiceStatus) []platform.Outlook
+	// Timeline is one more of Extensions: "timeline".
+	Timeline func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
+	// Activity is the activity log; nil keeps none.
+	Activity *activity.Log
+	// Backups are the storage accounts that services are backed up to; the zero value means those of the cloud.
+	Backups backup.Accounts
 
 	// Limits are those on what services may hold; empty means none.
 	Limits platform.Era
@@ -188,6 +197,10 @@ func New(opt Options) *Handler {
 			return platform.Reach{}, store.ErrNotFound
 		}
 	}
+	if opt.Timeline != nil {
+		opt.Extensions = maps.Clone(opt.Extensions)
+		opt.Extensions["timeline"] = opt.Timeline
+	}
 	if opt.Fetch == nil {
 		opt.Fetch = fetch.New(fetch.Options{}).Get
 	}
@@ -197,7 +210,7 @@ func New(opt Options) *Handler {
 	h := &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer)}
 	h.env = &resource.Env{
 		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, OpenServer: OpenServer, OpenAuthority: OpenAuthority, URLs: opt.URLs,
-		AllocateIP: opt.AllocateIP, Networks: opt.Networks, AddressDomain: opt.AddressDomain, Locations: opt.Locations,
+		AllocateIP: opt.AllocateIP, Networks: opt.Networks, AddressDomain: opt.AddressDomain, TenantID: opt.TenantID, Locations: opt.Locations,
 		Limits: opt.Limits,
 	}
 	return h

@@ -79,7 +79,7 @@ func (q *request) monitor(name string, status bool) (*reply, *arm.Error) {
 }
 
 func (q *request) statusOf(op lro.Operation) *reply {
-	s := operationStatus{ID: q.id.String(), Name: op.Name, Status: op.Status, StartTime: op.Started, Percent: q.percent(op), ResourceID: op.Target}
+	s := operationStatus{ID: q.id.String(), Name: op.Name, Status: op.Status, StartTime: op.Started, Percent: op.Progress(q.opt.Clock.Now()), ResourceID: op.Target}
 	switch {
 	case op.Status == lro.InProgress:
 		arm.SetRetryAfter(q.header, q.opt.RetryAfter)
@@ -94,16 +94,6 @@ func (q *request) statusOf(op lro.Operation) *reply {
 		s.EndTime = &op.Ended
 	}
 	return &reply{status: http.StatusOK, body: s}
-}
-
-// percent is how far an operation is: as the time goes by that its pace lets it take, or as its work does.
-func (q *request) percent(op lro.Operation) int {
-	takes := op.NotBefore.Sub(op.Started)
-	if op.Status != lro.InProgress || takes <= 0 {
-		return op.Percent
-	}
-	const held = 95 // what follows is the work
-	return max(op.Percent, int(min(held, held*q.opt.Clock.Now().Sub(op.Started)/takes)))
 }
 
 // resultOf: deletions end with an empty 200; one poller takes a 204 for an error.

@@ -33,6 +33,12 @@ func (q *request) route() (*reply, *arm.Error) {
 	}
 	q.id.Subscription = q.opt.Subscription.ID
 	switch {
+	case q.isLock():
+		return q.lockPath()
+	case q.isActivityLog():
+		return q.listActivity()
+	case q.isTags():
+		return q.tagsPath()
 	case q.id.Scope != nil:
 		return q.extension()
 	case q.id.Provider == "":

@@ -23,11 +23,14 @@ type request struct {
 	r       *http.Request
 	header  http.Header // of the answer
 	who     Principal
+	asked   arm.ID // as it came; id is changed on the way
 	id      arm.ID
 	version arm.Version
 	row     *resource.Row
 	base    string // scheme and host for absolute URLs
-	dry     *dryRun
+
+	operation string // name of the operation that was started, if any
+	dry       *dryRun
 }
 
 // A reply is what a handler answers. A nil body is an empty one.
@@ -62,6 +65,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = rep.status
 		arm.WriteJSON(w, rep.status, rep.body)
 	}
+	q.record(correlationID, status, err)
 	h.log.DebugContext(r.Context(), "management request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.Int("status", status), slog.Duration("took", time.Since(started)), slog.String("request_id", requestID), slog.String("correlation_id", correlationID))
 }
@@ -87,7 +91,7 @@ func (q *request) answer() (rep *reply, err *arm.Error) {
 	if perr != nil {
 		return nil, problem(http.StatusBadRequest, "InvalidResourceName", "The path of the request is not a resource id: %s.", perr.Error())
 	}
-	q.id = id
+	q.id, q.asked = id, id
 	return q.route()
 }
 

@@ -273,7 +273,7 @@ func (q *request) start(tx store.Tx, d store.Document, st platform.ServiceStatus
 		} else {
 			op.Begun = failpoint.Now().UTC()
 		}
-		started, err := lro.Start(tx, *op)
+		started, err := q.begin(tx, *op)
 		if err != nil {
 			return d, err
 		}

@@ -1,0 +1,85 @@
+package hosting
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// typeTimeline is the type of the document with a service's timeline. It is below the service and goes with it.
+const (
+	typeTimeline  = "portico/timelines"
+	timelineBelow = "/providers/Portico.Hosting/timeline"
+)
+
+// timelineSteps is how many entries of a service are kept.
+const timelineSteps = 200
+
+// A Timeline is what the platform did with a service, oldest first.
+type Timeline struct {
+	Value []TimelineStep `json:"value"`
+}
+
+// A TimelineStep is one step of the platform, of its own accord or for an operation.
+type TimelineStep struct {
+	Time      time.Time `json:"time"` // platform time
+	Location  string    `json:"location,omitempty"`
+	Step      string    `json:"step"`
+	Operation string    `json:"operation,omitempty"` // name of the operation that the step is for
+	Kind      string    `json:"kind,omitempty"`      // of that operation
+}
+
+// enter adds to the timeline of a service, in the transaction of what it tells of.
+func (c *Controller) enter(tx store.Tx, rec *record, steps ...TimelineStep) error {
+	if rec.isPool || len(steps) == 0 {
+		return nil
+	}
+	id := rec.doc.ID + timelineBelow
+	t, err := timelineAt(tx, id)
+	if err != nil {
+		return err
+	}
+	now := c.opt.Clock.Now()
+	for _, s := range steps {
+		s.Time = now
+		if rec.op != nil {
+			s.Operation, s.Kind = rec.op.Name, rec.op.Kind
+		}
+		t.Value = append(t.Value, s)
+	}
+	t.Value = t.Value[max(0, len(t.Value)-timelineSteps):]
+	status, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("encode timeline: %w", err)
+	}
+	_, err = tx.Put(store.Document{ID: id, Type: typeTimeline, Status: status})
+	return err
+}
+
+func timelineAt(r store.Reader, id string) (Timeline, error) {
+	t := Timeline{Value: []TimelineStep{}}
+	d, err := r.Get(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return t, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(d.Status, &t)
+	}
+	if err != nil {
+		return t, fmt.Errorf("read timeline %s: %w", id, err)
+	}
+	return t, nil
+}
+
+// Timeline is what the platform did with a service; nothing for one that does not exist.
+func (c *Controller) Timeline(ctx context.Context, serviceID string) (t Timeline, err error) {
+	err = c.st.View(ctx, func(r store.Reader) error {
+		t, err = timelineAt(r, serviceID+timelineBelow)
+		return err
+	})
+	return t, err
+}
