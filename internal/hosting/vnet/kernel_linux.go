@@ -26,12 +26,7 @@ const netnsFolder = "/run/netns"
 func Trouble() string { return tried() }
 
 var tried = sync.OnceValue(func() string {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // for good: the thread, and the namespace with it, end with this goroutine
-		result <- try()
-	}()
-	err := <-result
+	err := apart(try) // the namespace ends with the thread
 	switch {
 	case err == nil:
 		return ""
@@ -294,17 +289,15 @@ func openSpace(name string) (*space, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return s, err
 	}
-	made := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // for good: the thread stays in the new namespace
+	err = apart(func() error {
 		fd, err := netns.NewNamed(name)
-		if err == nil {
-			_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600)
-			err = fd.Close()
+		if err != nil {
+			return err
 		}
-		made <- err
-	}()
-	if err := <-made; err != nil {
+		_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600)
+		return fd.Close()
+	})
+	if err != nil {
 		return nil, fmt.Errorf("make namespace %s: %w", name, err)
 	}
 	return findSpace(name)
@@ -363,23 +356,26 @@ func removeSpace(name string) error {
 
 // within runs f on a thread in the namespace.
 func (s *space) within(f func() error) error {
+	return apart(func() error {
+		if err := netns.Set(s.fd); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+// apart runs f on a thread that ends with it, whatever namespace f leaves it in. The main thread does not end when its
+// goroutine does, and what it is in counts as the process's: it waits meanwhile.
+func apart(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		back, err := netns.Get()
-		if err != nil {
-			done <- err
+		if unix.Gettid() != unix.Getpid() {
+			done <- f()
 			return
 		}
-		defer back.Close() //nolint:errcheck // only read
-		if err := netns.Set(s.fd); err != nil {
-			done <- err
-			return
-		}
-		err = f()
-		if netns.Set(back) == nil { // otherwise the thread ends with the goroutine
-			runtime.UnlockOSThread()
-		}
+		err := apart(f)
+		runtime.UnlockOSThread()
 		done <- err
 	}()
 	return <-done
