@@ -132,9 +132,10 @@ func TestNetwork_HoldsItsServices(t *testing.T) {
 	}
 	names := vnet.NewHost(h.dir)
 	one, two := names.Router(h.network("virtualNetworks/one")), names.Router(h.network("virtualNetworks/two"))
-	if got, err := within(inside(two), inner.Properties.GatewayURL+"/echo/"); err != nil || got != "200 inner" {
-		t.Errorf("inside its network the internal service answers %q, %v", got, err)
-	}
+	eventually(t, 20*time.Second, "the internal service answers inside its network", func() bool {
+		got, err := within(inside(two), inner.Properties.GatewayURL+"/echo/")
+		return err == nil && got == "200 inner"
+	})
 	if got, err := within(inside(one), inner.Properties.GatewayURL+"/echo/"); err == nil && strings.Contains(got, "inner") {
 		t.Errorf("the internal service answers in the other network: %s", got)
 	}

@@ -75,18 +75,27 @@ func serve(t *testing.T, h *Host, id, address, name string) {
 	}()
 }
 
-// ask connects from somewhere and returns what it reads; what does not connect within a moment is blocked.
+// ask connects from somewhere and returns what it reads.
 func ask(dial func(func() error) error, address string) (string, error) {
+	return askWithin(10*time.Second, dial, address)
+}
+
+// knock is ask where no answer is expected: what does not connect within a moment is blocked.
+func knock(dial func(func() error) error, address string) (string, error) {
+	return askWithin(300*time.Millisecond, dial, address)
+}
+
+func askWithin(limit time.Duration, dial func(func() error) error, address string) (string, error) {
 	var c net.Conn
 	err := dial(func() (err error) {
-		c, err = net.DialTimeout("tcp4", address, 300*time.Millisecond)
+		c, err = net.DialTimeout("tcp4", address, limit)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	text, err := io.ReadAll(c)
 	return string(text), err
 }
@@ -168,11 +177,11 @@ func TestPlaces_RulesHold(t *testing.T) {
 	}
 	text, err := ask(fromHost, out+":9080")
 	want(t, "an open port from outside", text, err, "9080")
-	text, err = ask(fromHost, out+":9082")
+	text, err = knock(fromHost, out+":9082")
 	wantBlocked(t, "a closed port from outside", text, err)
 	text, err = ask(h.fromRouter("n"), p.Address.String()+":9080")
 	want(t, "from inside", text, err, "9080")
-	text, err = ask(h.fromRouter("n"), p.Address.String()+":9082")
+	text, err = knock(h.fromRouter("n"), p.Address.String()+":9082")
 	wantBlocked(t, "a denied port from inside", text, err)
 
 	outward := func(f func() error) error { return h.Enter(p.ID, f) }
@@ -195,14 +204,14 @@ func TestPlaces_RulesHold(t *testing.T) {
 	}
 	text, err = ask(outward, hostAddress.String()+":9090")
 	want(t, "outbound, by the public address", text, err, out)
-	text, err = ask(outward, hostAddress.String()+":9091")
+	text, err = knock(outward, hostAddress.String()+":9091")
 	wantBlocked(t, "outbound to a port that no rule allows", text, err)
 
 	p.Rules = p.Rules[1:] // the rule for clients goes
 	if err := h.Attach(p); err != nil {
 		t.Fatal(err)
 	}
-	text, err = ask(fromHost, out+":9080")
+	text, err = knock(fromHost, out+":9080")
 	wantBlocked(t, "a port whose rule went", text, err)
 	p.Filter = false
 	if err := h.Attach(p); err != nil {
