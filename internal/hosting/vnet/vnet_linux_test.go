@@ -95,7 +95,7 @@ func askWithin(limit time.Duration, dial func(func() error) error, address strin
 		return "", err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(limit))
 	text, err := io.ReadAll(c)
 	return string(text), err
 }
