@@ -160,12 +160,15 @@ func (w *wire) Close() error {
 	if !ok || !w.linger.Load() && !w.pending() || half.CloseWrite() != nil {
 		return w.release()
 	}
-	w.srv.lingering.Go(func() {
+	lingers := w.srv.spawn(func() {
 		if err := w.Conn.SetReadDeadline(time.Now().Add(w.srv.opt.Linger)); err == nil {
 			_, _ = io.Copy(io.Discard, io.LimitReader(w.Conn, lingerBytes)) // whatever comes is not wanted
 		}
 		_ = w.release()
 	})
+	if !lingers {
+		return w.release()
+	}
 	return nil
 }
 

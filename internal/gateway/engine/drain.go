@@ -70,6 +70,7 @@ func later(a, b time.Time) time.Time {
 func (s *Server) Close() error {
 	s.draining.Store(true)
 	s.mu.Lock()
+	s.closed = true
 	for _, src := range s.sources {
 		_ = src.close()
 	}
@@ -87,8 +88,7 @@ func (s *Server) Close() error {
 		_ = w.Conn.Close() // also those in their greeting or lingering, of which net/http does not know
 	}
 	s.mu.Unlock()
-	s.greetings.Wait()
-	s.lingering.Wait()
+	s.background.Wait()
 	if s.tenants != nil {
 		s.tenants.work.Wait()
 	}

@@ -69,13 +69,13 @@ type Server struct {
 	stopOnce sync.Once
 	slots    chan struct{} // one for each open connection
 
-	greetings sync.WaitGroup
-	lingering sync.WaitGroup
-	active    atomic.Int64
-	total     atomic.Int64
-	draining  atomic.Bool
+	background sync.WaitGroup // greetings and what lingers
+	active     atomic.Int64
+	total      atomic.Int64
+	draining   atomic.Bool
 
 	mu      sync.Mutex // guards below
+	closed  bool       // by Close: nothing more begins in the background
 	sources map[net.Listener]*source
 	conns   map[*wire]struct{}
 	empty   chan struct{} // closed when draining and no connection is left

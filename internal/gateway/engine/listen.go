@@ -85,7 +85,19 @@ func (s *Server) begin(c net.Conn, src *source, secure bool) {
 		return
 	}
 	w.phase = greeting
-	s.greetings.Go(func() { s.greet(w) })
+	if !s.spawn(func() { s.greet(w) }) {
+		_ = w.release()
+	}
+}
+
+// spawn runs f in the background, for which Close waits. It returns false when the server has been closed.
+func (s *Server) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.background.Go(f)
+	}
+	return !s.closed
 }
 
 // headSlop is what net/http reads beyond its limit of a head.
