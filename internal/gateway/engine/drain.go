@@ -76,12 +76,7 @@ func (s *Server) Close() error {
 	}
 	s.noteEmpty()
 	s.mu.Unlock()
-	s.stopOnce.Do(func() {
-		close(s.stopped)
-		if s.tenants != nil {
-			close(s.tenants.stop)
-		}
-	})
+	s.stopOnce.Do(func() { close(s.stopped) })
 	err := s.http.Close()
 	s.mu.Lock()
 	for w := range s.conns {
@@ -90,7 +85,7 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.background.Wait()
 	if s.tenants != nil {
-		s.tenants.work.Wait()
+		s.tenants.close()
 	}
 	return err
 }

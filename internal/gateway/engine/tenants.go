@@ -53,8 +53,9 @@ type tenants struct {
 	work      sync.WaitGroup
 	stop      chan struct{}
 
-	mu  sync.Mutex // guards below
-	all map[string]*tenant
+	mu     sync.Mutex // guards below
+	all    map[string]*tenant
+	closed bool // nothing is activated any more
 }
 
 // tenant is a service that is active or on its way there.
@@ -133,9 +134,25 @@ func (t *tenants) entry(id string) *tenant {
 		t.evict()
 	}
 	e = &tenant{id: id, ready: make(chan struct{}), share: pipeline.NewShare(t.limits.Burst)}
+	if t.closed {
+		e.err = errActivation
+		close(e.ready)
+		return e
+	}
 	t.all[id] = e
 	t.work.Go(func() { t.activate(e) })
 	return e
+}
+
+// close ends what goes on in the background and waits for it.
+func (t *tenants) close() {
+	t.mu.Lock()
+	if !t.closed {
+		t.closed = true
+		close(t.stop)
+	}
+	t.mu.Unlock()
+	t.work.Wait()
 }
 
 // count is how many services are active or on their way there.
