@@ -31,7 +31,7 @@ run: $(BIN) ## run Portico here, data in ./portico-data
 .PHONY: test
 test: ## run all tests
 	@$(GO) test -timeout 10m $$($(GO) list ./... | grep -v /test/)
-	@$(GO) test -timeout 15m -v ./test/e2e | grep -v '^=== '
+	@$(GO) test -count=1 -timeout 15m -v ./test/e2e | grep -v '^=== '
 
 .PHONY: check
 check: ## format, vet, staticcheck, race detector, cross-compile
