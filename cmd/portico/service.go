@@ -56,6 +56,23 @@ func targetFlags(cmd *cobra.Command) serviceTarget {
 	}
 }
 
+// read decodes one of Portico's own documents of the service called name: its units, its timeline.
+func (t serviceTarget) read(ctx context.Context, name, document string, into any) (serviceView, error) {
+	c, err := armclient.Open(*t.dir)
+	if err != nil {
+		return serviceView{}, err
+	}
+	s, err := t.find(ctx, c, name)
+	if err != nil {
+		return serviceView{}, err
+	}
+	res, err := c.Do(ctx, http.MethodGet, s.ID+"/providers/Portico.Hosting/"+document, cliAPIVersion, nil)
+	if err != nil {
+		return serviceView{}, err
+	}
+	return s, res.Decode(into)
+}
+
 // find returns the service called name.
 func (t serviceTarget) find(ctx context.Context, c *armclient.Client, name string) (serviceView, error) {
 	all, err := t.list(ctx, c)

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-dev/portico/internal/arm"
-	"github.com/portico-dev/portico/internal/armclient"
 	"github.com/portico-dev/portico/internal/hosting"
 )
 
@@ -37,20 +36,8 @@ func serviceTimelineCommand() *cobra.Command {
 	}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		res, err := c.Do(cmd.Context(), http.MethodGet, s.ID+"/providers/Portico.Hosting/timeline", cliAPIVersion, nil)
-		if err != nil {
-			return err
-		}
 		var steps hosting.Timeline
-		if err := res.Decode(&steps); err != nil {
+		if _, err := t.read(cmd.Context(), args[0], "timeline", &steps); err != nil {
 			return err
 		}
 		if *t.output == "json" {

@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-dev/portico/internal/armclient"
 	"github.com/portico-dev/portico/internal/hosting"
 )
 
@@ -21,20 +19,9 @@ func unitsCommand() *cobra.Command {
 	}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
-		if err != nil {
-			return err
-		}
-		res, err := c.Do(cmd.Context(), http.MethodGet, s.ID+"/providers/Portico.Hosting/units", cliAPIVersion, nil)
-		if err != nil {
-			return err
-		}
 		var u hosting.Units
-		if err := res.Decode(&u); err != nil {
+		s, err := t.read(cmd.Context(), args[0], "units", &u)
+		if err != nil {
 			return err
 		}
 		if *t.output == "json" {

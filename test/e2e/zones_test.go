@@ -47,7 +47,6 @@ func TestZones_DownAndUpUnderLoad(t *testing.T) {
 	eventually(t, time.Minute, "two machines in each zone", func() bool {
 		return fmt.Sprint(h.running("spread")) == "map[1:2 2:2 3:2]" && fmt.Sprint(h.running("listed")) == "map[1:2 2:2 3:2]"
 	})
-	p.since()
 	total := p.c.Stop()
 	t.Logf("over both: %+v", total)
 	if total.Failed > 0 {

@@ -85,17 +85,8 @@ type Networks struct {
 	Pool string `json:"pool,omitempty"`
 }
 
-// ErrNoMachine is returned by Kill when no process runs under that ID.
+// ErrNoMachine is wrapped by errors about a machine of which no process runs.
 var ErrNoMachine = errors.New("no such machine runs")
-
-// Faults are what operators may do to a fabric by hand, to see what it makes of it.
-type Faults interface {
-	// Kill ends a machine as a crash does: the connections that it holds are cut.
-	Kill(ctx context.Context, machineID string) error
-	// SwitchZone cuts the power of a zone, or turns it on again: while it is down its machines are killed and not
-	// started. Observe says which zones are down.
-	SwitchZone(ctx context.Context, zone string, on bool) error
-}
 
 // Inventory is all that a fabric holds.
 type Inventory struct {

@@ -35,7 +35,6 @@ type Fabric struct {
 var (
 	_ fabric.Fabric    = (*Fabric)(nil)
 	_ fabric.Networker = (*Fabric)(nil)
-	_ fabric.Faults    = (*Fabric)(nil)
 	_ fabric.Prober    = (*Fabric)(nil)
 )
 
@@ -164,13 +163,15 @@ func (f *Fabric) Wait(ctx context.Context, after int64) (int64, error) {
 	}
 }
 
-// Kill ends a machine as a crash does.
+// Kill ends a machine as a crash does: the connections that it holds are cut. It returns fabric.ErrNoMachine when no
+// process runs under that ID.
 func (f *Fabric) Kill(ctx context.Context, machineID string) error {
 	_, err := f.ask(ctx, wire.PathKill, wire.Call{ID: machineID})
 	return err
 }
 
-// SwitchZone takes a zone down, or up again.
+// SwitchZone cuts the power of a zone, or turns it on again: while it is down its machines are killed and not started.
+// Observe says which zones are down.
 func (f *Fabric) SwitchZone(ctx context.Context, zone string, on bool) error {
 	_, err := f.ask(ctx, wire.PathZone, wire.Call{ID: zone, On: on})
 	return err
