@@ -31,7 +31,8 @@ run: $(BIN) ## run Portico here, data in ./portico-data
 .PHONY: test
 test: ## run all tests
 	@$(GO) test -timeout 10m $$($(GO) list ./... | grep -v /test/)
-	@$(GO) test -count=1 -timeout 15m -v ./test/e2e | grep -v '^=== '
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; $(GO) test -count=1 -timeout 15m -v ./test/e2e | grep -v '^=== ' | tee "$$log" \
+		|| { echo; echo "what failed, once more:"; grep -A3 -E '^ +[a-z_]+_test\.go:[0-9]+: |^ *--- FAIL' "$$log"; exit 1; }
 
 .PHONY: check
 check: ## format, vet, staticcheck, race detector, cross-compile

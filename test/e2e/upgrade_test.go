@@ -48,6 +48,7 @@ func next(t testing.TB) string {
 type versions struct {
 	done chan struct{}
 	wg   sync.WaitGroup
+	mu   sync.Mutex
 	seen map[string]map[string]bool // machines by version of the gateway
 	errs []error
 }
@@ -61,37 +62,56 @@ func watchVersions(t load.Target) *versions {
 				return
 			case <-time.After(2 * time.Millisecond): // the pace of the poller
 			}
-			if err := v.ask(t); err != nil {
-				v.errs = append(v.errs, err)
-			}
+			s, err := askStatus(t)
+			v.note(s, err)
 		}
 	})
 	return v
 }
 
-func (v *versions) ask(t load.Target) error {
+// askStatus asks the status endpoint on a connection of its own, so that any machine may answer.
+func askStatus(t load.Target) (s machineStatus, err error) {
 	req, err := http.NewRequest(http.MethodGet, "http://"+t.Addr+"/status-0123456789abcdef", nil)
 	if err != nil {
-		return err
+		return s, err
 	}
 	req.Host, req.Close = t.Host, true
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer res.Body.Close()
-	var s machineStatus
 	if err := json.NewDecoder(res.Body).Decode(&s); err != nil || s.Machine == "" {
-		return fmt.Errorf("status %d of machine %q: %w", res.StatusCode, s.Machine, err)
+		return s, fmt.Errorf("status %d of machine %q: %w", res.StatusCode, s.Machine, err)
+	}
+	return s, nil
+}
+
+func (v *versions) note(s machineStatus, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err != nil {
+		v.errs = append(v.errs, err)
+		return
 	}
 	if v.seen[s.Gateway] == nil {
 		v.seen[s.Gateway] = map[string]bool{}
 	}
 	v.seen[s.Gateway][s.Machine] = true
-	return nil
 }
 
-// stop returns how many machines of each version have answered.
+// answered is how many machines of each version have answered so far.
+func (v *versions) answered() map[string]int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := map[string]int{}
+	for version, machines := range v.seen {
+		n[version] = len(machines)
+	}
+	return n
+}
+
+// stop ends the polling and returns how many machines of each version have answered; each of them always did.
 func (v *versions) stop(t testing.TB) map[string]int {
 	t.Helper()
 	close(v.done)
@@ -99,11 +119,7 @@ func (v *versions) stop(t testing.TB) map[string]int {
 	for _, err := range v.errs {
 		t.Errorf("status endpoint: %v", err)
 	}
-	n := map[string]int{}
-	for version, machines := range v.seen {
-		n[version] = len(machines)
-	}
-	return n
+	return v.answered()
 }
 
 // TestUpgrade_UnderLoad moves services of every platform to another version and checks that no request failed, that both
@@ -129,6 +145,15 @@ func TestUpgrade_UnderLoad(t *testing.T) {
 		target := h.shop(name)
 		targets, seen[name] = append(targets, target), watchVersions(target)
 	}
+	// Which machine accepts a connection is up to the kernel: all have their turn before the change begins.
+	allAnswered := func(version string) {
+		for name, n := range machines {
+			eventually(t, time.Minute, fmt.Sprintf("all %d machines of %s answer as %s", n, name, version), func() bool {
+				return seen[name].answered()[version] == n
+			})
+		}
+	}
+	allAnswered("e2e")
 	p := press(t, 400, targets...)
 	p.since()
 	out = h.portico("service", "upgrade", "--all", "--to", nextVersion)
@@ -149,6 +174,7 @@ func TestUpgrade_UnderLoad(t *testing.T) {
 		}
 		return left == 0
 	})
+	allAnswered(nextVersion)
 	p.unharmed(during, 300)
 	for name, n := range machines {
 		want := map[string]int{"e2e": n, nextVersion: n}
