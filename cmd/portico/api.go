@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/portico-dev/portico/internal/armclient"
 )
 
 func apiCommand() *cobra.Command {
@@ -37,11 +35,7 @@ func apiImportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(ctx, c, *service)
+		c, s, err := t.open(ctx, *service)
 		if err != nil {
 			return err
 		}
@@ -52,7 +46,7 @@ func apiImportCommand() *cobra.Command {
 		if *serviceURL != "" {
 			properties["serviceUrl"] = *serviceURL
 		}
-		if _, err := c.Run(ctx, http.MethodPut, s.ID+"/apis/"+*id, cliAPIVersion, object{"properties": properties}, nil); err != nil {
+		if _, err := run(cmd, c, "import "+*id, http.MethodPut, s.ID+"/apis/"+*id, cliAPIVersion, object{"properties": properties}); err != nil {
 			return err
 		}
 		ops, err := c.List(ctx, s.ID+"/apis/"+*id+"/operations", cliAPIVersion)

@@ -99,7 +99,7 @@ func serviceUndeleteCommand() *cobra.Command {
 			"location": d.Location, "sku": object{"name": "Developer", "capacity": 1},
 			"properties": object{"publisherName": "Portico", "publisherEmail": "admin@" + d.Name + ".invalid", "restore": true},
 		}
-		if _, err := c.Run(ctx, http.MethodPut, d.Properties.ServiceID, cliAPIVersion, body, progress(cmd.ErrOrStderr(), "undelete "+d.Name)); err != nil {
+		if _, err := run(cmd, c, "undelete "+d.Name, http.MethodPut, d.Properties.ServiceID, cliAPIVersion, body); err != nil {
 			return err
 		}
 		return showAgain(ctx, cmd, t, c, d.Name)
@@ -127,7 +127,7 @@ func servicePurgeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := c.Run(cmd.Context(), http.MethodDelete, d.ID, cliAPIVersion, nil, nil); err != nil {
+		if _, err := run(cmd, c, "purge "+d.Name, http.MethodDelete, d.ID, cliAPIVersion, nil); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is gone for good\n", d.Name)

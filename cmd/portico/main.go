@@ -52,7 +52,8 @@ Try:
 	cmd.SetFlagErrorFunc(flagHint)
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.AddCommand(upCommand(), downCommand(), restartCommand(), tokenCommand(), versionCommand(), configCommand(),
-		serviceCommand(), gatewayCommand(), apiCommand(), unitsCommand(), operationsCommand(), zoneCommand(), clockCommand(), exprCommand(), demoCommand(), bookshopCommand(),
+		serviceCommand(), gatewayCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(),
+		lockCommand(), activityCommand(), unitsCommand(), operationsCommand(), zoneCommand(), clockCommand(), exprCommand(), demoCommand(), bookshopCommand(),
 		hostCommand(), edgeCommand(), machineCommand())
 	return cmd
 }

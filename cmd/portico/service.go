@@ -1,15 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +31,8 @@ type serviceView struct {
 		Name     string `json:"name"`
 		Capacity int    `json:"capacity"`
 	} `json:"sku"`
-	Zones      []string `json:"zones,omitempty"`
+	Zones      []string          `json:"zones,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
 	Properties struct {
 		ProvisioningState string   `json:"provisioningState"`
 		PlatformVersion   string   `json:"platformVersion"`
@@ -56,13 +57,30 @@ func targetFlags(cmd *cobra.Command) serviceTarget {
 	}
 }
 
-// read decodes one of Portico's own documents of the service called name: its units, its timeline.
-func (t serviceTarget) read(ctx context.Context, name, document string, into any) (serviceView, error) {
+// open finds the service called name, with a client to talk about it.
+func (t serviceTarget) open(ctx context.Context, name string) (*armclient.Client, serviceView, error) {
 	c, err := armclient.Open(*t.dir)
 	if err != nil {
-		return serviceView{}, err
+		return nil, serviceView{}, err
 	}
 	s, err := t.find(ctx, c, name)
+	return c, s, err
+}
+
+// makeGroup makes the resource group that the flags name, where there is none, and returns its ID.
+func (t serviceTarget) makeGroup(ctx context.Context, c *armclient.Client, location string) (string, error) {
+	const apiVersion = "2022-09-01"
+	id := c.Subscription() + "/resourceGroups/" + cmp.Or(*t.group, "default")
+	_, err := c.Do(ctx, http.MethodHead, id, apiVersion, nil)
+	if armclient.Status(err) == http.StatusNotFound {
+		_, err = c.Do(ctx, http.MethodPut, id, apiVersion, object{"location": location})
+	}
+	return id, err
+}
+
+// read decodes one of Portico's own documents of the service called name: its units, its timeline.
+func (t serviceTarget) read(ctx context.Context, name, document string, into any) (serviceView, error) {
+	c, s, err := t.open(ctx, name)
 	if err != nil {
 		return serviceView{}, err
 	}
@@ -145,43 +163,19 @@ func dash(s string) string {
 	return s
 }
 
-// progress draws a bar on stderr while work runs, when a person may be looking.
-func progress(w io.Writer, what string) func(percent int) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	begin := time.Now()
-	return func(percent int) {
-		const width = 30
-		fmt.Fprintf(w, "\r%s %s %3d %% %s", what, bar(percent, width), percent, time.Since(begin).Round(100*time.Millisecond))
-		if percent >= 100 {
-			fmt.Fprintln(w)
-		}
-	}
-}
-
-// bar draws how much of something is done.
-func bar(percent, width int) string {
-	full := width * min(max(percent, 0), 100) / 100
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
-}
-
 func serviceCommand() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, migrate, upgrade, foresee, back up, restore and delete services"})
+	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, connect, tag, migrate, upgrade, foresee, back up, restore and delete services"})
 	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
 		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(),
-		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceDeleteCommand(),
+		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceTagCommand(), serviceNetworkCommand(), serviceDeleteCommand(),
 		serviceDeletedCommand(), serviceUndeleteCommand(), servicePurgeCommand())
 	return cmd
 }
 
 func serviceListCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "list services", Args: takes()}
+	cmd := &cobra.Command{Use: "list", Short: "list services", Example: "  portico service list --tag team=books", Args: takes()}
 	t := targetFlags(cmd)
+	tag := cmd.Flags().String("tag", "", "only services with this tag, as in stage or stage=test")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := armclient.Open(*t.dir)
 		if err != nil {
@@ -191,7 +185,9 @@ func serviceListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if len(all) == 0 && *t.output != "json" {
+		if *tag != "" {
+			all = slices.DeleteFunc(all, func(s serviceView) bool { return !s.tagged(*tag) })
+		} else if len(all) == 0 && *t.output != "json" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "no services yet: make one with `%s service create NAME`\n", self())
 			return nil
 		}
@@ -204,11 +200,7 @@ func serviceShowCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "show NAME", Short: "show a service", Args: takes("NAME")}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		_, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
@@ -219,16 +211,19 @@ func serviceShowCommand() *cobra.Command {
 
 func serviceCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "create NAME",
-		Short:   "create a service, and its resource group where there is none",
-		Example: "  portico service create shop --tier Premium --units 3 --zones 1,2,3",
-		Args:    takes("NAME"),
+		Use:   "create NAME",
+		Short: "create a service, and its resource group where there is none",
+		Example: `  portico service create shop
+  portico service create shop --tier Premium --units 3 --zones 1,2,3 --tags team=books,stage=test
+  portico service create shop -g shops --tier Consumption --location "East US"`,
+		Args: takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	tier := cmd.Flags().String("tier", "Developer", "Consumption, Developer, Basic, Standard, Premium, Isolated, BasicV2, StandardV2 or PremiumV2")
 	units := cmd.Flags().Int("units", 1, "scale units (Consumption has none)")
 	zones := cmd.Flags().StringSlice("zones", nil, "availability zones, Premium only")
 	location := cmd.Flags().String("location", "West Europe", "location")
+	tags := cmd.Flags().StringToString("tags", nil, "tags, as in team=books,stage=test")
 	apiVersion := cmd.Flags().String("api-version", cliAPIVersion, "api-version of the request; older than 2021-01-01-preview makes an stv1 service")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
@@ -236,17 +231,8 @@ func serviceCreateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		group := *t.group
-		if group == "" {
-			group = "default"
-		}
-		rg := c.Subscription() + "/resourceGroups/" + group
-		if _, err := c.Do(ctx, http.MethodHead, rg, "2022-09-01", nil); armclient.Status(err) == http.StatusNotFound {
-			_, err = c.Do(ctx, http.MethodPut, rg, "2022-09-01", object{"location": *location})
-			if err != nil {
-				return err
-			}
-		} else if err != nil {
+		rg, err := t.makeGroup(ctx, c, *location)
+		if err != nil {
 			return err
 		}
 		if strings.EqualFold(*tier, "Consumption") {
@@ -259,8 +245,10 @@ func serviceCreateCommand() *cobra.Command {
 		if len(*zones) > 0 {
 			body["zones"] = *zones
 		}
-		_, err = c.Run(ctx, http.MethodPut, rg+"/providers/Microsoft.ApiManagement/service/"+args[0], *apiVersion, body, progress(cmd.ErrOrStderr(), "create "+args[0]))
-		if err != nil {
+		if len(*tags) > 0 {
+			body["tags"] = *tags
+		}
+		if _, err := run(cmd, c, "create "+args[0], http.MethodPut, rg+"/providers/Microsoft.ApiManagement/service/"+args[0], *apiVersion, body); err != nil {
 			return err
 		}
 		return showAgain(ctx, cmd, t, c, args[0])
@@ -280,15 +268,11 @@ func showAgain(ctx context.Context, cmd *cobra.Command, t serviceTarget, c *armc
 // change runs one long-running request about an existing service.
 func change(cmd *cobra.Command, t serviceTarget, name, what, method, suffix string, body any) error {
 	ctx := cmd.Context()
-	c, err := armclient.Open(*t.dir)
+	c, s, err := t.open(ctx, name)
 	if err != nil {
 		return err
 	}
-	s, err := t.find(ctx, c, name)
-	if err != nil {
-		return err
-	}
-	if _, err := c.Run(ctx, method, s.ID+suffix, cliAPIVersion, body, progress(cmd.ErrOrStderr(), what+" "+s.Name)); err != nil {
+	if _, err := run(cmd, c, what+" "+s.Name, method, s.ID+suffix, cliAPIVersion, body); err != nil {
 		return err
 	}
 	if method == http.MethodDelete {
@@ -302,18 +286,17 @@ func serviceScaleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale NAME --units N [--tier TIER]",
 		Short: "change the units or the tier; no request is lost (Developer: callers wait)",
-		Args:  takes("NAME"),
+		Example: `  portico service scale shop --units 3
+  portico service scale shop --units 2 --tier Premium
+  portico service forecast shop update --units 3   (what it would bring)`,
+		Args: takes("NAME"),
 	}
 	t := targetFlags(cmd)
 	tier := cmd.Flags().String("tier", "", "new tier; empty keeps it")
 	units := cmd.Flags().Int("units", 0, "scale units")
 	_ = cmd.MarkFlagRequired("units")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		_, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func (t serviceTarget) upgradable(ctx context.Context, c *armclient.Client, args
 // upgrade moves one service and says so.
 func upgrade(cmd *cobra.Command, c *armclient.Client, s serviceView, version string) error {
 	path := s.ID + "/providers/Portico.Hosting/upgrade"
-	if _, err := c.Run(cmd.Context(), http.MethodPost, path, cliAPIVersion, object{"gateway": version}, progress(cmd.ErrOrStderr(), "upgrade "+s.Name)); err != nil {
+	if _, err := run(cmd, c, "upgrade "+s.Name, http.MethodPost, path, cliAPIVersion, object{"gateway": version}); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s runs gateway %s\n", s.Name, version)

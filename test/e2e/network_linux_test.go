@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -216,6 +217,33 @@ func TestNetwork_PrivateEndpoint(t *testing.T) {
 		_, err := os.Stat("/run/netns/" + one)
 		return errors.Is(err, os.ErrNotExist)
 	})
+}
+
+// TestNetwork_ByCommand lets a subnet into a service, and then puts the service into a subnet, by commands.
+func TestNetwork_ByCommand(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--coexistence", "1ms")
+	h.portico("network", "nsg", "create", "guard", "--for-services")
+	h.portico("network", "vnet", "create", "office", "--prefix", "10.214.0.0/16", "--subnet", "apim=10.214.1.0/27", "--nsg", "guard")
+	h.portico("service", "create", "shop", "-g", "shops")
+	create := []string{"network", "private-endpoint", "create", "door", "-g", "doors", "--subnet", "office/apim", "--service", "shop", "--location", "westeurope"}
+	if out, err := exec.Command(program, append(create, "--data", h.dir, "--manual", "--message", "please")...).CombinedOutput(); err != nil {
+		if strings.Contains(string(out), "not supported on this host") {
+			t.Skip("virtual networks cannot be tested here: " + string(out))
+		}
+		t.Fatalf("%v: %s", err, out)
+	}
+	h.says([]string{"door  doors  westeurope  apim  shop  Pending  10.214.1.4"}, "network", "private-endpoint", "list")
+	h.says([]string{"door  Pending  please  door\\..*"}, "network", "private-endpoint", "connections", "--service", "shop")
+	h.says([]string{"door  Approved  come in  .*"}, "network", "private-endpoint", "approve", "door", "--service", "shop", "--message", "come in")
+	h.says([]string{"door  .*  Approved  10.214.1.4"}, "network", "private-endpoint", "show", "door")
+	h.says([]string{"door  Rejected  no more  .*"}, "network", "private-endpoint", "reject", "door", "--service", "shop", "--message", "no more")
+	h.portico("network", "private-endpoint", "delete", "door")
+
+	h.portico("network", "public-ip", "create", "front", "--dns-label", "front")
+	h.says([]string{"shop  Succeeded  stv2  Developer  1  -  198\\.\\S+  http://198.*"}, "service", "network", "shop", "--mode", "External", "--subnet", "office/apim", "--public-ip", "front")
+	h.complains("portico: a service that is in no network", "service", "network", "shop", "--mode", "None", "--public-ip", "front")
+	h.says([]string{"shop  Succeeded  .*  http://127.*"}, "service", "network", "shop", "--mode", "None")
 }
 
 // inside is a client in a namespace.
