@@ -16,8 +16,8 @@ import (
 func Reach(ctx context.Context, t Target, machines []string) error {
 	left := slices.Clone(machines)
 	for {
-		machine, ok, err := probe(ctx, t)
-		if err == nil && ok {
+		machine, status, err := probe(ctx, t)
+		if err == nil && status == http.StatusOK {
 			left = slices.DeleteFunc(left, func(m string) bool { return m == machine })
 		}
 		if len(left) == 0 {
@@ -25,22 +25,22 @@ func Reach(ctx context.Context, t Target, machines []string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("machines %v of %s do not serve the bookshop: %w, last: %w", left, t.Addr, ctx.Err(), err)
+			return fmt.Errorf("machines %v of %s do not serve the bookshop: %w, last: status %d of %q, %v", left, t.Addr, ctx.Err(), status, machine, err)
 		case <-time.After(time.Millisecond):
 		}
 	}
 }
 
 // probe asks on one connection which machine is there, and then for a book.
-func probe(ctx context.Context, t Target) (machine string, ok bool, err error) {
+func probe(ctx context.Context, t Target) (machine string, code int, err error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", t.Addr)
 	if err != nil {
-		return "", false, err
+		return "", 0, err
 	}
 	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return "", false, err
+		return "", 0, err
 	}
 	r := bufio.NewReader(c)
 	ask := func(path string) (*http.Response, error) {
@@ -51,7 +51,7 @@ func probe(ctx context.Context, t Target) (machine string, ok bool, err error) {
 	}
 	res, err := ask("/status-0123456789abcdef")
 	if err != nil {
-		return "", false, err
+		return "", 0, err
 	}
 	var status struct {
 		Machine string `json:"machine"`
@@ -59,11 +59,11 @@ func probe(ctx context.Context, t Target) (machine string, ok bool, err error) {
 	err = json.NewDecoder(res.Body).Decode(&status)
 	res.Body.Close()
 	if err != nil {
-		return "", false, err
+		return "", 0, err
 	}
 	if res, err = ask(t.Path + "/books/1"); err != nil {
-		return status.Machine, false, err
+		return status.Machine, 0, err
 	}
 	res.Body.Close()
-	return status.Machine, res.StatusCode == http.StatusOK, nil
+	return status.Machine, res.StatusCode, nil
 }

@@ -339,17 +339,24 @@ func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.
 			return fmt.Errorf("%w: %s", errIncomplete, d.ID)
 		}
 	}
-	next := &state{manifest: m, digest: m.Digest(), hosts: old.hosts}
+	next := &state{manifest: m, digest: m.Digest(), hosts: old.hosts, good: old.good}
 	if err := next.findHosts(differ, load); err != nil {
 		return err
 	}
-	var err error
-	if next.refused, err = f.opt.Apply(service.Bundle{Manifest: m, Load: load, Good: old.fallbacks()}); err != nil {
+	if f.opt.Service == "" {
+		f.announce(ctx, old, next, fresh)
+	}
+	refused, err := f.opt.Apply(service.Bundle{Manifest: m, Load: load, Good: old.fallbacks()})
+	if err != nil {
+		f.withdraw(old, next)
 		return err
 	}
-	next.settle(old)
 	f.store(ctx, m, fresh)
 	f.mu.Lock()
+	if len(refused) > 0 { // else an activation may have noted some
+		next.refused = refused
+	}
+	next.settle(old)
 	f.replace(old, next)
 	f.mu.Unlock()
 	for _, r := range next.refused {
@@ -357,6 +364,39 @@ func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.
 	}
 	f.keep(ctx, old, next, differ)
 	return nil
+}
+
+// announce puts a snapshot into the catalogue of an mtv1 worker before it is applied: Apply compiles it for the services
+// that are active or on their way there, and what is activated from now on finds it here. The other way round, a
+// service that is activated between the two would stay with the snapshot before.
+func (f *Feed) announce(ctx context.Context, old, next *state, fresh map[string][]byte) {
+	f.store(ctx, next.manifest, fresh)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.replace(old, next)
+}
+
+// withdraw takes a snapshot that cannot be applied out of the catalogue again, if it is there.
+func (f *Feed) withdraw(old, next *state) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := key(next.manifest.Service)
+	switch {
+	case f.services[k] != next:
+	case old.digest != "":
+		f.replace(next, old)
+	default:
+		f.drop(k, next)
+	}
+}
+
+// drop takes a service out of the catalogue. It is called with mu held.
+func (f *Feed) drop(k string, s *state) {
+	delete(f.services, k)
+	delete(f.refusing, k)
+	for _, h := range s.hosts {
+		delete(f.hosts, h)
+	}
 }
 
 // store keeps the parts of a snapshot that came with it. A machine that cannot write serves nevertheless. A worker gets
@@ -436,11 +476,7 @@ func (f *Feed) forget(ctx context.Context, id string) {
 		f.mu.Unlock()
 		return
 	}
-	delete(f.services, key(id))
-	delete(f.refusing, key(id))
-	for _, h := range s.hosts {
-		delete(f.hosts, h)
-	}
+	f.drop(key(id), s)
 	f.mu.Unlock()
 	if f.opt.Drop != nil {
 		f.opt.Drop(id)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +26,8 @@ import (
 
 // control is a control plane on a unix socket: it answers polls from one bundle per service.
 type control struct {
-	socket string
+	socket   string
+	machines atomic.Int32 // started so far
 
 	mu      sync.Mutex
 	seq     int64
@@ -142,6 +145,7 @@ func (c *control) waitPoll(t *testing.T, fits func(snapshot.PollRequest) bool) s
 
 type machine struct {
 	*feed.Feed
+	name   string
 	srv    *engine.Server
 	cancel context.CancelFunc
 	done   chan error
@@ -149,9 +153,9 @@ type machine struct {
 
 func startMachine(t *testing.T, c *control, cache string, serviceID string) *machine {
 	t.Helper()
-	m := &machine{done: make(chan error, 1)}
+	m := &machine{name: fmt.Sprint("m", c.machines.Add(1)), done: make(chan error, 1)}
 	opt := feed.Options{
-		Machine: "m1", Service: serviceID, Location: "westeurope", Socket: c.socket, Cache: cache, Key: make([]byte, 32),
+		Machine: m.name, Service: serviceID, Location: "westeurope", Socket: c.socket, Cache: cache, Key: make([]byte, 32),
 		Apply: func(b service.Bundle) ([]snapshot.Refusal, error) { return m.srv.Apply(b) },
 		Drop:  func(id string) { m.srv.Drop(id) },
 	}
@@ -336,7 +340,7 @@ func TestFeed_DamagedPartIsSentAgain(t *testing.T) {
 	m = startMachine(t, c, cache, gatewaytest.ServiceID)
 	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Have[gatewaytest.ServiceID] == "" && len(p.Refused) == 1 })
 	c.waitPoll(t, func(p snapshot.PollRequest) bool {
-		return p.Seq == 5 && p.Have[gatewaytest.ServiceID] == b.Manifest.Digest() && len(p.Refused) == 0
+		return p.Machine == m.name && p.Seq == 5 && p.Have[gatewaytest.ServiceID] == b.Manifest.Digest() && len(p.Refused) == 0
 	})
 	if n := len(m.srv.Current().Parts()); n != b.Manifest.Parts.Len() {
 		t.Errorf("%d parts are served, want %d", n, b.Manifest.Parts.Len())
@@ -416,6 +420,72 @@ func TestFeed_WorkerKeepsServicesOnDiskAndActivatesThem(t *testing.T) {
 	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 4 && len(p.Have) == 1 })
 	if _, ok := m.Find("b.apim.localhost"); ok {
 		t.Fatal("a service that is gone is still found")
+	}
+}
+
+// What a worker activates while a change is being applied, Apply does not see: it has to find the change in the
+// catalogue. A change that cannot be applied is not there afterwards.
+func TestFeed_WorkerAnnouncesWhatItApplies(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	first := shop.Bundle(t)
+	c.publish(3, first)
+	found := make(chan string, 3)
+	broken := errors.New("cannot be applied")
+	var f *feed.Feed
+	f, err := feed.New(feed.Options{
+		Machine: "m1", Location: "westeurope", Socket: c.socket, Cache: t.TempDir(), Key: make([]byte, 32),
+		Apply: func(b service.Bundle) ([]snapshot.Refusal, error) {
+			loaded, err := f.Load(gatewaytest.ServiceID)
+			for p := range loaded.Manifest.Parts.All() {
+				if _, failed := loaded.Load(p.Digest); failed != nil {
+					err = errors.Join(err, failed)
+				}
+			}
+			if err != nil {
+				found <- err.Error()
+			} else {
+				found <- loaded.Manifest.Digest()
+			}
+			if b.Manifest.Seq == 5 {
+				return nil, broken
+			}
+			return nil, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case got := <-found:
+			if got != want {
+				t.Fatalf("while it is applied the catalogue has %s, want %s", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("nothing was applied")
+		}
+	}
+	expect(first.Manifest.Digest())
+	shop.APIs[0].Name = "other"
+	second := shop.Bundle(t)
+	c.publish(4, second)
+	expect(second.Manifest.Digest())
+	shop.APIs[0].Name = "unusable"
+	third := shop.Bundle(t)
+	c.publish(5, third)
+	expect(third.Manifest.Digest())
+	c.waitPoll(t, func(p snapshot.PollRequest) bool {
+		return p.Seq == 4 && p.Session == "" && p.Have[gatewaytest.ServiceID] == second.Manifest.Digest()
+	})
+	if b, err := f.Load(gatewaytest.ServiceID); err != nil || b.Manifest.Digest() != second.Manifest.Digest() {
+		t.Errorf("catalogue has %s afterwards (%v), want %s", b.Manifest.Digest(), err, second.Manifest.Digest())
 	}
 }
 
