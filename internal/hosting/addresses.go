@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// Addresses lists the public addresses that are somebody's: those of all VIPs but one, and those that public IP address
-// resources hold. Who picks an address picks none of these.
+// Addresses lists the public addresses that are somebody's: those of all VIPs but one, of NAT gateways, and those
+// that public IP address resources hold. Who picks an address picks none of these.
 func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 	services, err := r.List(store.Query{Type: typeService})
 	if err != nil {
@@ -21,6 +22,11 @@ func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 			return nil, err
 		}
 		for _, l := range st.Locations() {
+			for _, w := range []*platform.Wish{&l.Wish, l.Previous} {
+				if w != nil && w.NAT != "" && !w.Gone {
+					out = append(out, w.NAT)
+				}
+			}
 			for _, v := range l.Hosting.VIPs {
 				if v.ID != exceptVIP && v.Address != "" && !v.Inside {
 					out = append(out, v.Address)

@@ -56,6 +56,9 @@ func (t *telling) attachment(ctx context.Context, in platform.Injection, v platf
 			return err
 		}
 		made := subnet.Attach(in, v)
+		if to := t.wish(); len(made.NAT) == 0 && to.NAT != "" && platform.SameInjection(to.Injection, &in) {
+			made.NAT = []string{to.NAT} // the subnet's own comes before the platform's
+		}
 		except := ""
 		for _, vip := range t.Hosting.VIPs {
 			if vip.Injection == in.ID && !vip.Inside && made.Address == "" { // the first is the one that names lead to

@@ -31,7 +31,7 @@ const (
 
 // Concerns says whether documents of a type change what a subnet is.
 func Concerns(docType string) bool {
-	return slices.Contains([]string{TypeNetwork, TypeSubnet, TypeGroup, TypeRule}, docType)
+	return slices.Contains([]string{TypeNetwork, TypeSubnet, TypeGroup, TypeRule, TypeNAT}, docType)
 }
 
 type reference struct {
@@ -54,6 +54,7 @@ type subnetBody struct {
 	Properties struct {
 		AddressPrefix        string    `json:"addressPrefix"`
 		NetworkSecurityGroup reference `json:"networkSecurityGroup"`
+		NATGateway           reference `json:"natGateway"`
 		Delegations          []struct {
 			Properties struct {
 				ServiceName string `json:"serviceName"`
@@ -94,6 +95,9 @@ func Subnet(r store.Reader, id string) (*platform.Subnet, error) {
 		if s.Rules, err = Rules(r, group); err != nil {
 			return nil, err
 		}
+	}
+	if s.NAT, err = NATAddresses(r, body.Properties.NATGateway.ID); err != nil {
+		return nil, err
 	}
 	return s, fill(r, s)
 }
@@ -304,6 +308,38 @@ type natBody struct {
 	} `json:"properties"`
 }
 
+// NATAddresses are the public addresses of a NAT gateway; none when the ID names none.
+func NATAddresses(r store.Reader, id string) (out []string, err error) {
+	var body natBody
+	if id == "" {
+		return nil, nil
+	}
+	if doc, err := read(r, id, &body); doc == nil || err != nil {
+		return nil, err
+	}
+	for _, a := range body.Properties.PublicIPAddresses {
+		d, err := r.Get(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", a.ID, id, err)
+		}
+		st, err := addressStatus(d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, st.IPAddress)
+	}
+	return out, nil
+}
+
+// SubnetNAT are the public addresses of the NAT gateway of a subnet; none when it has none.
+func SubnetNAT(r store.Reader, id string) ([]string, error) {
+	var body subnetBody
+	if doc, err := read(r, id, &body); doc == nil || err != nil {
+		return nil, err
+	}
+	return NATAddresses(r, body.Properties.NATGateway.ID)
+}
+
 // AddressUser is the ID of the service or NAT gateway that uses a public IP address; empty for none.
 func AddressUser(r store.Reader, id string) (string, error) {
 	uses, err := Uses(r)
@@ -372,15 +408,25 @@ func Address(r store.Reader, id string) (*platform.PublicIP, error) {
 	if doc == nil || err != nil {
 		return nil, err
 	}
-	var st struct {
-		IPAddress string `json:"ipAddress"`
-	}
-	if err := json.Unmarshal(doc.Status, &st); err != nil {
-		return nil, fmt.Errorf("decode status of %s: %w", doc.ID, err)
+	st, err := addressStatus(*doc)
+	if err != nil {
+		return nil, err
 	}
 	user, err := AddressUser(r, doc.ID)
 	return &platform.PublicIP{
 		ID: doc.ID, SKU: cmp.Or(body.SKU.Name, "Basic"), Location: normal(body.Location), Address: st.IPAddress,
 		Label: body.Properties.DNSSettings.DomainNameLabel, User: user,
 	}, err
+}
+
+// addressState is what is known of a public IP address.
+type addressState struct {
+	IPAddress string `json:"ipAddress"`
+}
+
+func addressStatus(d store.Document) (st addressState, err error) {
+	if err := json.Unmarshal(d.Status, &st); err != nil {
+		return st, fmt.Errorf("decode status of %s: %w", d.ID, err)
+	}
+	return st, nil
 }

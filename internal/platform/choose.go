@@ -30,6 +30,8 @@ type Request struct {
 	Units    int      // sku.capacity
 	Zones    []string // zones
 	Network  NetworkRequest
+	// NAT is the address of the platform's NAT gateway that natGatewayState asks for; empty for none.
+	NAT string
 	// Retired says that stv1 is not offered any more.
 	Retired bool
 	// Migrate marks a migrateToStv2 call: everything else stays as Old has it.
@@ -53,7 +55,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 	}
 	f := checkTier(r)
 	if len(f) == 0 { // the rest says nothing about a tier that cannot be
-		f = slices.Concat(checkUnits(r), checkZones(r), checkNetwork(r))
+		f = slices.Concat(checkUnits(r), checkZones(r), checkNetwork(r), checkNAT(r))
 	}
 	if len(f) > 0 {
 		return Wish{}, f.err()
@@ -63,7 +65,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 
 // wish is the outcome of an acceptable create or update.
 func (r Request) wish() Wish {
-	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Injection: r.injection()}
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Injection: r.injection(), NAT: r.NAT}
 	if r.Old == nil {
 		return w
 	}

@@ -16,6 +16,7 @@ type Elsewhere struct {
 	Zones    []string
 	Disabled bool // disableGateway
 	Network  NetworkRequest
+	NAT      string // address of the platform's NAT gateway; empty for none
 }
 
 // DecideElsewhere turns what a request asks for at additional locations into their wishes, or says everything that is
@@ -48,7 +49,7 @@ func DecideElsewhere(r Request, primary Wish, others []Elsewhere) ([]LocationWis
 // at is the request as one additional location sees it.
 func (r Request) at(o Elsewhere, primary Wish) Request {
 	r.Old, r.Tier, r.Units, r.Zones, r.Disabled = o.Old, o.Tier, o.Units, o.Zones, o.Disabled
-	r.Network, r.Gateway = o.Network, primary.Gateway
+	r.Network, r.NAT, r.Gateway = o.Network, o.NAT, primary.Gateway
 	if r.Old != nil && r.Old.Gone {
 		r.Old = nil
 	}
@@ -60,5 +61,5 @@ func checkElsewhere(primary, at Request) (f findings) {
 		f.add(CodeInvalidParameters, "sku.name", "The value '%s' of 'sku.name' is not valid: every location of a service has the tier of the service, which is '%s'.", at.Tier, primary.Tier)
 		return f
 	}
-	return slices.Concat(checkUnits(at), checkZones(at), checkNetwork(at))
+	return slices.Concat(checkUnits(at), checkZones(at), checkNetwork(at), checkNAT(at))
 }

@@ -70,6 +70,7 @@ type Subnet struct {
 	Prefix   netip.Prefix
 	Space    []netip.Prefix // of the virtual network
 	DNS      []string       // servers of the virtual network; empty: those of the host
+	NAT      []string       // public addresses of the NAT gateway of the subnet
 	// Group is the resource ID of the network security group, empty for none; Rules are its rules in the order in which
 	// they decide.
 	Group       string
@@ -215,6 +216,21 @@ func (r Request) checkPublicIP() (f findings) {
 	return f
 }
 
+// checkNAT says whether there can be a NAT gateway of the platform.
+func checkNAT(r Request) (f findings) {
+	const target = "natGatewayState"
+	switch {
+	case r.NAT == "":
+	case r.Tier != Premium:
+		f.add(CodeInvalidParameters, target, "The tier '%s' does not support 'natGatewayState' Enabled. Tiers that do: %s.", r.Tier, Premium)
+	case r.platform() != STv2:
+		f.add(CodeInvalidParameters, target, "'natGatewayState' Enabled needs platform version stv2.")
+	case r.Network.mode() == "":
+		f.add(CodeInvalidParameters, target, "NAT gateways of services outside virtual networks: not built in this version of Portico.")
+	}
+	return f
+}
+
 // needsOtherAddress says whether a new VIP would have the address that the present one has.
 func (r Request) needsOtherAddress() bool {
 	if r.Old == nil || r.Old.Injection == nil || r.Network.Subnet == nil || !strings.EqualFold(r.Old.Injection.PublicIP, r.Network.PublicIP.ID) {
@@ -302,6 +318,8 @@ type Attachment struct {
 	Prefix  netip.Prefix   `json:"prefix"`  // of the subnet
 	// Address is the public address by which the machines reach what is outside the network; empty: the fabric picks one.
 	Address string `json:"address,omitempty"`
+	// NAT are the addresses by which they do so instead, those of a NAT gateway; empty for none.
+	NAT []string `json:"nat,omitempty"`
 	// Inside is the address of the place in the subnet; empty: the fabric picks one. Endpoint says that it is no more than
 	// a way in: nothing goes out from there.
 	Inside   string `json:"inside,omitempty"`
@@ -315,7 +333,7 @@ type Attachment struct {
 // Attach is what a fabric makes of an injection into a subnet. Without a group everything passes on stv1, and on stv2
 // nothing that comes from outside the network: a load balancer of SKU Standard is closed.
 func (s *Subnet) Attach(in Injection, v Version) Attachment {
-	a := Attachment{ID: in.ID, Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Address: in.Address}
+	a := Attachment{ID: in.ID, Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Address: in.Address, NAT: s.NAT}
 	switch {
 	case s.Group != "":
 		a.Filter, a.Rules = true, s.Rules

@@ -47,6 +47,9 @@ type Wish struct {
 	Gateway string `json:"gateway,omitempty"`
 	// Injection is where in a virtual network; nil for none.
 	Injection *Injection `json:"injection,omitempty"`
+	// NAT is the address of the platform's NAT gateway, by which machines reach what is outside their virtual network;
+	// empty for none.
+	NAT string `json:"nat,omitempty"`
 	// Disabled takes the location out of rotation: names of the service lead to it only if they are its own.
 	Disabled bool `json:"disabled,omitempty"`
 	// Gone asks for no compute and no address.

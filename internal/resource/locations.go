@@ -75,9 +75,6 @@ func serviceLocations(c *Change) (found []arm.ErrorDetail) {
 		if o.Text("sku.name") == "" {
 			found = append(found, Finding(at+".sku.name", "'name' must not be empty."))
 		}
-		if o.Text("natGatewayState") == "Enabled" {
-			found = append(found, notBuilt(at+".natGatewayState", "NAT gateways"))
-		}
 	}
 	return found
 }
@@ -100,7 +97,7 @@ func showLocations(s *Shown, st platform.ServiceStatus, name string) {
 				l = other
 			}
 		}
-		o.Set("outboundPublicIPAddresses", []any{})
+		o.Set("outboundPublicIPAddresses", outboundOf(s.Tree, l))
 		o.Set("platformVersion", string(shownPlatform(l, st.ProvisioningState)))
 		public, private := addressesOf(l)
 		if len(public) > 0 {

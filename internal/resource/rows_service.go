@@ -11,7 +11,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/portico-dev/portico/internal/arm"
+	"github.com/portico-dev/portico/internal/network"
 	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
 )
 
 var subnetID = regexp.MustCompile(`(?i)^/subscriptions/[^/]*/resourceGroups/[^/]*/providers/Microsoft.(ClassicNetwork|Network)/virtualNetworks/[^/]*/subnets/[^/]*$`)
@@ -129,7 +131,6 @@ func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		path, what string
 		yes        bool
 	}{
-		{"natGatewayState", "NAT gateways", c.New.Text("properties.natGatewayState") == "Enabled"},
 		{"identity.type", "User-assigned identities", strings.Contains(c.New.Text("identity.type"), "UserAssigned") || c.New.Get("identity.userAssignedIdentities") != nil},
 	} {
 		if x.yes {
@@ -161,7 +162,7 @@ func computeService(s *Shown) {
 	o.Set("properties.targetProvisioningState", st.TargetProvisioningState)
 	o.Set("properties.createdAtUtc", Timestamp(st.CreatedAt))
 	o.Set("properties.platformVersion", string(shownPlatform(st.Location, st.ProvisioningState)))
-	o.Set("properties.outboundPublicIPAddresses", []any{})
+	o.Set("properties.outboundPublicIPAddresses", outboundOf(s.Tree, st.Location))
 	public, private := addressesOf(st.Location)
 	if len(public) > 0 {
 		o.Set("properties.publicIPAddresses", public)
@@ -217,6 +218,23 @@ func addressesOf(l platform.Location) (public, private []any) {
 		}
 	}
 	return public, private
+}
+
+// outboundOf lists what machines of a location go out by, if that is a NAT gateway, as prefixes.
+func outboundOf(t store.Reader, l platform.Location) []any {
+	set := l.Hosting.Set(l.Hosting.Active)
+	if set == nil || set.Injection == nil || t == nil {
+		return []any{}
+	}
+	addresses, err := network.SubnetNAT(t, set.Injection.Subnet)
+	if err == nil && len(addresses) == 0 && l.Wish.NAT != "" {
+		addresses = []string{l.Wish.NAT}
+	}
+	out := make([]any, len(addresses))
+	for i, a := range addresses {
+		out[i] = a + "/32"
+	}
+	return out
 }
 
 // showSubnet adds what is read-only of the network of a service.

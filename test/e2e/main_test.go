@@ -263,6 +263,8 @@ type view struct {
 		PlatformVersion   string   `json:"platformVersion"`
 		GatewayURL        string   `json:"gatewayUrl"`
 		PublicIPs         []string `json:"publicIPAddresses"`
+		PrivateIPs        []string `json:"privateIPAddresses"`
+		OutboundIPs       []string `json:"outboundPublicIPAddresses"`
 		CreatedAtUTC      string   `json:"createdAtUtc"`
 	} `json:"properties"`
 }

@@ -30,6 +30,9 @@ func (w *serviceWrite) elsewhere() (out []platform.Elsewhere, err error) {
 				e.Old = &l.Wish
 			}
 		}
+		if e.NAT, err = w.nat(o.Text("natGatewayState"), e.Location, e.Old); err != nil {
+			return nil, err
+		}
 		out = append(out, e)
 	}
 	return out, nil

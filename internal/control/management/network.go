@@ -1,6 +1,8 @@
 package management
 
 import (
+	"net/http"
+
 	"github.com/portico-dev/portico/internal/network"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
@@ -28,4 +30,18 @@ func (w *serviceWrite) networkAt(location, subnet, publicIP string) (platform.Ne
 		n.PublicIP, err = network.Address(w.tx, n.PublicIPID)
 	}
 	return n, err
+}
+
+// nat is the address of the platform's NAT gateway at a location, if the client asks for one there: the one that it has,
+// or another.
+func (w *serviceWrite) nat(state, location string, old *platform.Wish) (string, error) {
+	switch {
+	case state != "Enabled":
+		return "", nil
+	case old != nil && old.NAT != "" && !old.Gone:
+		return old.NAT, nil
+	case w.opt.AllocateIP == nil:
+		return "", problem(http.StatusBadRequest, platform.CodeInvalidParameters, "'natGatewayState' Enabled needs a pool of addresses, which this host does not have.")
+	}
+	return w.opt.AllocateIP(w.place.id + "/natGateways/" + resource.NormalLocation(location))
 }

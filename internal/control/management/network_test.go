@@ -208,3 +208,44 @@ func TestPrivateEndpoint_Refused(t *testing.T) {
 		}
 	}
 }
+
+// The platform's NAT gateway has an address as long as it is asked for; that of the subnet comes before it.
+func TestService_NATGateways(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	premium := strings.Replace(injectedBody("External", "apim", "ip1"), "Developer", "Premium", 1)
+	for body, want := range map[string]string{
+		injectedBody("External", "apim", "ip1"): "The tier 'Developer' does not support 'natGatewayState' Enabled. Tiers that do: Premium.",
+		`{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{"publisherEmail":"a@b.c","publisherName":"C"}}`: "NAT gateways of services outside virtual networks: not built in this version of Portico.",
+	} {
+		a := w.want(400, "PUT", servicePath, strings.Replace(body, `"properties":{`, `"properties":{"natGatewayState":"Enabled",`, 1))
+		if a.text("error.message") != want || a.text("error.target") != "natGatewayState" {
+			t.Errorf("answered %s, want %s", a.Raw, want)
+		}
+	}
+	w.want(201, "PUT", servicePath, premium)
+	w.settle()
+	outbound := func() []string {
+		return w.want(200, "GET", servicePath, "").Body.Texts("properties.outboundPublicIPAddresses")
+	}
+	if got := outbound(); len(got) != 0 {
+		t.Errorf("outbound addresses without a NAT gateway: %v", got)
+	}
+	w.want(202, "PATCH", servicePath, `{"properties":{"natGatewayState":"Enabled"}}`)
+	w.settle()
+	own := outbound()
+	if len(own) != 1 || own[0] != w.statusOf(servicePath, nil).Wish.NAT+"/32" {
+		t.Errorf("outbound addresses of the platform's NAT gateway: %v", own)
+	}
+	w.want(202, "PATCH", servicePath, `{"sku":{"name":"Premium","capacity":2}}`)
+	w.settle()
+	if d := cmp.Diff(own, outbound()); d != "" {
+		t.Errorf("outbound addresses after a change of something else (-want +got):\n%s", d)
+	}
+	w.want(201, "PUT", networkPath+"/natGateways/nat?api-version=2024-03-01", `{"location":"westeurope","properties":{"publicIpAddresses":[{"id":"`+networkPath+`/publicIPAddresses/ip2"}]}}`)
+	w.want(200, "PUT", networkPath+"/virtualNetworks/vnet/subnets/apim?api-version=2024-03-01", `{"properties":{"addressPrefix":"10.0.1.0/27",
+		"networkSecurityGroup":{"id":"`+networkPath+`/networkSecurityGroups/nsg"},"natGateway":{"id":"`+networkPath+`/natGateways/nat"}}}`)
+	if d := cmp.Diff([]string{"127.9.0.2/32"}, outbound()); d != "" {
+		t.Errorf("outbound addresses of the subnet's NAT gateway (-want +got):\n%s", d)
+	}
+}

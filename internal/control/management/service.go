@@ -139,6 +139,9 @@ func (w *serviceWrite) decide() error {
 		r.Old = &w.status.Wish
 	}
 	var readErr error
+	if r.NAT, readErr = w.nat(o.Text("properties.natGatewayState"), o.Text("location"), r.Old); readErr != nil {
+		return readErr
+	}
 	if r.Network, readErr = w.network(o); readErr != nil {
 		return readErr
 	}

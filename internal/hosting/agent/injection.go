@@ -53,11 +53,12 @@ func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string)
 	a.mu.Lock()
 	was := a.injections[want.ID]
 	in, err := a.injectionFor(l, want, avoid)
+	beside := a.beside(want.ID, want.Network)
 	a.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if err := a.nets.Attach(in.place()); err != nil {
+	if err := a.nets.Attach(in.place(), beside...); err != nil {
 		return fmt.Errorf("attach %s: %w", want.ID, err)
 	}
 	a.mu.Lock()
@@ -66,6 +67,16 @@ func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string)
 		a.withdraw(&vip{id: want.ID, injection: want.ID, address: was.Outward.String()})
 	}
 	return nil
+}
+
+// beside lists the other places of a network. a.mu is held.
+func (a *agent) beside(id, network string) (list []vnet.Place) {
+	for _, other := range a.injections {
+		if other.ID != id && strings.EqualFold(other.Network, network) {
+			list = append(list, other.place())
+		}
+	}
+	return list
 }
 
 // taken says whether a VIP has an address. a.mu is held.
@@ -181,6 +192,11 @@ func (in *injection) place() vnet.Place {
 		ID: in.ID, Network: in.Network, Space: in.Space, Subnet: in.Subnet, Prefix: in.Prefix,
 		Address: in.Inner, Outward: in.Outward, Filter: in.Filter,
 	}
+	for _, s := range in.NAT {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			p.NAT = append(p.NAT, addr)
+		}
+	}
 	for _, r := range in.Rules {
 		if rule, ok := in.rule(r); ok {
 			p.Rules = append(p.Rules, rule)
@@ -257,11 +273,13 @@ func (a *agent) detach(l fabric.Lease, id string) error {
 		return err
 	}
 	in := a.injections[id]
-	a.mu.Unlock()
 	if in == nil {
+		a.mu.Unlock()
 		return nil
 	}
-	if err := a.nets.Detach(id, in.Network); err != nil {
+	rest := a.beside(id, in.Network)
+	a.mu.Unlock()
+	if err := a.nets.Detach(id, in.Network, rest...); err != nil {
 		return fmt.Errorf("detach %s: %w", id, err)
 	}
 	a.mu.Lock()
@@ -342,7 +360,9 @@ func (a *agent) listInjections() []injection {
 func (a *agent) restoreInjections(list []injection) {
 	for _, in := range list {
 		a.injections[in.ID] = &in
-		if err := a.nets.Attach(in.place()); err != nil {
+	}
+	for _, in := range list {
+		if err := a.nets.Attach(in.place(), a.beside(in.ID, in.Network)...); err != nil {
 			// The control plane attaches it again, and is told.
 			a.log.Error("injection not restored", slog.String("injection", in.ID), slog.Any("error", err))
 		}

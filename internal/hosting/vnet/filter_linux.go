@@ -74,11 +74,7 @@ func (w *writer) always() {
 		device = expr.MetaKeyIIFNAME
 	}
 	w.add(link(device, "lo"), expr.VerdictAccept)
-	w.add(matches{
-		&expr.Ct{Register: 1, Key: expr.CtKeySTATE},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED), Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
-	}, expr.VerdictAccept)
+	w.add(established(), expr.VerdictAccept)
 	if w.inbound {
 		w.add(append(link(device, inHost), address(destination, w.place.Prefix, expr.CmpOpEq)...), expr.VerdictDrop)
 	}

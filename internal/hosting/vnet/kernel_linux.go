@@ -69,8 +69,8 @@ func named(name string) netlink.LinkAttrs {
 	return a
 }
 
-// Attach makes a place, or makes it what it should be.
-func (h *Host) Attach(p Place) error {
+// Attach makes a place, or makes it what it should be. beside lists the other places of its virtual network.
+func (h *Host) Attach(p Place, beside ...Place) error {
 	router, err := h.openRouter(p)
 	if err != nil {
 		return err
@@ -89,6 +89,12 @@ func (h *Host) Attach(p Place) error {
 	}
 	if err := h.joinHost(p, place); err != nil {
 		return fmt.Errorf("join %s to the host: %w", place.name, err)
+	}
+	if err := h.mend(p.Network, router, append(beside, p)); err != nil {
+		return fmt.Errorf("make the ways out of %s: %w", router.name, err)
+	}
+	if err := place.lead(p); err != nil {
+		return fmt.Errorf("make the ways of %s: %w", place.name, err)
 	}
 	return place.filter(p)
 }
@@ -133,18 +139,7 @@ func (h *Host) joinSubnet(p Place, router, place *space) error {
 	if err := errors.Join(router.nl.LinkSetMaster(l, b), router.nl.LinkSetUp(l)); err != nil {
 		return err
 	}
-	if err := errors.Join(place.address(inSubnet, netip.PrefixFrom(p.Address, p.Prefix.Bits())), place.up(inSubnet)); err != nil {
-		return err
-	}
-	for _, to := range p.Space {
-		if to == p.Prefix {
-			continue
-		}
-		if err := place.route(inSubnet, netlink.Route{Dst: ipNet(to), Gw: gateway(p.Prefix).AsSlice(), Src: p.Address.AsSlice()}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(place.address(inSubnet, netip.PrefixFrom(p.Address, p.Prefix.Bits())), place.up(inSubnet))
 }
 
 // joinHost gives a place its leg in the host, and the address by which it goes out.
@@ -165,23 +160,20 @@ func (h *Host) joinHost(p Place, place *space) error {
 	if err := errors.Join(here.address(link, netip.PrefixFrom(hostAddress, 32)), here.up(link), place.up(inHost)); err != nil {
 		return err
 	}
-	if err := place.route(inHost, netlink.Route{Dst: ipNet(netip.PrefixFrom(hostAddress, 32)), Scope: netlink.SCOPE_LINK}); err != nil {
-		return err
-	}
 	if !p.Outward.IsValid() {
 		return nil
 	}
-	if err := h.publish(p.ID, p.Outward, here, place); err != nil {
-		return err
-	}
-	everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	return place.route(inHost, netlink.Route{Dst: ipNet(everything), Gw: hostAddress.AsSlice(), Src: p.Outward.AsSlice(), Flags: int(netlink.FLAG_ONLINK)})
+	return h.publish(p.ID, p.Outward, here, place)
 }
 
-// publish routes a public address to a place.
+// publish routes a public address to a place, and its answers back the way that the questions came.
 func (h *Host) publish(id string, a netip.Addr, here, place *space) error {
 	whole := netip.PrefixFrom(a, 32)
-	return errors.Join(place.address(inHost, whole), here.route(h.hostLink(id), netlink.Route{Dst: ipNet(whole), Src: hostAddress.AsSlice()}))
+	return errors.Join(
+		place.address(inHost, whole),
+		place.ensureRule(answers(whole)),
+		here.route(h.hostLink(id), netlink.Route{Dst: ipNet(whole), Src: hostAddress.AsSlice()}),
+	)
 }
 
 // Publish routes a public address to a place.
@@ -198,6 +190,7 @@ func (h *Host) Settle(id string, a netip.Addr) error {
 func (h *Host) Withdraw(id string, a netip.Addr) error {
 	return h.both(id, func(here, place *space) error {
 		here.unroute(h.hostLink(id), a)
+		_ = place.nl.RuleDel(answers(netip.PrefixFrom(a, 32))) // an address of the subnet has none
 		for _, link := range []string{inSubnet, inHost} {
 			l, err := place.nl.LinkByName(link)
 			if err != nil {
@@ -226,8 +219,8 @@ func (h *Host) both(id string, f func(here, place *space) error) error {
 	return f(here, place)
 }
 
-// Detach removes a place, and its virtual network with the last one.
-func (h *Host) Detach(id, network string) error {
+// Detach removes a place, and its virtual network with the last one. rest lists the other places of the network.
+func (h *Host) Detach(id, network string, rest ...Place) error {
 	router, err := findSpace(h.Router(network))
 	if err == nil {
 		defer router.close()
@@ -242,8 +235,11 @@ func (h *Host) Detach(id, network string) error {
 	if err := removeSpace(h.Namespace(id)); err != nil {
 		return err
 	}
-	if router == nil || router.hasPorts() {
+	switch {
+	case router == nil:
 		return nil
+	case router.hasPorts():
+		return h.mend(network, router, rest)
 	}
 	return removeSpace(h.Router(network))
 }
@@ -295,6 +291,11 @@ func openSpace(name string) (*space, error) {
 			return err
 		}
 		_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600)
+		// What comes in by one leg may be answered by another.
+		for _, name := range []string{"all", "default"} {
+			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/rp_filter", []byte("0"), 0o600)
+			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/send_redirects", []byte("0"), 0o600)
+		}
 		return fd.Close()
 	})
 	if err != nil {
@@ -416,12 +417,15 @@ func (s *space) address(link string, a netip.Prefix) error {
 	return s.nl.AddrReplace(l, &netlink.Addr{IPNet: ipNet(a)})
 }
 
+// route adds a route by a link, or one that leads nowhere by none.
 func (s *space) route(link string, r netlink.Route) error {
-	l, err := s.nl.LinkByName(link)
-	if err != nil {
-		return err
+	if link != "" {
+		l, err := s.nl.LinkByName(link)
+		if err != nil {
+			return err
+		}
+		r.LinkIndex = l.Attrs().Index
 	}
-	r.LinkIndex = l.Attrs().Index
 	if err := s.nl.RouteReplace(&r); err != nil {
 		return fmt.Errorf("route %v: %w", r.Dst, err)
 	}
@@ -438,7 +442,7 @@ func (s *space) unroute(link string, a netip.Addr) {
 // hasPorts says whether places are left in a virtual network.
 func (s *space) hasPorts() bool {
 	links, err := s.nl.LinkList()
-	return err != nil || slices.ContainsFunc(links, func(l netlink.Link) bool { return l.Type() == "veth" })
+	return err != nil || slices.ContainsFunc(links, func(l netlink.Link) bool { return l.Type() == "veth" && l.Attrs().MasterIndex != 0 })
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

@@ -8,7 +8,7 @@ import "net/netip"
 func Trouble() string { return "virtual networks are made of Linux's network namespaces." }
 
 // Attach makes a place.
-func (h *Host) Attach(Place) error { return ErrNotHere }
+func (h *Host) Attach(Place, ...Place) error { return ErrNotHere }
 
 // Publish routes a public address to a place.
 func (h *Host) Publish(string, netip.Addr) error { return ErrNotHere }
@@ -20,7 +20,7 @@ func (h *Host) Settle(string, netip.Addr) error { return ErrNotHere }
 func (h *Host) Withdraw(string, netip.Addr) error { return ErrNotHere }
 
 // Detach removes a place.
-func (h *Host) Detach(string, string) error { return nil }
+func (h *Host) Detach(string, string, ...Place) error { return nil }
 
 // RemoveAll removes everything that the folder has, which is nothing.
 func (h *Host) RemoveAll() error { return nil }

@@ -8,6 +8,9 @@
 // is; the rules of the subnet's security group are those of the place. The namespace of a virtual network holds a bridge
 // for each subnet and routes between them. Each virtual network is alone: address spaces may overlap.
 //
+// A NAT gateway is a leg of the network's namespace in the host: what a place sends outside goes through the network then
+// and leaves it by the gateway's address. Routes of a subnet hold in its places and in the network's namespace.
+//
 // Names are made from IDs, and making what is there already mends what differs: an agent that starts again carries on
 // with what it finds. Start reading at Host.Attach.
 package vnet
@@ -51,11 +54,13 @@ func (h *Host) Router(network string) string { return h.prefix() + "v-" + short(
 const (
 	inSubnet = "vnet0"
 	inHost   = "pub0"
+	natLink  = "nat0"
 )
 
-func (h *Host) hostLink(place string) string { return "pt" + short(h.folder+place, 6) }
-func port(place string) string               { return "p" + short(place, 6) }
-func bridge(subnet string) string            { return "s" + short(subnet, 6) }
+func (h *Host) hostLink(place string) string  { return "pt" + short(h.folder+place, 6) }
+func (h *Host) natLink(network string) string { return "pn" + short(h.folder+network, 6) }
+func port(place string) string                { return "p" + short(place, 6) }
+func bridge(subnet string) string             { return "s" + short(subnet, 6) }
 
 // hostAddress is the host's end of the way to every place.
 var hostAddress = netip.MustParseAddr("169.254.64.1")
@@ -71,9 +76,36 @@ type Place struct {
 	Address netip.Addr
 	// Outward is the address by which the machines reach everything outside the virtual network.
 	Outward netip.Addr
+	// NAT are the addresses by which they do so instead, those of a NAT gateway; empty for none.
+	NAT []netip.Addr
 	// Filter holds Rules; without it everything passes.
 	Filter bool
 	Rules  []Rule
+}
+
+// A Hop is where a way leads.
+type Hop int
+
+const (
+	inside  Hop = iota // to the virtual network
+	outside            // to everything else
+)
+
+// A way is where packets for a prefix go. The most specific one decides.
+type way struct {
+	to  netip.Prefix
+	hop Hop
+}
+
+var everything = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+
+// ways are those of a place's packets.
+func (p Place) ways() []way {
+	list := []way{{everything, outside}}
+	for _, to := range p.Space {
+		list = append(list, way{to, inside})
+	}
+	return list
 }
 
 // A Rule lets through or drops what matches all of it.

@@ -272,3 +272,86 @@ func TestWithdraw_TakesAnAddressAway(t *testing.T) {
 		t.Error("an address that was withdrawn is still there")
 	}
 }
+
+// sees listens on an address of the host and answers everybody with the address that it is asked from.
+func sees(t *testing.T, port string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp4", hostAddress.String()+":"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func (h *Host) from(place string) func(func() error) error {
+	return func(f func() error) error { return h.Enter(place, f) }
+}
+
+// What a place sends out by a NAT gateway has that gateway's address, what it answers to has its own, and nothing comes
+// in by the gateway. Another place of the network goes out by itself.
+func TestNAT_GivesItsAddress(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	a, b := place(t, "a", "n", 1), place(t, "b", "n", 2)
+	a.NAT = []netip.Addr{public(t, 3)}
+	if err := errors.Join(h.Attach(b), h.Attach(a, b), h.Attach(a, b)); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, h, "a", a.Outward.String()+":9080", "a")
+	serve(t, h, "a", a.Address.String()+":9080", "a inside")
+	host := sees(t, "9191")
+	text, err := ask(h.from("a"), host)
+	want(t, "by the NAT gateway", text, err, a.NAT[0].String())
+	text, err = ask(h.from("b"), host)
+	want(t, "by itself", text, err, b.Outward.String())
+	text, err = ask(fromHost, a.Outward.String()+":9080")
+	want(t, "an answer", text, err, "a")
+	text, err = ask(h.from("b"), a.Address.String()+":9080")
+	want(t, "inside the network", text, err, "a inside")
+	text, err = knock(fromHost, a.NAT[0].String()+":9080")
+	wantBlocked(t, "in by the NAT gateway", text, err)
+
+	was := a.NAT[0]
+	a.NAT = []netip.Addr{public(t, 4), public(t, 5)}
+	if err := h.Attach(a, b); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for range 32 {
+		text, err = ask(h.from("a"), host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[text] = true
+	}
+	if len(seen) != 2 || seen[was.String()] || seen[a.Outward.String()] {
+		t.Errorf("by two addresses: %v", seen)
+	}
+	a.NAT = nil
+	if err := h.Attach(a, b); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(h.from("a"), host)
+	want(t, "without the NAT gateway", text, err, a.Outward.String())
+
+	a.NAT = []netip.Addr{was}
+	if err := errors.Join(h.Attach(a, b), h.Detach("a", "n", b)); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(h.from("b"), host)
+	want(t, "the other place", text, err, b.Outward.String())
+	if here, _ := openHere(); here.has(h.natLink("n")) {
+		t.Error("the leg of the NAT gateway is left")
+	}
+}
