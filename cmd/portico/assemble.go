@@ -42,7 +42,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 	c.publisher = publish.New(c.store, func(d store.Document) (map[string]any, error) { return resource.Open(d, sealer) }, c.log.With(slog.String("part", "publish")),
 		publish.Options{Domain: c.cfg.Domain, Certificate: c.hosts.Certificate})
 	c.controller = hosting.New(c.store, fabric, c.log.With(slog.String("part", "hosting")),
-		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Domain: c.cfg.Domain, Gateway: buildVersion()})
+		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Sleep: c.cfg.Sleep, Domain: c.cfg.Domain, Gateway: buildVersion()})
 	addresses, err := newAddressBook(info.Pool, c.store)
 	if err != nil {
 		return err

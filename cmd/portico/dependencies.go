@@ -25,7 +25,7 @@ func (c *controlPlane) dependencies(ctx context.Context, service, location strin
 				if m.Since.After(d.Since) {
 					d.Since = m.Since
 				}
-				if s.Active && m.Phase != platform.Ready {
+				if s.Active && m.Phase != platform.Ready && m.Phase != platform.Asleep {
 					d.Trouble = "machine " + m.ID + " has no configuration: it is " + string(m.Phase)
 				}
 			}

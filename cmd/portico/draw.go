@@ -12,7 +12,7 @@ import (
 
 // glyphs are what a machine is drawn as, and what that means.
 var glyphs = []struct{ glyph, meaning string }{
-	{"■", "serving"}, {"□", "parked"}, {"▽", "draining"}, {"·", "not ready"}, {"×", "not running"},
+	{"■", "serving"}, {"□", "parked"}, {"▽", "draining"}, {"z", "asleep"}, {"·", "not ready"}, {"×", "not running"},
 }
 
 // glyph is what a machine is drawn as.
@@ -22,6 +22,8 @@ func glyph(m hosting.UnitMachine) string {
 		return "×"
 	case m.Mode == platform.Draining || m.Phase == platform.Stopping:
 		return "▽"
+	case m.Phase == platform.Asleep:
+		return "z"
 	case m.Phase != platform.Ready:
 		return "·"
 	case m.Mode == platform.Parked:

@@ -156,7 +156,7 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 			g.Refused(refusal(st.Refused))
 			g.Ready(st.Seq, st.Digest)
 		},
-		Log: log,
+		AskFirst: m.Woken, Log: log,
 	})
 	if err != nil {
 		return err
@@ -252,12 +252,13 @@ func refusal(parts []snapshot.Refusal) string {
 func reportLoad(ctx context.Context, g *guest.Guest, srv *engine.Server) {
 	tick := time.NewTicker(loadEvery)
 	defer tick.Stop()
-	for last := (engine.Stats{}); ; {
+	for {
 		n := srv.Stats()
-		if n.Active != last.Active || n.Conns != last.Conns {
-			g.Report(n.Active, n.Conns)
-			last = n
+		l := guest.Load{Active: n.Active, Conns: n.Conns}
+		if g.Config().Service == "" {
+			l.Requests = n.Requests
 		}
+		g.Report(l)
 		select {
 		case <-ctx.Done():
 			return

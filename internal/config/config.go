@@ -55,6 +55,7 @@ type Up struct {
 	RetireSTv1     time.Time     // zero: never
 	SoftDelete     time.Duration // how long a deleted service can be restored
 	Idle           time.Duration // after which an mtv1 worker unloads a service
+	Sleep          time.Duration // after which an mtv1 worker without connections ends its process; 0: never
 	Counters       int           // for rate limits, and as many for quotas, of a service at a location
 	Cache          int64         // bytes of one machine for responses and values that policies keep
 	Limits         platform.Era  // on what services may hold
@@ -82,6 +83,7 @@ func Settings() []Setting {
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"retire-stv1", "", "day, or time, from which no service is put on stv1, and those on it are migrated; empty: never", "TestRetirement_MigratesWhatIsLeft", date(func(u *Up) *time.Time { return &u.RetireSTv1 })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},
+		{"sleep", "20m", "after how long without a connection the process of an mtv1 worker ends, until the next one; 0s: never", "TestConsumption_SleepsAndWakes", window(func(u *Up) *time.Duration { return &u.Sleep })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
 		{"limits", "2024", "limits on what a service of each tier may hold: those published until 2024, those of 2026, or none", "TestUp_Limits", limits},

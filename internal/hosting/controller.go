@@ -54,6 +54,8 @@ type Options struct {
 	Gateway string
 	// Zones are those of the fabric; "1", "2", "3" by default.
 	Zones []string
+	// Sleep is after how long without connections the workers of a pool sleep, in platform time; 0: never.
+	Sleep time.Duration
 	// Parallel is how many services are worked on at a time; 8 by default.
 	Parallel int
 	// Retry is the longest pause after a failed turn; 10 seconds by default. The first one is a hundredth of it.

@@ -164,7 +164,7 @@ func (c *Controller) decideInPool(rec *record, obs platform.Observation) platfor
 	}
 	for _, m := range rec.pool.Hosting.Set(active).Machines {
 		o := obs.Machines[m.ID]
-		if m.Mode == platform.Serving && o.Phase == platform.Ready && o.Seq >= rec.doc.Seq {
+		if m.Mode == platform.Serving && (o.Phase == platform.Asleep || o.Phase == platform.Ready && o.Seq >= rec.doc.Seq) {
 			have.Active = active
 			return platform.Decision{State: have, Step: StepJoin}
 		}

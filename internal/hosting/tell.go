@@ -200,6 +200,9 @@ func (t *telling) apply(ctx context.Context, s platform.Set) error {
 	if told != nil && slices.Equal(told.Machines, s.Machines) {
 		return nil
 	}
+	if s.Platform == platform.MTv1 {
+		s.Sleep = t.opt.Clock.Pace().Takes(t.opt.Sleep)
+	}
 	if err := call("apply", s.ID, func() error { return t.f.Apply(ctx, t.lease, s) }); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // MaxRate is the fastest clock: an hour in a second.
@@ -46,6 +47,15 @@ func Parse(s string) (Pace, error) {
 		}
 	}
 	return Pace{}, fmt.Errorf("%q is none of instant, azure, x1 to x%d, manual", s, MaxRate)
+}
+
+// Takes is how long a span of platform time takes by the time of day, a millisecond at least; 0 where the clock stands, or
+// for no span.
+func (p Pace) Takes(span time.Duration) time.Duration {
+	if p.rate == 0 || span == 0 {
+		return 0
+	}
+	return max(span/time.Duration(p.rate), time.Millisecond)
 }
 
 func (p Pace) String() string {

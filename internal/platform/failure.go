@@ -104,7 +104,7 @@ func (p *plan) servedBefore(seq int64) bool {
 	return slices.ContainsFunc(p.active.Machines, func(m Machine) bool {
 		o := p.Observation.Machines[m.ID]
 		had := p.active != p.target || !p.fresh(m)
-		return had && p.live(m) && o.Seq >= seq && o.Refused == ""
+		return had && p.live(m) && (o.Phase == Asleep || o.Seq >= seq) && o.Refused == ""
 	})
 }
 

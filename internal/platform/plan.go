@@ -201,16 +201,17 @@ func (p *plan) right(m Machine) bool {
 	return m.Gateway == p.gateway && slices.Contains(p.zones, m.Zone) && !p.broken(m)
 }
 
-// live says whether a machine can serve now: it is ready and has taken the mode that it should have.
+// live says whether a machine can serve now: it is ready, or asleep, and has taken the mode that it should have.
 func (p *plan) live(m Machine) bool {
 	o, ok := p.Observation.Machines[m.ID]
-	return ok && o.Phase == Ready && (o.Mode == "" || o.Mode == m.Mode)
+	return ok && (o.Phase == Ready || o.Phase == Asleep) && (o.Mode == "" || o.Mode == m.Mode)
 }
 
 // fit says whether a machine of the set may take connections: it is live and its snapshot is new enough for the set
 // and for every address that leads to it.
 func (p *plan) fit(s *Set, m Machine) bool {
-	return p.live(m) && p.Observation.Machines[m.ID].Seq >= p.required(s)
+	o := p.Observation.Machines[m.ID]
+	return p.live(m) && (o.Phase == Asleep || o.Seq >= p.required(s))
 }
 
 func (p *plan) required(s *Set) int64 {
@@ -247,7 +248,7 @@ func (p *plan) brokenAt(m Machine) time.Time {
 		return o.Since.Add(p.profile.Repair)
 	case Starting:
 		return o.Since.Add(startsWithin * p.profile.Repair)
-	case Ready, Stopping:
+	case Ready, Stopping, Asleep:
 	}
 	return time.Time{}
 }

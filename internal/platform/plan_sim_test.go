@@ -282,6 +282,17 @@ func (s *sim) advance(id string, m *simMachine) {
 			m.restarts++
 			to(platform.Starting)
 		}
+	case platform.Asleep: // while it wakes, connections wait
+		switch {
+		case m.spec.Mode == platform.Draining:
+			delete(s.machines, id)
+		case s.faults && s.rnd.IntN(20) == 0:
+			to(platform.Exited)
+			s.crashes++
+			s.story = append(s.story, "crash on waking "+id)
+		case s.rnd.IntN(10) == 0:
+			to(platform.Ready)
+		}
 	case platform.Ready, platform.Stopping:
 		if m.mode == platform.Draining {
 			if s.rnd.IntN(4) == 0 {
@@ -295,6 +306,10 @@ func (s *sim) advance(id string, m *simMachine) {
 		if s.rnd.IntN(2) == 0 {
 			m.seq = s.seq
 		}
+		if m.mode == platform.Serving && m.spec.Mode == platform.Serving && s.pooled(m) && s.rnd.IntN(10) == 0 {
+			to(platform.Asleep)
+			return
+		}
 		if s.faults && s.rnd.IntN(150) == 0 {
 			m.dead = s.rnd.IntN(4) == 0 && s.state.Set(m.set) != nil && s.state.Set(m.set).Platform == platform.STv2
 			to(platform.Exited)
@@ -302,6 +317,12 @@ func (s *sim) advance(id string, m *simMachine) {
 			s.story = append(s.story, "crash "+id)
 		}
 	}
+}
+
+// pooled says whether a machine is one of a pool.
+func (s *sim) pooled(m *simMachine) bool {
+	set := s.state.Set(m.set)
+	return set != nil && set.Platform == platform.MTv1
 }
 
 // accepting counts the machines that take connections right now on the service's first VIP, or, of a pool, from the edge.
@@ -314,7 +335,7 @@ func (s *sim) accepting() int {
 	}
 	n := 0
 	for _, m := range s.machines {
-		if m.phase == platform.Ready && m.mode == platform.Serving && leads(m.set) {
+		if (m.phase == platform.Ready || m.phase == platform.Asleep) && m.mode == platform.Serving && leads(m.set) {
 			n++
 		}
 	}

@@ -93,6 +93,9 @@ type Set struct {
 	Required int64 `json:"required,omitempty"`
 	// Since is when machines were last added.
 	Since time.Time `json:"since,omitzero"`
+	// Sleep is for how long the set's intake may bring nothing before a machine ends its process until something comes; 0
+	// keeps them all awake. It is no part of a record: whoever tells the fabric knows it.
+	Sleep time.Duration `json:"sleep,omitempty"`
 }
 
 // A VIP is an address of a service. Its ID is committed before a fabric is asked for an address.
@@ -159,12 +162,15 @@ func (s MachineStatus) CrashLoop() bool { return s.Failures >= loopsFrom }
 // Phase is what a machine is doing.
 type Phase string
 
-// Phases of a machine. A machine that is listed in a Set and exited is restarted by its fabric.
+// Phases of a machine. A machine that is listed in a Set and exited is restarted by its fabric. One that is asleep has
+// no process and is started by the next connection; it counts as one that serves, and as one that knows everything: when
+// it wakes it asks for what is new before it answers.
 const (
 	Starting Phase = "starting"
 	Ready    Phase = "ready"    // has a full snapshot; serves if its Mode says so
 	Stopping Phase = "stopping" // draining
 	Exited   Phase = "exited"
+	Asleep   Phase = "asleep"
 )
 
 // Observation is what the fabric sees of a service's sets and VIPs.

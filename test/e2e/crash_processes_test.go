@@ -21,7 +21,7 @@ var processLanes = []lane{
 	{"life", nil, []*crashKind{createDeveloper, deleteSoft}, 8},
 	{"migrate", []string{"--coexistence", keep}, []*crashKind{migratePreserveIP}, 8},
 	{"scale", nil, []*crashKind{scaleOut, scaleIn}, 10},
-	{"pool", nil, []*crashKind{createConsumption, deleteConsumption}, 8},
+	{"pool", []string{"--sleep", "100ms"}, []*crashKind{createConsumption, deleteConsumption}, 8},
 	{"agents", nil, []*crashKind{loseAgent, replaceAgent, scaleOut}, 20},
 }
 

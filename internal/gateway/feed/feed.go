@@ -38,7 +38,10 @@ type Options struct {
 	Drop  func(serviceID string) // forgets a service of an mtv1 worker; may be nil
 	// Served is told whenever a full snapshot, or a later Seq, is served; may be nil.
 	Served func(Status)
-	Log    *slog.Logger
+	// AskFirst has nothing served from the cache before the control plane was asked for what is new, or could not be, for a
+	// moment.
+	AskFirst bool
+	Log      *slog.Logger
 	// Backoff bounds the pause after a failed poll; default 2 s.
 	Backoff time.Duration
 }
@@ -150,7 +153,13 @@ func (f *Feed) refusals() []snapshot.Refusal {
 // Run serves from the cache and then follows the control plane until ctx ends. A machine without a control plane
 // goes on with what it has.
 func (f *Feed) Run(ctx context.Context) error {
-	f.restore(ctx)
+	restored := f.restore(ctx)
+	if restored && f.opt.AskFirst {
+		f.askFirst(ctx)
+	}
+	if restored {
+		f.serving()
+	}
 	for pause, first := time.Duration(0), true; ctx.Err() == nil; {
 		resp, err := f.poll(ctx, first)
 		news := false
@@ -207,8 +216,29 @@ func (f *Feed) serving() {
 	}
 }
 
-// restore serves what the cache holds.
-func (f *Feed) restore(ctx context.Context) {
+// askTime is how long a machine that asks first waits for the control plane.
+const askTime = 3 * time.Second
+
+// askFirst takes what has changed since the cache was written, unless the control plane is away or takes too long: the
+// cache is good enough then.
+func (f *Feed) askFirst(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for whole := false; !whole; {
+		resp, err := f.poll(ctx, true)
+		if err == nil {
+			_, err = f.take(ctx, resp)
+		}
+		if f.note(err); err != nil {
+			f.log.WarnContext(ctx, "serve what was known: the control plane does not answer", slog.Any("error", err))
+			return
+		}
+		whole = resp.Seq > 0
+	}
+}
+
+// restore serves what the cache holds, if there is anything.
+func (f *Feed) restore(ctx context.Context) bool {
 	saved, err := f.cache.manifests()
 	if err != nil {
 		f.log.WarnContext(ctx, "read snapshot cache", slog.Any("error", err))
@@ -227,9 +257,7 @@ func (f *Feed) restore(ctx context.Context) {
 		f.mu.Unlock()
 		served++
 	}
-	if served > 0 {
-		f.serving()
-	}
+	return served > 0
 }
 
 // take brings in an answer and reports whether it had any news. What cannot be served is asked for again.

@@ -153,9 +153,20 @@ type machine struct {
 
 func startMachine(t *testing.T, c *control, cache string, serviceID string) *machine {
 	t.Helper()
+	return startWith(t, c, cache, serviceID, false)
+}
+
+// startAsking starts a machine of the test's service that asks first.
+func startAsking(t *testing.T, c *control, cache string) *machine {
+	t.Helper()
+	return startWith(t, c, cache, gatewaytest.ServiceID, true)
+}
+
+func startWith(t *testing.T, c *control, cache string, serviceID string, askFirst bool) *machine {
+	t.Helper()
 	m := &machine{name: fmt.Sprint("m", c.machines.Add(1)), done: make(chan error, 1)}
 	opt := feed.Options{
-		Machine: m.name, Service: serviceID, Location: "westeurope", Socket: c.socket, Cache: cache, Key: make([]byte, 32),
+		AskFirst: askFirst, Machine: m.name, Service: serviceID, Location: "westeurope", Socket: c.socket, Cache: cache, Key: make([]byte, 32),
 		Apply: func(b service.Bundle) ([]snapshot.Refusal, error) { return m.srv.Apply(b) },
 		Drop:  func(id string) { m.srv.Drop(id) },
 	}
@@ -504,5 +515,33 @@ func TestFeed_FindsWildcards(t *testing.T) {
 		if _, ok := m.Find(host); ok != want {
 			t.Errorf("%s: %v", host, ok)
 		}
+	}
+}
+
+// A machine that asks first serves nothing of its cache before it knows what is new, or that nobody can tell.
+func TestFeed_AsksFirst(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	cache := t.TempDir()
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	c.publish(5, shop.Bundle(t))
+	m := startMachine(t, c, cache, gatewaytest.ServiceID)
+	m.ready(t)
+	m.stop(t)
+
+	shop.Service.Hosts = append(shop.Service.Hosts, snapshot.Host{Name: "new.example"})
+	changed := shop.Bundle(t)
+	c.publish(6, changed)
+	m = startAsking(t, c, cache)
+	m.ready(t)
+	if got := m.Status(); got.Seq != 6 || got.Digest != changed.Manifest.Digest() {
+		t.Errorf("ready at seq %d with %s, want 6 with %s", got.Seq, got.Digest, changed.Manifest.Digest())
+	}
+	m.stop(t)
+
+	m = startAsking(t, &control{socket: c.socket + "-nobody"}, cache)
+	m.ready(t)
+	if got := m.Status(); got.Seq != 6 {
+		t.Errorf("ready at seq %d without a control plane, want 6", got.Seq)
 	}
 }

@@ -376,3 +376,26 @@ func TestAgent_SuccessorWithOtherSettingsStartsOver(t *testing.T) {
 		}
 	}
 }
+
+// A sleeping machine goes on sleeping under the next agent, and what came while there was none wakes it.
+func TestSleep_OutlastsTheAgent(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	s := sleepy(t, h)
+	waitPhase(t, h, s, platform.Asleep)
+	agenttest.Eventually(t, "the process has ended", func() bool { return pidsOf(t, l)[s.Machines[0].ID] == 0 })
+	killAll(t, pidsOf(t, l), "agent")
+	h = startHost(t, l)
+	if m := observe(t, h).Machines[s.Machines[0].ID]; m.Phase != platform.Asleep {
+		t.Errorf("after the agent: %+v, want asleep", m)
+	}
+	killAll(t, pidsOf(t, l), "agent")
+	answered := make(chan string)
+	go func() { answered <- ask(t, h.Info.Edge.HTTP, "shop.example").Set }()
+	h = startHost(t, l)
+	if got := <-answered; got != s.ID {
+		t.Errorf("set %q answers, want %s", got, s.ID)
+	}
+	waitPhase(t, h, s, platform.Asleep)
+}

@@ -51,6 +51,11 @@ type machine struct {
 	leaving bool // this process was asked to drain, which it cannot take back
 	unready bool // it was asked before it was ready
 
+	rest     rest
+	woken    bool      // its next process is started by a connection
+	used     time.Time // when it last had a connection, or began to look; by a clock that nobody sets
+	requests int64     // that the process said to have answered
+
 	struck  bool     // the process is to be killed, as by a crash
 	adopted *process // that an earlier agent started; taken by run
 	excused bool     // the last run failed for want of something that the host has too little of; supervise's own
@@ -91,12 +96,18 @@ type aim int
 const (
 	aimRun    aim = iota // there should be a process
 	aimRest              // there should be none, but the machine is listed
+	aimSleep             // there should be none before something comes for it
 	aimForget            // there should be nothing
 )
 
 func (m *machine) aim() aim {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
+	return m.aimed()
+}
+
+// aimed is aim with a.mu held.
+func (m *machine) aimed() aim {
 	switch {
 	case m.adopted != nil:
 		return aimRun // to its end
@@ -104,18 +115,22 @@ func (m *machine) aim() aim {
 		return aimForget
 	case m.spec.Mode == platform.Draining, m.dark():
 		return aimRest
+	case m.rest == asleep && m.sleepsAfter() > 0:
+		return aimSleep
 	}
 	return aimRun
 }
 
 // mayAccept reports that the machine should accept what its set may. a.mu is held.
 func (m *machine) mayAccept() bool {
-	return !m.gone && !m.leaving && m.spec.Mode == platform.Serving && m.status.Phase == platform.Ready
+	return !m.gone && !m.leaving && m.rest == awake && m.spec.Mode == platform.Serving && m.status.Phase == platform.Ready
 }
 
 // mode is the mode that the process has taken, as far as it said so. a.mu is held.
 func (m *machine) mode() platform.Mode {
 	switch {
+	case m.rest != awake && m.sleepsAfter() > 0: // it takes what comes
+		return platform.Serving
 	case m.leaving:
 		return platform.Draining
 	case m.status.Phase != platform.Ready:
@@ -136,9 +151,14 @@ func (m *machine) supervise() {
 			}
 			continue
 		case aimRest:
+			m.rouse()
 			<-m.kick
 			continue
+		case aimSleep:
+			m.slumber()
+			continue
 		}
+		m.rouse()
 		asked := m.run()
 		pause := m.failed(asked)
 		m.list()
@@ -172,7 +192,7 @@ func (m *machine) failed(asked bool) time.Duration {
 func (m *machine) entry() listedProcess {
 	return listedProcess{
 		Kind: KindMachine, Name: m.status.ID, Set: m.set.id,
-		Restarts: m.status.Restarts, Failures: m.status.Failures, Error: m.status.Error,
+		Restarts: m.status.Restarts, Failures: m.status.Failures, Error: m.status.Error, Asleep: m.rest == asleep,
 	}
 }
 
@@ -260,6 +280,10 @@ func (m *machine) run() (asked bool) {
 	defer resend.Stop()
 	again, killed := false, false
 	for {
+		var look <-chan time.Time
+		if after := m.doze(time.Now()); after > 0 {
+			look = time.After(after)
+		}
 		leaving, err := m.send(p, again)
 		again = false
 		if err != nil {
@@ -273,6 +297,7 @@ func (m *machine) run() (asked bool) {
 		}
 		select {
 		case <-m.kick:
+		case <-look:
 		case <-resend.C:
 			again = true
 		case r := <-p.reports:
@@ -337,6 +362,7 @@ func (m *machine) start() (*process, error) {
 	a.mu.Lock()
 	config := m.config(cache)
 	m.gen, m.told, m.acked, m.pending, m.maybe, m.leaving = 0, wire.Order{}, wire.Order{}, false, nil, false
+	m.requests, m.woken = 0, false
 	// Why it stopped before stays known. Since stays too after a failure: it tells for how long the machine has not
 	// been ready, however often it was started meanwhile.
 	m.status.PID, m.status.Phase = p.pid, platform.Starting
@@ -364,7 +390,7 @@ func (m *machine) start() (*process, error) {
 // config is what the process is told first. a.mu is held.
 func (m *machine) config(cache string) fabric.MachineConfig {
 	c := fabric.MachineConfig{
-		Machine: m.spec, Set: m.set.id, Publish: m.a.opt.Publish, Cache: cache, Key: m.a.opt.Key,
+		Machine: m.spec, Set: m.set.id, Woken: m.woken, Publish: m.a.opt.Publish, Cache: cache, Key: m.a.opt.Key,
 		Counters: m.a.opt.Layout.Counters(), Metering: m.a.opt.Layout.Metering(), CounterKeys: m.a.opt.CounterKeys, CacheSize: m.a.opt.CacheSize,
 	}
 	if w := m.set.wish; w != nil {
@@ -375,7 +401,7 @@ func (m *machine) config(cache string) fabric.MachineConfig {
 
 // order is what the process should accept now, with the descriptors for it. a.mu is held.
 func (m *machine) order() (wire.Order, []*wire.Handle) {
-	if m.leaving || m.gone || m.spec.Mode == platform.Draining {
+	if m.leaving || m.gone || m.rest == asleep || m.spec.Mode == platform.Draining {
 		return wire.Order{Drain: true}, nil
 	}
 	if !m.mayAccept() {
@@ -426,7 +452,7 @@ func (m *machine) next(again bool) (o wire.Order, files []*wire.Handle, ok bool)
 	case sameOrder(o, m.told), m.pending && !o.Drain:
 		return o, nil, false
 	}
-	if o.Drain && m.status.Phase != platform.Stopping {
+	if o.Drain && m.rest != asleep && m.status.Phase != platform.Stopping {
 		m.unready = m.status.Phase == platform.Starting
 		m.status.Phase = platform.Stopping
 		m.begin()
@@ -473,6 +499,9 @@ func (m *machine) learn(r wire.FromMachine) {
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest
 	m.status.Active, m.status.Conns = r.Active, r.Conns
+	if r.Requests != m.requests {
+		m.requests, m.used = r.Requests, time.Now()
+	}
 	m.status.Gateway, m.status.Refused = r.Gateway, r.Refused
 	if r.Ready {
 		m.status.Error = ""
@@ -505,13 +534,15 @@ func (m *machine) exited(p *process, killed bool) (asked bool) {
 func (m *machine) ended(why string) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	if m.status.Phase != platform.Starting {
-		m.begin()
-	}
 	m.fresh, m.struck = m.leaving, false
-	m.status.PID, m.status.Phase = 0, platform.Exited
-	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
+	m.status.PID, m.status.Active, m.status.Conns = 0, 0, 0
 	m.status.Error = why
+	if m.rest != asleep {
+		if m.status.Phase != platform.Starting {
+			m.begin()
+		}
+		m.rest, m.status.Phase, m.status.Seq, m.status.Digest = awake, platform.Exited, 0, ""
+	}
 	m.told, m.acked, m.pending, m.maybe, m.leaving = wire.Order{}, wire.Order{}, false, nil, false
 	m.a.look()
 }

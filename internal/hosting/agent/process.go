@@ -136,6 +136,7 @@ type listedProcess struct {
 	Restarts int    `json:"restarts,omitempty"`
 	Failures int    `json:"failures,omitempty"`
 	Error    string `json:"error,omitempty"`
+	Asleep   bool   `json:"asleep,omitempty"` // it waits for a connection
 }
 
 func (p listedProcess) is(o listedProcess) bool { return p.Kind == o.Kind && p.Name == o.Name }

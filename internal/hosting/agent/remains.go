@@ -216,6 +216,10 @@ func (m *machine) restore(r *remains) {
 		m.adopt(b)
 		return
 	}
+	if e.Asleep && m.sleepsAfter() > 0 {
+		m.rest, m.status.Phase = asleep, platform.Asleep
+		return
+	}
 	if end, ok := r.ended[e.Name]; ok {
 		m.status.Error = "ended while no agent ran: " + end.text
 	}

@@ -103,6 +103,8 @@ type MachineConfig struct {
 	Service  string           `json:"service,omitempty"` // resource ID; empty: an mtv1 worker
 	Location string           `json:"location"`
 	Platform platform.Version `json:"platform"`
+	// Woken says that the machine was asleep: what has changed since must be in effect when it answers.
+	Woken bool `json:"woken,omitempty"`
 	// Publish is the unix socket on which the control plane publishes configuration.
 	Publish string `json:"publish"`
 	// Cache is the folder of the last good snapshots, sealed with Key.

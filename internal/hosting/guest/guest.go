@@ -113,12 +113,18 @@ func (g *Guest) Refused(reason string) {
 	g.report(func(s *wire.FromMachine) { s.Refused = clip(reason) })
 }
 
-// Report says how many requests are in flight and how many client connections are open. It is cheap enough to be
-// called often: what it says is sent together, a few times a second at most.
-func (g *Guest) Report(active, conns int) {
+// Load is how busy a machine is.
+type Load struct {
+	Active, Conns int   // requests in flight, open client connections
+	Requests      int64 // answered so far; only machines that may sleep need to say
+}
+
+// Report says how busy the machine is. It is cheap enough to be called often: what it says is sent together, a few times
+// a second at most.
+func (g *Guest) Report(l Load) {
 	g.mu.Lock()
-	changed := active != g.state.Active || conns != g.state.Conns
-	g.state.Active, g.state.Conns = active, conns
+	changed := l != Load{g.state.Active, g.state.Conns, g.state.Requests}
+	g.state.Active, g.state.Conns, g.state.Requests = l.Active, l.Conns, l.Requests
 	g.mu.Unlock()
 	if changed {
 		signal(g.load)

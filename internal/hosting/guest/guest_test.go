@@ -223,7 +223,7 @@ func TestGuest_ReportsTogether(t *testing.T) {
 	m := startMachine(t, t.Context(), &echo{})
 	const most = 5000
 	for i := range most {
-		m.Report(i, 2*i)
+		m.Report(Load{Active: i, Conns: 2 * i})
 	}
 	m.Ready(9, "d")
 	m.Refused("policy of api x")
@@ -274,7 +274,7 @@ func TestGuest_ServesOnWithoutAnAgent(t *testing.T) {
 	m.order(t, wire.Order{Gen: 1, VIPs: []string{"vip"}}, vipFile, vipTLS)
 	_ = m.agent.Close()
 	for i := range 10 {
-		m.Report(i, i)
+		m.Report(Load{Active: i, Conns: i})
 		c, err := net.Dial("tcp", vip.Addr().String())
 		if err != nil {
 			t.Fatal(err)

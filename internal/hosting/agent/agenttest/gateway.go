@@ -43,6 +43,7 @@ type gateway struct {
 	draining bool
 	empty    chan struct{} // closed when draining and without connections
 	active   int
+	answered int64
 }
 
 func newGateway(g *guest.Guest, h http.Handler) (*gateway, error) {
@@ -124,7 +125,7 @@ func (g *gateway) note(l net.Listener, c net.Conn, s http.ConnState) {
 		g.checkEmpty()
 	case http.StateActive:
 	}
-	g.guest.Report(g.active, len(g.conns))
+	g.guest.Report(guest.Load{Active: g.active, Conns: len(g.conns), Requests: g.answered})
 }
 
 func (g *gateway) checkEmpty() {
@@ -141,7 +142,8 @@ func (g *gateway) count(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.active += n
-	g.guest.Report(g.active, len(g.conns))
+	g.answered += int64(max(-n, 0))
+	g.guest.Report(guest.Load{Active: g.active, Conns: len(g.conns), Requests: g.answered})
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -44,6 +44,8 @@ type FromMachine struct {
 	Digest string `json:"digest,omitempty"`
 	Active int    `json:"active,omitempty"` // requests in flight
 	Conns  int    `json:"conns,omitempty"`  // open client connections
+	// Requests is how many were answered, by a machine that may sleep; the others do not say.
+	Requests int64 `json:"requests,omitempty"`
 	// Gateway is the version of the gateway program that the machine runs.
 	Gateway string `json:"gateway,omitempty"`
 	// Gen is the newest order that holds: its listeners accept, all others have stopped.
