@@ -296,7 +296,7 @@ func (d *demo) step(ctx context.Context, name, service string, f func(*row) erro
 	d.say("… %s", name)
 	r := row{step: name, service: service}
 	before, retryBefore, begin := d.load.Counts(), d.retry.Counts(), time.Now()
-	d.load.TakeLongest()
+	d.load.TakeWaits()
 	if err := f(&r); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -304,7 +304,7 @@ func (d *demo) step(ctx context.Context, name, service string, f func(*row) erro
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	r.n, r.retry, r.longest = d.load.Counts().Sub(before), d.retry.Counts().Sub(retryBefore), d.load.TakeLongest()
+	r.n, r.retry, r.longest = d.load.Counts().Sub(before), d.retry.Counts().Sub(retryBefore), d.load.TakeWaits().Longest
 	var err error
 	if r.show, err = d.look(ctx, service); err != nil {
 		return err
@@ -438,7 +438,7 @@ func (d *demo) kill(ctx context.Context, name string, t load.Target, r *row) err
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		return err
 	}
-	held, err := connections(pid, t.Addr)
+	held, err := load.Held(pid, t.Addr)
 	if err := errors.Join(err, syscall.Kill(pid, syscall.SIGKILL)); err != nil {
 		return err
 	}

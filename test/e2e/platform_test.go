@@ -88,7 +88,7 @@ func press(t testing.TB, rate float64, targets ...load.Target) *pressure {
 	c := load.Start(load.Options{Workers: 24, Rate: rate, Slow: 4}, targets...)
 	t.Cleanup(func() { c.Stop() })
 	eventually(t, 10*time.Second, "load", func() bool { return c.Counts().Done > 50 })
-	c.TakeLongest()
+	c.TakeWaits()
 	return &pressure{t: t, c: c, begin: c.Counts()}
 }
 
@@ -104,7 +104,7 @@ func (p *pressure) since() load.Counts {
 func (p *pressure) unharmed(during load.Counts, least int64) {
 	p.t.Helper()
 	total := p.c.Stop()
-	p.t.Logf("during the change: %+v, longest wait %v; in all %+v", during, p.c.TakeLongest(), total)
+	p.t.Logf("during the change: %+v, longest wait %v; in all %+v", during, p.c.TakeWaits().Longest, total)
 	if total.Failed+total.Cut > 0 {
 		p.t.Errorf("%d failed, %d cut:\n%s", total.Failed, total.Cut, strings.Join(p.c.Failures(), "\n"))
 	}

@@ -1,12 +1,16 @@
 // Package load sends a steady stream of requests and counts what becomes of every one of them. It writes to sockets
 // itself: no retry, no pool, no clever transport between the counter and the network. Half of its workers keep their
 // connection, half open a new one for each request; some requests carry 100 KiB, some take longer than a second.
+//
+// Its process shares the machine with what it measures, so that a request must cost it little: heads are made once,
+// answers are read without taking them apart.
 package load
 
 import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -27,6 +31,7 @@ type Target struct {
 	Host string
 	Path string
 	Key  string // subscription key
+	TLS  *tls.Config
 }
 
 // Options of a Client. The zero value of a field takes its default.
@@ -68,14 +73,13 @@ const (
 
 // A Client is a running load. Use Start.
 type Client struct {
-	opt     Options
-	targets atomic.Pointer[[]Target]
-	next    atomic.Int64
-	body    []byte
-	digest  string
+	opt    Options
+	aim    atomic.Pointer[aim]
+	body   []byte
+	digest string
 
 	done, failed, cut, fresh, posts, slow atomic.Int64
-	longest                               atomic.Int64 // ns, of requests that are not slow by design
+	waits                                 waits // for answers that are not slow by design
 
 	mu       sync.Mutex // guards below
 	failures []string
@@ -101,21 +105,18 @@ func Start(opt Options, targets ...Target) *Client {
 	}
 	sum := sha256.Sum256(c.body)
 	c.digest = hex.EncodeToString(sum[:])
-	c.Aim(targets...)
+	c.aim.Store(newAim(targets))
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	pause := time.Duration(float64(opt.Workers) / opt.Rate * float64(time.Second))
 	for i := range opt.Workers {
-		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, pause: pause}) })
+		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, pause: pause, turn: i / 2}) })
 	}
 	for i := range opt.Slow {
-		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, slow: true}) })
+		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, slow: true, turn: i / 2}) })
 	}
 	return c
 }
-
-// Aim sends the requests that begin from now on to other targets, in turn.
-func (c *Client) Aim(targets ...Target) { c.targets.Store(&targets) }
 
 // Stop waits for the requests in flight and returns the final counts.
 func (c *Client) Stop() Counts {
@@ -129,8 +130,8 @@ func (c *Client) Counts() Counts {
 	return Counts{c.done.Load(), c.failed.Load(), c.cut.Load(), c.fresh.Load(), c.posts.Load(), c.slow.Load()}
 }
 
-// TakeLongest returns the longest wait for an answer since it was last called, the slow-by-design ones left out.
-func (c *Client) TakeLongest() time.Duration { return time.Duration(c.longest.Swap(0)) }
+// TakeWaits returns how long answers took since it was last called, the slow-by-design ones left out.
+func (c *Client) TakeWaits() Waits { return c.waits.take() }
 
 // Failures returns the texts of the first failures.
 func (c *Client) Failures() []string {
@@ -144,6 +145,7 @@ type worker struct {
 	pause      time.Duration
 	conn       *conn
 	sent       int
+	turn       int // of the targets: a worker that keeps its connection stays with one, another asks each in turn
 }
 
 type conn struct {
@@ -153,11 +155,7 @@ type conn struct {
 }
 
 func (c *Client) work(ctx context.Context, w worker) {
-	defer func() {
-		if w.conn != nil {
-			w.conn.Close()
-		}
-	}()
+	defer w.hangUp()
 	due := time.Now()
 	for ctx.Err() == nil {
 		if wait := time.Until(due); wait > 0 {
@@ -170,8 +168,8 @@ func (c *Client) work(ctx context.Context, w worker) {
 			due = time.Now() // far behind: do not make up for it with a burst
 		}
 		due = due.Add(w.pause)
-		if c.opt.Workers > 1 && w.keep && !w.slow && c.fresh.Load()*20 < c.done.Load()*9 {
-			continue // a busy machine slows new connections more: the mix stays about half and half
+		if w.conn != nil && !w.slow && c.fresh.Load()*20 < c.done.Load()*9 {
+			w.hangUp() // a busy machine slows new connections more: the mix stays about half and half
 		}
 		c.send(&w)
 	}
@@ -193,10 +191,8 @@ func (c *Client) send(w *worker) {
 	if c.opt.Retry && errors.As(err, &cut) {
 		fresh, err = c.once(w, post)
 	}
-	if took := time.Since(start); !w.slow {
-		for old := c.longest.Load(); int64(took) > old && !c.longest.CompareAndSwap(old, int64(took)); {
-			old = c.longest.Load()
-		}
+	if !w.slow {
+		c.waits.add(time.Since(start))
 	}
 	if err != nil {
 		c.fail(err)
@@ -229,14 +225,17 @@ func (c *Client) fail(err error) {
 
 // once sends one request on the worker's connection or a new one, and reads the whole answer.
 func (c *Client) once(w *worker, post bool) (fresh bool, err error) {
-	targets := *c.targets.Load()
-	target := targets[int(c.next.Add(1))%len(targets)]
+	a := c.enter()
+	defer a.leave()
+	if !w.keep {
+		w.turn++
+	}
+	target := a.targets[w.turn%len(a.targets)]
 	if w.conn != nil && w.conn.target != target {
-		w.conn.Close()
-		w.conn = nil
+		w.hangUp()
 	}
 	if w.conn == nil {
-		nc, err := net.DialTimeout("tcp", target.Addr, c.opt.Timeout)
+		nc, err := c.dial(target)
 		if err != nil {
 			return false, fmt.Errorf("connect to %s: %w", target.Addr, err)
 		}
@@ -245,10 +244,24 @@ func (c *Client) once(w *worker, post bool) (fresh bool, err error) {
 	}
 	keep, err := c.exchange(w, post)
 	if err != nil || !keep {
+		w.hangUp()
+	}
+	return fresh, err
+}
+
+func (c *Client) dial(t Target) (net.Conn, error) {
+	d := net.Dialer{Timeout: c.opt.Timeout}
+	if t.TLS != nil {
+		return tls.DialWithDialer(&d, "tcp", t.Addr, t.TLS)
+	}
+	return d.Dial("tcp", t.Addr)
+}
+
+func (w *worker) hangUp() {
+	if w.conn != nil {
 		w.conn.Close()
 		w.conn = nil
 	}
-	return fresh, err
 }
 
 func (c *Client) exchange(w *worker, post bool) (keep bool, err error) {
@@ -322,6 +335,3 @@ func (c *Client) judge(w *worker, post bool, res *http.Response, answer []byte) 
 	}
 	return nil
 }
-
-// Targets returns where requests go now.
-func (c *Client) Targets() []Target { return *c.targets.Load() }

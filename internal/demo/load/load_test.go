@@ -94,3 +94,20 @@ func TestClient_NobodyListensIsAFailure(t *testing.T) {
 		t.Error("a refused connection was counted as cut")
 	}
 }
+
+// What is left by an aim may be closed when Aim returns: nothing more goes there.
+func TestClient_AimLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	c, srv := start(t, bookshop.New(), Options{Workers: 4, Rate: 2000, Slow: 1})
+	for range 5 {
+		next := httptest.NewServer(bookshop.New())
+		waitFor(t, "requests", func() bool { n := c.Counts(); return n.Done > 0 && c.TakeWaits().Longest > 0 })
+		c.Aim(Target{Addr: next.Listener.Addr().String(), Host: "shop"})
+		srv.Close()
+		srv = next
+	}
+	if n := c.Stop(); n.Failed+n.Cut != 0 || n.Done == 0 {
+		t.Errorf("%+v %v", n, c.Failures())
+	}
+	srv.Close()
+}

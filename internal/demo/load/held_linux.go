@@ -1,4 +1,4 @@
-package demo
+package load
 
 import (
 	"bufio"
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// connections counts the accepted connections to addr that a process holds.
-func connections(pid int, addr string) (int, error) {
+// Held counts the accepted connections to addr that a process holds.
+func Held(pid int, addr string) (int, error) {
 	local, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return 0, err
