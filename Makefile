@@ -70,8 +70,9 @@ gen: ## refresh the generated pages in docs/reference
 	@$(GO) test ./cmd/portico -run TestCommandsPage -update >/dev/null
 
 .PHONY: soak
-soak: ## what takes too long for CI: a million cases of the planner's properties
-	@PORTICO_PROPERTY_CASES=$(or $(CASES),1000000) $(GO) test -count=1 -timeout 4h ./internal/platform -run '^Test(Next|Forecast)_'
+soak: ## what takes too long for CI: SOAK (100000) requests through each change that is without downtime (ONLY=name for some), CASES (1000000) of the planner's properties
+	@PORTICO_SOAK=$(or $(SOAK),100000) $(GO) test -count=1 -timeout 4h -v -run '^TestSoak$$/./$(ONLY)' ./test/e2e | grep -v '^=== '
+	@[ -n "$(ONLY)" ] || PORTICO_PROPERTY_CASES=$(or $(CASES),1000000) $(GO) test -count=1 -timeout 4h ./internal/platform -run '^Test(Next|Forecast)_'
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 30s) each

@@ -120,8 +120,9 @@ func (c *chaos) killing(kinds []string, which int, wait time.Duration) chaosTrou
 }
 
 // pidsOf lists the processes of a kind.
-func (c *chaos) pidsOf(kind string) (pids []int) {
-	for _, line := range processes(c.t, c.dir) {
+func (h *host) pidsOf(kind string) (pids []int) {
+	h.t.Helper()
+	for _, line := range processes(h.t, h.dir) {
 		f := strings.Fields(line)
 		if pid, err := strconv.Atoi(f[0]); err == nil && f[2] == kind {
 			pids = append(pids, pid)

@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -163,6 +165,7 @@ func (h *host) stopAll() {
 	if h.cmd != nil {
 		_ = h.cmd.Process.Kill()
 		<-h.done
+		h.cmd = nil
 	}
 	if out, err := exec.Command(program, "down", "--data", h.dir).CombinedOutput(); err != nil {
 		h.t.Errorf("portico down: %v\n%s", err, out)
@@ -225,16 +228,28 @@ func (h *host) do(method, path, apiVersion string, body any) *armclient.Response
 	return res
 }
 
-// run sends a request that must succeed and waits for the end of its long-running operation.
+// run sends a request that must succeed and waits for the end of its long-running operation. A clock that stands is
+// moved by as long as one may take.
 func (h *host) run(method, path, apiVersion string, body any) *armclient.Response {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	res, err := h.client.Run(ctx, method, path, apiVersion, body, nil)
+	var advance sync.Once
+	res, err := h.client.Run(ctx, method, path, apiVersion, body, func(int) {
+		if slices.Contains(h.args, "manual") {
+			advance.Do(func() { h.advance("PT45M") })
+		}
+	})
 	if err != nil {
 		h.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	return res
+}
+
+// advance moves a clock that stands.
+func (h *host) advance(by string) {
+	h.t.Helper()
+	h.do(http.MethodPost, "/portico/clock", "", object{"advance": by})
 }
 
 // create makes a service and returns it as it is when its operation has ended.

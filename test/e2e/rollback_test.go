@@ -49,7 +49,7 @@ func (h *host) swap(t *testing.T, version, file string) {
 }
 
 // gatewayScript writes a program that says what version it is and otherwise does what the line says.
-func gatewayScript(t *testing.T, version, line string) string {
+func gatewayScript(t testing.TB, version, line string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gateway")
 	text := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = version ]; then echo %s; else %s; fi\n", version, line)

@@ -110,7 +110,7 @@ func Start(opt Options, targets ...Target) *Client {
 	c.cancel = cancel
 	pause := time.Duration(float64(opt.Workers) / opt.Rate * float64(time.Second))
 	for i := range opt.Workers {
-		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, pause: pause, turn: i / 2}) })
+		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, pause: pause, turn: i / 2, sent: i * 7}) })
 	}
 	for i := range opt.Slow {
 		c.workers.Go(func() { c.work(ctx, worker{keep: i%2 == 0, slow: true, turn: i / 2}) })
@@ -144,7 +144,7 @@ type worker struct {
 	keep, slow bool
 	pause      time.Duration
 	conn       *conn
-	sent       int
+	sent       int // begins at different numbers, so that all kinds of requests come soon
 	turn       int // of the targets: a worker that keeps its connection stays with one, another asks each in turn
 }
 
