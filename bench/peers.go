@@ -138,7 +138,7 @@ func nginx(dir, origin string) (*peer, func(), error) {
 	path, err := exec.LookPath("nginx")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: nginx is not installed and left out")
-		return nil, nil, nil
+		return nil, nil, nil //nolint:nilerr // no peer is no error
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -141,7 +141,7 @@ func (k *agentKeeper) run(ctx context.Context) error {
 			}
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		}
 		k.log.ErrorContext(ctx, "the agent does not run", slog.Any("error", err))
 		select {

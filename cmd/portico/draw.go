@@ -42,26 +42,26 @@ func drawSets(out io.Writer, sets []hosting.UnitSet, down []string) {
 		fmt.Fprintf(out, "  set %s, %s%s\n", s.ID, s.Platform, describeSet(s))
 		rows, labels := setRows(s)
 		for _, label := range labels {
-			line := ""
+			var line strings.Builder
 			for _, m := range rows[label] {
-				line += " " + glyph(m)
+				line.WriteString(" " + glyph(m))
 				used[glyph(m)] = true
 			}
 			dark := ""
 			if zone, ok := strings.CutPrefix(label, "zone "); ok && slices.Contains(down, zone) {
 				dark = "  switched off"
 			}
-			fmt.Fprintf(out, "    %-15s │%s%s\n", label, line, dark)
+			fmt.Fprintf(out, "    %-15s │%s%s\n", label, line.String(), dark)
 		}
 	}
-	legend := ""
+	var legend strings.Builder
 	for _, g := range glyphs {
 		if used[g.glyph] {
-			legend += "  " + g.glyph + " " + g.meaning
+			legend.WriteString("  " + g.glyph + " " + g.meaning)
 		}
 	}
-	if legend != "" {
-		fmt.Fprintf(out, "    %-15s  %s\n", "", strings.TrimSpace(legend))
+	if legend.String() != "" {
+		fmt.Fprintf(out, "    %-15s  %s\n", "", strings.TrimSpace(legend.String()))
 	}
 }
 

@@ -134,8 +134,8 @@ func collect(v reflect.Value, seen map[uintptr]bool, used map[string]bool) {
 			collect(v.Elem(), seen, used)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			collect(v.Field(i), seen, used)
+		for _, field := range v.Fields() {
+			collect(field, seen, used)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {

@@ -137,8 +137,7 @@ func (c *goldenCase) run() string {
 	f := csharp.NewFrame(context.Background(), c.host())
 	defer f.Release()
 	v, err := p.Run(f)
-	var ex *csharp.Exception
-	if errors.As(err, &ex) {
+	if ex, ok := errors.AsType[*csharp.Exception](err); ok {
 		return "=!> " + ex.Type.Name + ": " + ex.Message
 	}
 	if err != nil {

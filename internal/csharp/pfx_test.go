@@ -75,8 +75,7 @@ func TestCertificate_FromCostlyPFX(t *testing.T) {
 	defer f.Release()
 	f.Budget = csharp.Budget{Steps: 500_000}
 	_, err = compile(t, `new X509Certificate2((byte[])context.Variables["p"], "secret")`).Run(f)
-	var stop *csharp.Stop
-	if !errors.As(err, &stop) {
+	if _, ok := errors.AsType[*csharp.Stop](err); !ok {
 		t.Fatalf("got %v, want a stop", err)
 	}
 }

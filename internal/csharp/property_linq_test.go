@@ -399,8 +399,8 @@ func TestProperty_LinqResults(t *testing.T) {
 			"string.Join(\",\", from x in a where x > 0 from y in b where y == x orderby x descending, y select x * y)": query(a, b), "string.Join(\",\", from x in a group x by x % 3 into g orderby g.Key select g.Count())": groups(a),
 		} {
 			body := "return " + expr + "; }"
-			if strings.HasPrefix(expr, "{ ") {
-				body = strings.TrimPrefix(expr, "{ ")
+			if after, ok := strings.CutPrefix(expr, "{ "); ok {
+				body = after
 			}
 			same(t, decls+body, values, want)
 		}

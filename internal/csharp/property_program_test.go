@@ -2,6 +2,7 @@ package csharp_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -651,9 +652,7 @@ func (w *writer) capture() statement {
 	w.lambda--
 	return statement{fmt.Sprintf("fs.Add(() => T(%d, %s));", k, x.src), func(m *machine) control {
 		seen := map[string]*int32{}
-		for name, p := range m.vars {
-			seen[name] = p
-		}
+		maps.Copy(seen, m.vars)
 		m.later = append(m.later, func() {
 			old := m.vars
 			m.vars = seen

@@ -3,6 +3,7 @@ package csharp_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/big"
 	"strings"
 	"sync"
@@ -58,9 +59,7 @@ func run(t rapid.TB, src string, vars in) string {
 
 func outcome(p *csharp.Program, vars in) string {
 	host := newExchange()
-	for k, v := range vars {
-		host.vars.m[k] = v
-	}
+	maps.Copy(host.vars.m, vars)
 	f := csharp.NewFrame(context.Background(), host)
 	defer f.Release()
 	v, err := p.Run(f)
@@ -73,8 +72,7 @@ func outcome(p *csharp.Program, vars in) string {
 			return s
 		}
 	}
-	var ex *csharp.Exception
-	if errors.As(err, &ex) {
+	if ex, ok := errors.AsType[*csharp.Exception](err); ok {
 		return ex.Type.Name + ": " + ex.Message
 	}
 	return err.Error()

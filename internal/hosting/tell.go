@@ -35,7 +35,7 @@ func (c *Controller) tell(ctx context.Context, w *worker, rec *record, places []
 		}
 	}
 	if troubles(places) != nil {
-		return nil
+		return nil //nolint:nilerr // places tell it
 	}
 	if err := c.endpoints(ctx, w, rec, rec.lease(c.epoch)); err != nil {
 		places[0].late = fmt.Errorf("%v", err) //nolint:errorlint // it says nothing about an operation

@@ -147,7 +147,7 @@ func many(least int, e *Element) Child { return Child{Name: e.Name, Min: least, 
 func one(least int, e *Element) Child { return Child{Name: e.Name, Min: least, Max: 1, Element: e} }
 
 // statement allows a statement of the catalogue as a child.
-func statement(name string, least, most int) Child { return Child{Name: name, Min: least, Max: most} }
+func statement(name string, most int) Child { return Child{Name: name, Max: most} }
 
 // list is <name><item/>…</name>.
 func list(name string, least int, item *Element) *Element {

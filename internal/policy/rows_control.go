@@ -35,9 +35,9 @@ func controlRows() []Row {
 				Name:  "wait",
 				Attrs: []Attr{{Name: "for", Type: String, Default: "all", Expression: true, Enum: []string{"all", "any"}}},
 				Children: []Child{
-					statement("send-request", 0, 0), statement("cache-lookup-value", 0, 0), statement("choose", 0, 0),
-					statement("forward-request", 0, 0), statement("cache-store-value", 0, 0),
-					statement("authentication-managed-identity", 0, 0), statement("authentication-token", 0, 0),
+					statement("send-request", 0), statement("cache-lookup-value", 0), statement("choose", 0),
+					statement("forward-request", 0), statement("cache-store-value", 0),
+					statement("authentication-managed-identity", 0), statement("authentication-token", 0),
 				},
 			},
 			Sections: []Section{Inbound, Backend, Outbound}, Scopes: anyScope, Built: true, Proof: "TestStatements/wait",
@@ -56,7 +56,7 @@ func controlRows() []Row {
 				Attrs: []Attr{{Name: "response-variable-name", Type: String}},
 				Order: Sequence,
 				Children: []Child{
-					statement("set-status", 0, 1), statement("set-header", 0, 0), statement("set-body", 0, 1),
+					statement("set-status", 1), statement("set-header", 0), statement("set-body", 1),
 				},
 			},
 			Sections: everywhere, Scopes: anyScope, Built: true, Proof: "TestStatements/return-response",

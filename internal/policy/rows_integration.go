@@ -57,15 +57,15 @@ func newNeedsURL(c *checker, s *Statement) {
 func sentRequest() []Child {
 	return []Child{
 		one(0, leaf("set-url", text)),
-		statement("set-method", 0, 1),
-		statement("set-header", 0, 0),
-		statement("set-body", 0, 1),
-		statement("authentication-certificate", 0, 1),
-		statement("authentication-managed-identity", 0, 1),
-		statement("authentication-basic", 0, 1),
-		statement("authentication-token", 0, 1),
-		statement("authentication-token-store", 0, 1),
-		statement("proxy", 0, 1),
+		statement("set-method", 1),
+		statement("set-header", 0),
+		statement("set-body", 1),
+		statement("authentication-certificate", 1),
+		statement("authentication-managed-identity", 1),
+		statement("authentication-basic", 1),
+		statement("authentication-token", 1),
+		statement("authentication-token-store", 1),
+		statement("proxy", 1),
 	}
 }
 

@@ -73,6 +73,3 @@ func below(path string, fields ...Field) []Field {
 	}
 	return out
 }
-
-//go:fix inline
-func bound(n int64) *int64 { return new(n) }

@@ -286,7 +286,7 @@ func operations() *Row {
 			{Path: "properties.description", Kind: String, MaxLen: 1000},
 			{Path: "properties.policies", Kind: String, Flags: WriteOnly},
 			{Path: "properties.request.description", Kind: String},
-			{Path: "properties.responses[].statusCode", Kind: Int, Flags: Required, Min: bound(100), Max: bound(599)},
+			{Path: "properties.responses[].statusCode", Kind: Int, Flags: Required, Min: new(int64(100)), Max: new(int64(599))},
 			{Path: "properties.responses[].description", Kind: String},
 		},
 			parameters("properties.templateParameters"),

@@ -95,7 +95,7 @@ func publicIPAddresses() *Row {
 			{Path: "sku.tier", Kind: String, Enum: words("Regional", "Global")},
 			{Path: "properties.publicIPAllocationMethod", Kind: String, Enum: words("Static", "Dynamic"), Default: "Static"},
 			{Path: "properties.publicIPAddressVersion", Kind: String, Enum: words("IPv4", "IPv6"), Default: "IPv4"},
-			{Path: "properties.idleTimeoutInMinutes", Kind: Int, Min: bound(4), Max: bound(30), Default: int64(4)},
+			{Path: "properties.idleTimeoutInMinutes", Kind: Int, Min: new(int64(4)), Max: new(int64(30)), Default: int64(4)},
 			{Path: "properties.dnsSettings.domainNameLabel", Kind: String, MinLen: 1, MaxLen: 63},
 			{Path: "properties.dnsSettings.fqdn", Kind: String, Flags: ReadOnly},
 			{Path: "properties.ipTags", Kind: Array, Of: Any},

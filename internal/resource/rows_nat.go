@@ -13,7 +13,7 @@ func natGateways() *Row {
 		Fields: []Field{
 			{Path: "zones", Kind: Array},
 			{Path: "sku.name", Kind: String, Enum: words("Standard")},
-			{Path: "properties.idleTimeoutInMinutes", Kind: Int, Min: bound(4), Max: bound(120), Default: int64(4)},
+			{Path: "properties.idleTimeoutInMinutes", Kind: Int, Min: new(int64(4)), Max: new(int64(120)), Default: int64(4)},
 			{Path: "properties.publicIpAddresses[].id", Kind: String, Flags: Required},
 			{Path: "properties.publicIpPrefixes", Kind: Array, Of: Any},
 			{Path: "properties.subnets", Kind: Array, Of: Any, Flags: ReadOnly},

@@ -81,7 +81,7 @@ func virtualNetworks() *Row {
 		Fields: []Field{
 			{Path: "properties.addressSpace.addressPrefixes", Kind: Array},
 			{Path: "properties.dhcpOptions.dnsServers", Kind: Array},
-			{Path: "properties.flowTimeoutInMinutes", Kind: Int, Min: bound(4), Max: bound(30)},
+			{Path: "properties.flowTimeoutInMinutes", Kind: Int, Min: new(int64(4)), Max: new(int64(30))},
 			{Path: "properties.subnets", Kind: Array, Of: Any},
 			{Path: "properties.virtualNetworkPeerings", Kind: Array, Of: Any},
 			{Path: "properties.enableDdosProtection", Kind: Bool, Default: false},

@@ -19,7 +19,7 @@ func products() *Row {
 			{Path: "properties.terms", Kind: String},
 			{Path: "properties.subscriptionRequired", Kind: Bool, Default: true},
 			{Path: "properties.approvalRequired", Kind: Bool},
-			{Path: "properties.subscriptionsLimit", Kind: Int, Min: bound(0), Max: bound(1<<31 - 1)},
+			{Path: "properties.subscriptionsLimit", Kind: Int, Min: new(int64(0)), Max: new(int64(1<<31 - 1))},
 			{Path: "properties.state", Kind: String, Enum: words("notPublished", "published"), Default: "notPublished"},
 			{Path: "properties.groups", Kind: Array, Of: Any, Flags: ReadOnly}, // of a list with expandGroups
 		},

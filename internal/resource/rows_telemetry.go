@@ -186,7 +186,7 @@ func diagnostics(parent string) *Row {
 		{Path: "properties.alwaysLog", Kind: String, From: v2019, Enum: words("allErrors")},
 		{Path: "properties.loggerId", Kind: String, From: v2019, Flags: Required},
 		{Path: "properties.sampling.samplingType", Kind: String, From: v2019, Enum: words("fixed")},
-		{Path: "properties.sampling.percentage", Kind: Number, From: v2019, Min: bound(0), Max: bound(100)},
+		{Path: "properties.sampling.percentage", Kind: Number, From: v2019, Min: new(int64(0)), Max: new(int64(100))},
 		{Path: "properties.httpCorrelationProtocol", Kind: String, From: v2019, Enum: words("None", "Legacy", "W3C")},
 		{Path: "properties.verbosity", Kind: String, From: v2019, Enum: words("verbose", "information", "error")},
 		{Path: "properties.logClientIp", Kind: Bool, From: v2019dec},
@@ -196,7 +196,7 @@ func diagnostics(parent string) *Row {
 	for _, at := range []string{"frontend.request", "frontend.response", "backend.request", "backend.response"} {
 		fields = append(fields, below("properties."+at,
 			Field{Path: "headers", Kind: Array, From: v2019},
-			Field{Path: "body.bytes", Kind: Int, From: v2019, Min: bound(0), Max: bound(8192)},
+			Field{Path: "body.bytes", Kind: Int, From: v2019, Min: new(int64(0)), Max: new(int64(8192))},
 			Field{Path: "dataMasking.queryParams[].value", Kind: String, From: v2020pre},
 			Field{Path: "dataMasking.queryParams[].mode", Kind: String, From: v2020pre, Enum: words("Mask", "Hide")},
 			Field{Path: "dataMasking.headers[].value", Kind: String, From: v2020pre},

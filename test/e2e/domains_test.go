@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,9 +32,7 @@ func custom(t testing.TB, name string, p certtest.Pair, more ...object) object {
 	t.Helper()
 	h := object{"type": "Proxy", "hostName": name, "encodedCertificate": p.PFX(t, pfxPassword), "certificatePassword": pfxPassword}
 	for _, m := range more {
-		for k, v := range m {
-			h[k] = v
-		}
+		maps.Copy(h, m)
 	}
 	return h
 }

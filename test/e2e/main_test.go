@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -261,9 +262,7 @@ func (h *host) create(name, tier string, units int, apiVersion string, more ...o
 		"properties": object{"publisherName": "E2E", "publisherEmail": "e2e@example.com"},
 	}
 	for _, m := range more {
-		for k, v := range m {
-			body[k] = v
-		}
+		maps.Copy(body, m)
 	}
 	h.run(http.MethodPut, h.service(name), apiVersion, body)
 	return h.show(name)

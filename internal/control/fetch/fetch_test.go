@@ -74,8 +74,7 @@ func TestGet(t *testing.T) {
 		}
 		data, err := by.Get(t.Context(), c.link, 1000)
 		got := string(data)
-		var e *fetch.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*fetch.Error](err); ok {
 			got = "!" + e.Reason
 		} else if err != nil {
 			t.Fatalf("%s: %v", c.link, err)

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -167,10 +168,8 @@ func (r *reader) referred(n *node, ref string, open []*node) any {
 		return map[string]any{"$ref": ref}
 	}
 	target := r.resolve(n)
-	for _, o := range open {
-		if o == target {
-			return map[string]any{}
-		}
+	if slices.Contains(open, target) {
+		return map[string]any{}
 	}
 	if target == nil {
 		return map[string]any{}

@@ -101,7 +101,7 @@ func (q *request) forecast() (*reply, *arm.Error) {
 	}
 	answer, refused := inner.route()
 	if refused != nil {
-		return &reply{status: http.StatusOK, body: forecast{Status: refused.Status, Error: refused}}, nil
+		return &reply{status: http.StatusOK, body: forecast{Status: refused.Status, Error: refused}}, nil //nolint:nilerr // the refusal is the forecast
 	}
 	f := forecast{Status: answer.status}
 	d := inner.dry

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -27,9 +28,7 @@ func serviceBody(t testing.TB, tier string, properties object) string {
 		capacity = 0
 	}
 	all := object{"publisherEmail": "a@b.c", "publisherName": "Contoso"}
-	for k, v := range properties {
-		all[k] = v
-	}
+	maps.Copy(all, properties)
 	data, err := json.Marshal(object{"location": "West Europe", "sku": object{"name": tier, "capacity": capacity}, "properties": all})
 	if err != nil {
 		t.Fatal(err)
@@ -173,9 +172,7 @@ func TestHostnames_Refused(t *testing.T) {
 	pfx := good.PFX(t, "")
 	with := func(more object) object {
 		h := custom("api.contoso.example", pfx, "")
-		for k, v := range more {
-			h[k] = v
-		}
+		maps.Copy(h, more)
 		return h
 	}
 	many := func(n int) (list []object) {

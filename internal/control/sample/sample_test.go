@@ -75,7 +75,7 @@ func TestBody_IsBounded(t *testing.T) {
 	t.Parallel()
 	types := sample.Types{}
 	next := map[string]any{"type": "string"}
-	for _, name := range strings.Split("lkjihgfedcba", "") {
+	for name := range strings.SplitSeq("lkjihgfedcba", "") {
 		types[name] = map[string]any{"type": "array", "minItems": json.Number("10"), "items": next}
 		next = map[string]any{"$ref": "#/components/schemas/" + name}
 	}

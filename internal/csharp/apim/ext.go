@@ -42,7 +42,7 @@ func bodyForm(fr f, s *clr.Site, a []v) v {
 	}
 	fr.Alloc(len(b) * 2)
 	out := lib.NewDict(clr.StringType, s.Ret.Args[1])
-	for _, pair := range strings.Split(string(b), "&") {
+	for pair := range strings.SplitSeq(string(b), "&") {
 		if pair == "" {
 			continue
 		}

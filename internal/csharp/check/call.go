@@ -232,7 +232,7 @@ func (b *binder) finish(p *picked, recv Expr, args []arg, at syntax.Node) Expr {
 		b.err(callName(at), "CS0452", "The type '"+p.targs[c.Index].String()+"' must be a reference type in order to use it as parameter '"+c.Name+"' in the generic type or method '"+title(p.m, p.class)+"'")
 		return bad()
 	}
-	full := b.fill(p, args, at)
+	full := b.fill(p, args)
 	if full == nil {
 		return bad()
 	}
@@ -252,7 +252,7 @@ func (b *binder) finish(p *picked, recv Expr, args []arg, at syntax.Node) Expr {
 
 // fill converts arguments and puts them in the order of the parameters, with
 // defaults and the array of params.
-func (b *binder) fill(p *picked, args []arg, at syntax.Node) []Expr {
+func (b *binder) fill(p *picked, args []arg) []Expr {
 	out := make([]Expr, len(p.m.Params))
 	var rest []Expr
 	ok := true
@@ -371,7 +371,7 @@ func (b *binder) invoke(fn Expr, s *signature, args []arg, at syntax.Node) Expr 
 		switch {
 		case near != nil:
 			b.argErrors(near, args, at, m.Name)
-		case b.namedErrors(cands, args, "", m.Name):
+		case b.namedErrors(cands, args, m.Name):
 		case len(args) < len(s.params):
 			b.err(at, "CS7036", "There is no argument given that corresponds to the required formal parameter '"+s.params[len(args)].Name+"' of '"+fn.T().String()+"'")
 		default:
@@ -380,7 +380,7 @@ func (b *binder) invoke(fn Expr, s *signature, args []arg, at syntax.Node) Expr 
 		b.forget(args)
 		return bad()
 	}
-	full := b.fill(p, args, at)
+	full := b.fill(p, args)
 	if full == nil {
 		return bad()
 	}
@@ -392,7 +392,7 @@ func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at synta
 	m := f.member()
 	cands := []candidate{{m: m, class: m.Owner}}
 	if len(targs) > 0 && len(targs) != len(m.TypeParams) {
-		b.typeArity(cands, f.Name, at)
+		b.typeArity(cands, at)
 		b.forget(args)
 		return bad()
 	}
@@ -406,7 +406,7 @@ func (b *binder) callLocal(f *LocalFunc, targs []*clr.Type, args []arg, at synta
 		b.forget(args)
 		return unknown(f.Ret)
 	}
-	full := b.fill(p, args, at)
+	full := b.fill(p, args)
 	if full == nil {
 		return bad()
 	}

@@ -110,14 +110,14 @@ func (b *binder) arityError(g *group, args []arg) {
 		}
 	}
 	if len(g.targs) > 0 {
-		b.typeArity(cands, g.name, g.at)
+		b.typeArity(cands, g.at)
 		return
 	}
 	b.noPlace(cands, args, g.at, "method '"+g.name+"'", g.name)
 }
 
 // typeArity explains a wrong number of type arguments.
-func (b *binder) typeArity(cands []candidate, name string, at syntax.Node) {
+func (b *binder) typeArity(cands []candidate, at syntax.Node) {
 	m := cands[0].m
 	if n := len(m.TypeParams); n > 0 {
 		b.err(at, "CS0305", "Using the generic method '"+title(m, cands[0].class)+"' requires "+strconv.Itoa(n)+" type arguments")
@@ -129,7 +129,7 @@ func (b *binder) typeArity(cands []candidate, name string, at syntax.Node) {
 // noPlace explains arguments that fit the parameters of no candidate: by the
 // names of arguments, by their modifiers, or by their number.
 func (b *binder) noPlace(cands []candidate, args []arg, at syntax.Node, what, name string) {
-	if b.namedErrors(cands, args, what, name) {
+	if b.namedErrors(cands, args, name) {
 		return
 	}
 	if len(cands) == 1 && len(args) < len(cands[0].m.Params) {
@@ -151,7 +151,7 @@ func (b *binder) missing(c candidate, args []arg, at syntax.Node) {
 }
 
 // namedErrors reports what is wrong with named arguments.
-func (b *binder) namedErrors(cands []candidate, args []arg, what, name string) bool {
+func (b *binder) namedErrors(cands []candidate, args []arg, name string) bool {
 	if len(cands) == 0 { // a struct without constructors
 		return false
 	}
@@ -163,7 +163,7 @@ func (b *binder) namedErrors(cands []candidate, args []arg, what, name string) b
 			continue
 		}
 		at := a.at
-		switch best := bestNamed(cands, args, a.name); {
+		switch best := bestNamed(cands, a.name); {
 		case seen[a.name]:
 			b.err(at, "CS1740", "Named argument '"+a.name+"' cannot be specified multiple times")
 		case best == nil:
@@ -184,7 +184,7 @@ func (b *binder) namedErrors(cands []candidate, args []arg, what, name string) b
 }
 
 // bestNamed is a candidate that has a parameter of that name.
-func bestNamed(cands []candidate, args []arg, name string) *clr.Member {
+func bestNamed(cands []candidate, name string) *clr.Member {
 	for _, c := range cands {
 		if paramNamed(c.m.Params, name) >= 0 {
 			return c.m

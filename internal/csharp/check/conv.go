@@ -342,7 +342,7 @@ func calledTitle(call Expr) string {
 func (b *binder) apply(x Expr, c conversion, to *clr.Type, at syntax.Node) Expr {
 	switch y := x.(type) {
 	case *lambda:
-		return b.finishLambda(y, to, at)
+		return b.finishLambda(y, to)
 	case *group, *funcGroup:
 		return b.groupToDelegate(y, to, at)
 	case *defaultLit:
@@ -407,7 +407,7 @@ func (b *binder) applyUser(x Expr, c conversion, to *clr.Type, at syntax.Node) E
 		}
 	}
 	b.allowed(c.user.Member, c.user.Class, at)
-	var out Expr = b.fold(&Call{typed{c.user.Ret}, c.user, nil, []Expr{arg}})
+	out := b.fold(&Call{typed{c.user.Ret}, c.user, nil, []Expr{arg}})
 	if clr.Same(c.user.Ret, to) {
 		return out
 	}

@@ -170,7 +170,7 @@ func (b *binder) paramError(i int, p *syntax.LambdaParam, want *clr.Param) *synt
 
 // finishLambda makes the delegate. The bound body is used as it is; only its
 // results are converted.
-func (b *binder) finishLambda(l *lambda, to *clr.Type, at syntax.Node) Expr {
+func (b *binder) finishLambda(l *lambda, to *clr.Type) Expr {
 	s := invokeOf(to)
 	bl := b.bindLambda(l, s.types())
 	b.report(bl.errs...)

@@ -90,7 +90,7 @@ func (b *binder) noConstructor(cands []candidate, near *picked, args []arg, at s
 	switch {
 	case near != nil:
 		b.argErrors(near, args, at, t.Name)
-	case b.namedErrors(cands, args, "", t.Name):
+	case b.namedErrors(cands, args, t.Name):
 	case len(cands) == 1 && len(args) < len(cands[0].m.Params):
 		b.missing(cands[0], args, at)
 	default:

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/portico-dev/portico/internal/csharp/clr"
@@ -146,8 +147,8 @@ func (b *binder) binary(n *syntax.Binary) Expr {
 		cur = l
 	}
 	x := b.value(chain[len(chain)-1].X)
-	for i := len(chain) - 1; i >= 0; i-- {
-		c := chain[i]
+	for _, c := range slices.Backward(chain) {
+
 		b.spend(1)
 		switch c.Op {
 		case "&&", "||":

@@ -266,7 +266,7 @@ func (b *binder) localDecl(n *syntax.LocalDecl) Stmt {
 		if isVar {
 			s = b.varDecl(v)
 		} else {
-			s = b.typedDecl(v, t, n)
+			s = b.typedDecl(v, t)
 		}
 		if d, ok := s.(*Declare); ok && n.Const {
 			b.constDecl(d, v, n)
@@ -315,7 +315,7 @@ func (b *binder) varDecl(v *syntax.Variable) Stmt {
 	return &Declare{b.declare(v.Name, t, v), x}
 }
 
-func (b *binder) typedDecl(v *syntax.Variable, t *clr.Type, n *syntax.LocalDecl) Stmt {
+func (b *binder) typedDecl(v *syntax.Variable, t *clr.Type) Stmt {
 	// The variable is in scope in its own initializer: recursion of lambdas.
 	nv := b.declare(v.Name, t, v)
 	d := &Declare{V: nv}

@@ -306,7 +306,7 @@ type LocalFunc struct {
 func (f *LocalFunc) Generic() bool { return len(f.TypeParams) > 0 }
 
 // Stmt is a checked statement.
-type Stmt interface{}
+type Stmt any
 
 // The statements of the tree.
 type (

@@ -171,10 +171,11 @@ func (b *binder) typeName(parts []syntax.NamePart) *clr.Type {
 		t = b.u.Simple(first.Name, len(first.Args))
 	}
 	if t == nil {
-		prefix := first.Name
+		var prefix strings.Builder
+		prefix.WriteString(first.Name)
 		for ; i < len(parts); i++ {
-			prefix += "." + parts[i].Name
-			if t = b.u.Lookup(prefix, len(parts[i].Args)); t != nil {
+			prefix.WriteString("." + parts[i].Name)
+			if t = b.u.Lookup(prefix.String(), len(parts[i].Args)); t != nil {
 				i++
 				break
 			}

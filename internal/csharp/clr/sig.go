@@ -100,7 +100,7 @@ func (u *Universe) declare(d Decl) (*head, error) {
 		break
 	}
 	if t.Kind == Delegate {
-		return u.delegate(d, t, p)
+		return u.delegate(d, t)
 	}
 	t.setName(p.next())
 	t.Outer = u.types[t.Space]
@@ -130,7 +130,7 @@ func (t *Type) setName(full string) {
 }
 
 // delegate reads "delegate R Name<T>(params)"; its types are resolved later.
-func (u *Universe) delegate(d Decl, t *Type, p *sigParser) (*head, error) {
+func (u *Universe) delegate(d Decl, t *Type) (*head, error) {
 	t.Base = DelegateBase
 	open := strings.IndexByte(d.Sig, '(')
 	left := strings.TrimSpace(d.Sig[:open])

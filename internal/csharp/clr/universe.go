@@ -158,7 +158,7 @@ func (u *Universe) fill(h *head) error {
 			u.ext[m.Name] = append(u.ext[m.Name], m)
 		}
 	}
-	for _, name := range strings.Fields(h.decl.Refused) {
+	for name := range strings.FieldsSeq(h.decl.Refused) {
 		ms.byName[name] = append(ms.byName[name], &Member{Name: name, Owner: h.t, Refused: true, Ret: ErrorT})
 	}
 	for _, c := range h.t.Consts {

@@ -81,7 +81,7 @@ func match(f F, fn V) func(V) bool {
 	return func(v V) bool { return f.Invoke(fn, v).Bool() }
 }
 
-func orNull(f F, s S, items []V, i int) V {
+func orNull(s S, items []V, i int) V {
 	if i < 0 {
 		return clr.Zero(s.Ret)
 	}
@@ -409,8 +409,8 @@ func listRows() []clr.Row {
 		R("int IndexOf(T item)", func(f F, a []V) V { return clr.Int(indexOf(f, list(a[0]).V, a[1])) }),
 		R("int LastIndexOf(T item)", func(f F, a []V) V {
 			l := list(a[0])
-			for i := len(l.V) - 1; i >= 0; i-- {
-				if Equal(f, l.V[i], a[1]) {
+			for i, v := range slices.Backward(l.V) {
+				if Equal(f, v, a[1]) {
 					return clr.Int(i)
 				}
 			}
@@ -437,14 +437,14 @@ func listRows() []clr.Row {
 		}),
 		R("T Find(Predicate<T> match)", func(f F, s S, a []V) V {
 			l := list(a[0])
-			return orNull(f, s, l.V, slices.IndexFunc(l.V, match(f, notNull(a[1], "match"))))
+			return orNull(s, l.V, slices.IndexFunc(l.V, match(f, notNull(a[1], "match"))))
 		}),
 		R("T FindLast(Predicate<T> match)", func(f F, s S, a []V) V {
 			l := list(a[0])
 			notNull(a[1], "match")
-			for i := len(l.V) - 1; i >= 0; i-- {
-				if f.Invoke(a[1], l.V[i]).Bool() {
-					return l.V[i]
+			for _, v := range slices.Backward(l.V) {
+				if f.Invoke(a[1], v).Bool() {
+					return v
 				}
 			}
 			return clr.Zero(s.Ret)
@@ -453,8 +453,8 @@ func listRows() []clr.Row {
 		R("int FindLastIndex(Predicate<T> match)", func(f F, a []V) V {
 			l := list(a[0])
 			notNull(a[1], "match")
-			for i := len(l.V) - 1; i >= 0; i-- {
-				if f.Invoke(a[1], l.V[i]).Bool() {
+			for i, v := range slices.Backward(l.V) {
+				if f.Invoke(a[1], v).Bool() {
 					return clr.Int(i)
 				}
 			}
@@ -669,18 +669,18 @@ func arrayRows() []clr.Row {
 		}),
 		R("static T Find<T>(T[] array, Predicate<T> match)", func(f F, s S, a []V) V {
 			v := gather(f, a[0], "array")
-			return orNull(f, s, v, slices.IndexFunc(v, match(f, fn(a))))
+			return orNull(s, v, slices.IndexFunc(v, match(f, fn(a))))
 		}),
 		R("static T FindLast<T>(T[] array, Predicate<T> match)", func(f F, s S, a []V) V {
 			v := gather(f, a[0], "array")
 			slices.Reverse(v)
-			return orNull(f, s, v, slices.IndexFunc(v, match(f, fn(a))))
+			return orNull(s, v, slices.IndexFunc(v, match(f, fn(a))))
 		}),
 		R("static int FindIndex<T>(T[] array, Predicate<T> match)", func(f F, a []V) V { return clr.Int(slices.IndexFunc(gather(f, a[0], "array"), match(f, fn(a)))) }),
 		R("static int FindLastIndex<T>(T[] array, Predicate<T> match)", func(f F, a []V) V {
 			v, p := gather(f, a[0], "array"), match(f, fn(a))
-			for i := len(v) - 1; i >= 0; i-- {
-				if p(v[i]) {
+			for i, v0 := range slices.Backward(v) {
+				if p(v0) {
 					return clr.Int(i)
 				}
 			}

@@ -48,7 +48,7 @@ func changeType(f F, v V, to *clr.Type) V {
 	case to.Name == "DateTimeOffset" && from == clr.DateTime:
 		return offsetOf(v)
 	}
-	badCast(v, from, to)
+	badCast(from, to)
 	return v
 }
 
@@ -58,7 +58,7 @@ func castable(t *clr.Type) bool {
 }
 
 // badCast throws what .NET throws for a conversion that does not exist.
-func badCast(v V, from, to *clr.Type) {
+func badCast(from, to *clr.Type) {
 	switch {
 	case castable(from) && castable(to):
 		clr.Throw(clr.ExInvalidCast, "Invalid cast from '"+from.Name+"' to '"+to.Name+"'.")

@@ -90,7 +90,7 @@ func (t *Token) FormatAs(f F, format string) string {
 // by the static type; foreach and LINQ over a JObject see pairs.
 func (t *Token) Each(f F, yield func(V) bool) {
 	n := len(t.kids)
-	for i := 0; i < n; i++ {
+	for i := range n {
 		f.Step(1)
 		k := t.kids[i]
 		v := clr.Object(k)

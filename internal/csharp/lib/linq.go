@@ -701,7 +701,7 @@ func extreme(sign int) clr.GenericFunc {
 
 func linqSets() []clr.Row {
 	// keep yields the items of first that test accepts, each once.
-	keep := func(f F, s S, a []V, second, cmp V, in, both bool) V {
+	keep := func(s S, a []V, second, cmp V, in, both bool) V {
 		first := notNull(a[0], "first")
 		return query(s, func(f F, yield func(V) bool) {
 			seen, other := Dict{}, Dict{}
@@ -740,15 +740,15 @@ func linqSets() []clr.Row {
 			return clr.Null
 		}
 		rows = append(rows,
-			R("static IEnumerable<T> Distinct<T>(this IEnumerable<T> source"+tail, func(f F, s S, a []V) V { return keep(f, s, a, clr.Null, last(a), false, false) }),
+			R("static IEnumerable<T> Distinct<T>(this IEnumerable<T> source"+tail, func(f F, s S, a []V) V { return keep(s, a, clr.Null, last(a), false, false) }),
 			R("static IEnumerable<T> Union<T>(this IEnumerable<T> first, IEnumerable<T> second"+tail, func(f F, s S, a []V) V {
-				return keep(f, s, a, notNull(a[1], "second"), last(a), false, true)
+				return keep(s, a, notNull(a[1], "second"), last(a), false, true)
 			}),
 			R("static IEnumerable<T> Intersect<T>(this IEnumerable<T> first, IEnumerable<T> second"+tail, func(f F, s S, a []V) V {
-				return keep(f, s, a, notNull(a[1], "second"), last(a), true, false)
+				return keep(s, a, notNull(a[1], "second"), last(a), true, false)
 			}),
 			R("static IEnumerable<T> Except<T>(this IEnumerable<T> first, IEnumerable<T> second"+tail, func(f F, s S, a []V) V {
-				return keep(f, s, a, notNull(a[1], "second"), last(a), false, false)
+				return keep(s, a, notNull(a[1], "second"), last(a), false, false)
 			}),
 			R("static HashSet<T> ToHashSet<T>(this IEnumerable<T> source"+tail, func(f F, s S, a []V) V {
 				out := &Set{T: s.Ret}

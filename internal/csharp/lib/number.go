@@ -250,9 +250,9 @@ func decimalDecl() clr.Decl {
 		P("static decimal Ceiling(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Neg().Floor().Neg()) }),
 		P("static decimal Truncate(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Truncate()) }),
 		P("static decimal Round(decimal d)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(0, false)) }),
-		P("static decimal Round(decimal d, int decimals)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(places(a[1], 28), false)) }),
+		P("static decimal Round(decimal d, int decimals)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(places(a[1]), false)) }),
 		P("static decimal Round(decimal d, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(0, a[1].Int() == 1)) }),
-		P("static decimal Round(decimal d, int decimals, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(places(a[1], 28), a[2].Int() == 1)) }),
+		P("static decimal Round(decimal d, int decimals, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(d(a[0]).Round(places(a[1]), a[2].Int() == 1)) }),
 		P("static int ToInt32(decimal d)", func(_ F, a []V) V { return clr.ConvertNumber(a[0], clr.DecimalT, clr.Int32, true) }),
 		P("static long ToInt64(decimal d)", func(_ F, a []V) V { return clr.ConvertNumber(a[0], clr.DecimalT, clr.Int64, true) }),
 		P("static double ToDouble(decimal d)", func(_ F, a []V) V { return clr.Float(d(a[0]).Float()) }),
@@ -260,8 +260,8 @@ func decimalDecl() clr.Decl {
 	return clr.Decl{Sig: "struct System.Decimal", Rows: append(rows, decimalParts()...)}
 }
 
-func places(v V, most int64) int {
-	if v.Int() < 0 || v.Int() > most {
+func places(v V) int {
+	if v.Int() < 0 || v.Int() > 28 {
 		clr.ThrowRange("decimals", "Decimal can only round to between 0 and 28 digits of precision.")
 	}
 	return int(v.Int())
@@ -290,9 +290,9 @@ func mathDecls() []clr.Decl {
 		P("static double Round(double value, MidpointRounding mode)", func(_ F, a []V) V { return roundDouble(a[0].Float(), 0, a[1].Int() == 1) }),
 		P("static double Round(double value, int digits, MidpointRounding mode)", func(_ F, a []V) V { return roundDouble(a[0].Float(), a[1].Int(), a[2].Int() == 1) }),
 		P("static decimal Round(decimal d)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(0, false)) }),
-		P("static decimal Round(decimal d, int decimals)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(places(a[1], 28), false)) }),
+		P("static decimal Round(decimal d, int decimals)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(places(a[1]), false)) }),
 		P("static decimal Round(decimal d, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(0, a[1].Int() == 1)) }),
-		P("static decimal Round(decimal d, int decimals, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(places(a[1], 28), a[2].Int() == 1)) }),
+		P("static decimal Round(decimal d, int decimals, MidpointRounding mode)", func(_ F, a []V) V { return clr.Dec(a[0].Decimal().Round(places(a[1]), a[2].Int() == 1)) }),
 		P("static long BigMul(int a, int b)", func(_ F, a []V) V { return clr.Long(a[0].Int() * a[1].Int()) }),
 		R("static int DivRem(int a, int b, out int result)", func(_ F, a []V) V {
 			q := clr.Arith("/", clr.Int32, a[0], a[1], false)
@@ -527,7 +527,7 @@ func charRows() []clr.Row {
 // bitDecl is BitConverter, on a little-endian machine.
 func bitDecl() clr.Decl {
 	rows := []clr.Row{R("static bool IsLittleEndian", clr.Bool(true))}
-	get := func(f F, a []V, n int) uint64 {
+	get := func(a []V, n int) uint64 {
 		b := bytesOf(a[0], "value")
 		i := a[1].Int()
 		if i < 0 || i >= int64(len(b)) {
@@ -548,7 +548,7 @@ func bitDecl() clr.Decl {
 	}{{"short", "Int16", 2}, {"ushort", "UInt16", 2}, {"int", "Int32", 4}, {"uint", "UInt32", 4}, {"long", "Int64", 8}, {"ulong", "UInt64", 8}, {"double", "Double", 8}, {"float", "Single", 4}, {"bool", "Boolean", 1}, {"char", "Char", 2}} {
 		ty := clr.Keyword(t.kw)
 		rows = append(rows, R("static "+t.kw+" To"+t.name+"(byte[] value, int startIndex)", func(f F, a []V) V {
-			x := get(f, a, t.n)
+			x := get(a, t.n)
 			switch ty {
 			case clr.Double:
 				return clr.Float(math.Float64frombits(x))

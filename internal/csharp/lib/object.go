@@ -3,6 +3,7 @@ package lib
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,8 +143,8 @@ func enumText(t *clr.Type, n int64) string {
 	if t.Flags && n != 0 {
 		var parts []string
 		rest := n
-		for i := len(t.Consts) - 1; i >= 0; i-- {
-			if c := t.Consts[i]; c.Value != 0 && rest&c.Value == c.Value {
+		for _, v := range slices.Backward(t.Consts) {
+			if c := v; c.Value != 0 && rest&c.Value == c.Value {
 				parts = append([]string{c.Name}, parts...)
 				rest &^= c.Value
 			}
@@ -170,7 +171,7 @@ func formatEnum(t *clr.Type, n int64, format string) string {
 
 func enumValue(t *clr.Type, s string, ignoreCase bool) (V, bool) {
 	total := int64(0)
-	for _, part := range strings.Split(s, ",") {
+	for part := range strings.SplitSeq(s, ",") {
 		part = strings.TrimSpace(part)
 		found := false
 		for _, c := range t.Consts {

@@ -10,7 +10,7 @@ import (
 // and keys use; others have none.
 var oidNames = func() map[string]string {
 	names := map[string]string{}
-	for _, pair := range strings.Fields(oidTable) {
+	for pair := range strings.FieldsSeq(oidTable) {
 		oid, name, _ := strings.Cut(pair, "=")
 		names[oid] = name
 	}

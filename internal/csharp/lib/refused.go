@@ -25,7 +25,7 @@ System.Attribute System.DBNull System.Threading.Tasks.TaskCompletionSource`
 
 func refusedDecls() []clr.Decl {
 	var out []clr.Decl
-	for _, name := range strings.Fields(refusedTypes) {
+	for name := range strings.FieldsSeq(refusedTypes) {
 		d := clr.Decl{Sig: "class " + name, Access: clr.AccessNone}
 		if strings.HasSuffix(name, ".RSACng") {
 			d.Sig += " : RSA"

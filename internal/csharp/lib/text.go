@@ -652,7 +652,7 @@ func newRandom(seed int32) *random {
 
 func (r *random) next() int32 {
 	if r.plain {
-		return mrand.Int32N(1<<31 - 1)
+		return mrand.Int32N(1<<31 - 1) //nolint:gosec // as System.Random, which is for no secrets
 	}
 	if r.i++; r.i >= 56 {
 		r.i = 1

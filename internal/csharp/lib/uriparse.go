@@ -308,7 +308,7 @@ func isHostName(name string, relaxed bool) bool {
 	if name == "" || len(name) > 255 {
 		return false
 	}
-	for _, label := range strings.Split(strings.TrimSuffix(name, "."), ".") {
+	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
 		if label == "" || len(label) > 63 || !relaxed && (label[0] == '-' || label[0] == '_') {
 			return false
 		}

@@ -144,8 +144,7 @@ func compileXPath(f F, src string, manager V) *xpath.Expr {
 		resolve = func(prefix string) (string, bool) { uri, ok := m.m[prefix]; return uri, ok }
 	}
 	e, err := xpath.Compile(src, resolve)
-	var bad *xpath.Error
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*xpath.Error](err); ok {
 		clr.Throw(clr.ExXPath, bad.Message)
 	}
 	return e

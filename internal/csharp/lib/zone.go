@@ -63,7 +63,7 @@ func (z *zone) base() int64 {
 // windowsZones maps the ids of Windows to IANA's.
 var windowsZones = func() map[string]string {
 	m := map[string]string{}
-	for _, line := range strings.Split(windowsTable, "\n") {
+	for line := range strings.SplitSeq(windowsTable, "\n") {
 		if w, i, ok := strings.Cut(line, "="); ok {
 			m[strings.ToLower(w)] = i
 		}

@@ -140,7 +140,7 @@ func walk(v reflect.Value, parent Range, visit func(child, parent Range)) {
 			walk(v.Index(i), parent, visit)
 		}
 	case reflect.Struct:
-		if _, ok := v.Interface().(Token); ok {
+		if _, ok := reflect.TypeAssert[Token](v); ok {
 			return
 		}
 		if r := v.FieldByName("Range"); r.IsValid() && !v.IsZero() {
@@ -149,7 +149,7 @@ func walk(v reflect.Value, parent Range, visit func(child, parent Range)) {
 			parent = own
 		}
 		for i := range v.NumField() {
-			if d, ok := v.Interface().(Decl); ok && d.Type.IsVar() && v.Type().Field(i).Name == "Type" {
+			if d, ok := reflect.TypeAssert[Decl](v); ok && d.Type.IsVar() && v.Type().Field(i).Name == "Type" {
 				continue // the var of var (a, b) stands before them all
 			}
 			walk(v.Field(i), parent, visit)

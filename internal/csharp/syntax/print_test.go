@@ -850,7 +850,7 @@ func dumpValue(b *strings.Builder, v reflect.Value) {
 			b.WriteString("nil")
 			return
 		}
-		if q, ok := v.Interface().(*Paren); ok {
+		if q, ok := reflect.TypeAssert[*Paren](v); ok {
 			dumpValue(b, reflect.ValueOf(q.X))
 			return
 		}
@@ -866,7 +866,7 @@ func dumpValue(b *strings.Builder, v reflect.Value) {
 		}
 		b.WriteByte(']')
 	case reflect.Struct:
-		if t, ok := v.Interface().(Token); ok {
+		if t, ok := reflect.TypeAssert[Token](v); ok {
 			text := t.Text
 			if t.Kind == IntLit {
 				text = "" // 0x10 and 16 are the same

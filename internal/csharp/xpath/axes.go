@@ -1,5 +1,7 @@
 package xpath
 
+import "slices"
+
 // axis is the direction of a step.
 type axis uint8
 
@@ -82,8 +84,8 @@ func (ev *evaluator[N]) along(a axis, n N, yield func(N)) {
 		}
 	case precedingSibling:
 		before, _ := ev.siblings(n)
-		for i := len(before) - 1; i >= 0; i-- {
-			visit(before[i])
+		for _, b := range slices.Backward(before) {
+			visit(b)
 		}
 	case following:
 		ev.following(n, visit)
@@ -155,15 +157,15 @@ func (ev *evaluator[N]) preceding(n N, visit func(N)) {
 	var back func(n N)
 	back = func(n N) {
 		kids := ev.tree.Children(n)
-		for i := len(kids) - 1; i >= 0; i-- {
-			back(kids[i])
+		for _, kid := range slices.Backward(kids) {
+			back(kid)
 		}
 		visit(n)
 	}
 	for ok := true; ok; n, ok = ev.tree.Parent(n) {
 		before, _ := ev.siblings(n)
-		for i := len(before) - 1; i >= 0; i-- {
-			back(before[i])
+		for _, b := range slices.Backward(before) {
+			back(b)
 		}
 	}
 }

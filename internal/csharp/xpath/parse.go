@@ -1,6 +1,7 @@
 package xpath
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -513,10 +514,8 @@ func positional(x expr) bool {
 		if x.fn.position {
 			return true
 		}
-		for _, a := range x.args {
-			if positional(a) {
-				return true
-			}
+		if slices.ContainsFunc(x.args, positional) {
+			return true
 		}
 	case *filter:
 		return positional(x.x)

@@ -25,7 +25,7 @@ func Reach(ctx context.Context, t Target, machines []string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("machines %v of %s do not serve the bookshop: %w, last: status %d of %q, %v", left, t.Addr, ctx.Err(), status, machine, err)
+			return fmt.Errorf("machines %v of %s do not serve the bookshop: %w, last: status %d of %q, %w", left, t.Addr, ctx.Err(), status, machine, err)
 		case <-time.After(time.Millisecond):
 		}
 	}

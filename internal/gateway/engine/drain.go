@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -28,7 +29,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Unlock()
 	for _, src := range sources {
 		if err := src.close(); err != nil {
-			s.log.WarnContext(ctx, "close listener", "error", err)
+			s.log.WarnContext(ctx, "close listener", slog.Any("error", err))
 		}
 	}
 	began := time.Now()

@@ -73,7 +73,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		}
 		defer done()
 	}
-	x, body := s.exchange(w, r, svc)
+	x, body := s.exchange(w, r)
 	defer func() {
 		x.Received = body.count.Load()
 		x.Release()
@@ -140,7 +140,7 @@ func ended(r *http.Request, conn *wire) *wire {
 }
 
 // exchange makes the pipeline's view of a request.
-func (s *Server) exchange(w http.ResponseWriter, r *http.Request, svc *service.Service) (*pipeline.Exchange, *clientBody) {
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*pipeline.Exchange, *clientBody) {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	if r.RequestURI == "" || r.RequestURI[0] != '/' { // absolute form
 		path, query = r.URL.EscapedPath(), r.URL.RawQuery

@@ -292,7 +292,7 @@ func (u *urlView) QueryString() string {
 func (u *urlView) Query() apim.Header {
 	h := new(headerView)
 	h.of = new(Header)
-	for _, pair := range strings.Split(u.RawQuery, "&") {
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		if pair == "" {
 			continue
 		}

@@ -130,8 +130,7 @@ func evaluation(err error) error {
 		return nil
 	}
 	message := err.Error()
-	var thrown *csharp.Exception
-	if errors.As(err, &thrown) {
+	if thrown, ok := errors.AsType[*csharp.Exception](err); ok {
 		message = thrown.Message
 	}
 	return &Failure{Reason: ReasonExpression, Message: "Expression evaluation failed. " + message, Err: err}

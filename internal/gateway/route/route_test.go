@@ -315,7 +315,7 @@ func obvious(apis []api, method, path, query string) (route.Match[int], bool) {
 		}
 		values, _ := url.ParseQuery(strings.ToLower(query))
 		n := 0
-		for _, pair := range strings.Split(want, "&") {
+		for pair := range strings.SplitSeq(want, "&") {
 			k, v, found := strings.Cut(pair, "=")
 			if !found {
 				continue

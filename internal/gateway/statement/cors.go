@@ -31,7 +31,7 @@ func newCORS(b *pipeline.Build, s *policy.Statement) (pipeline.Step, error) {
 		to         *[]pipeline.Value
 	}{{"allowed-origins", "origin", &c.origins}, {"allowed-methods", "method", &c.methods}, {"allowed-headers", "header", &c.headers}, {"expose-headers", "header", &c.exposed}} {
 		if child := s.Child(list.name); child != nil {
-			*list.to, errs[2+i] = b.Texts(child, list.item)
+			*list.to, errs[2+i] = b.Texts(child, list.item) //nolint:gosec // four lists
 		}
 	}
 	if m := s.Child("allowed-methods"); m != nil && m.Has("preflight-result-max-age") {
@@ -142,7 +142,7 @@ func (c *cors) allows(x *pipeline.Exchange) (bool, error) {
 func requestedHeaders(x *pipeline.Exchange) []string {
 	var out []string
 	for _, line := range x.Request.Header.Values("Access-Control-Request-Headers") {
-		for _, h := range strings.Split(line, ",") {
+		for h := range strings.SplitSeq(line, ",") {
 			if h = strings.TrimSpace(h); h != "" {
 				out = append(out, h)
 			}

@@ -37,7 +37,7 @@ var tried = sync.OnceValue(func() string {
 })
 
 func try() error {
-	if err := os.MkdirAll(netnsFolder, 0o755); err != nil {
+	if err := os.MkdirAll(netnsFolder, 0o755); err != nil { //nolint:gosec // as `ip netns` makes it
 		return err
 	}
 	if err := unix.Access(netnsFolder, unix.W_OK); err != nil {

@@ -3,6 +3,7 @@ package inproc
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/platform"
@@ -42,9 +43,7 @@ func (f *Fabric) Attached() map[string]platform.Attachment {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := map[string]platform.Attachment{}
-	for id, a := range f.attached {
-		out[id] = a
-	}
+	maps.Copy(out, f.attached)
 	return out
 }
 
