@@ -51,7 +51,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 	addresses.networks = canDo
 	urls := serviceURLs{domain: c.cfg.Domain, vipPort: info.VIPs.HTTP, edgeAddr: info.Edge.HTTP}
 	c.management = management.New(management.Options{
-		Activity: c.activity, Timeline: c.timeline, Backups: backup.Accounts{Endpoint: c.cfg.BlobEndpoint, Folders: c.cfg.BackupFolders},
+		Activity: c.activity, Timeline: c.timeline, Backups: backup.Accounts{Endpoint: c.cfg.BlobEndpoint, Folders: c.cfg.BackupFolders, Keys: c.cfg.BackupKeys},
 		Store: c.store, Log: c.log.With(slog.String("part", "management")), Sealer: sealer,
 		TenantID: c.authority.TenantID(), Subscription: management.Subscription{ID: c.authority.SubscriptionID(), DisplayName: "Portico"},
 		Authenticate: c.authenticate, Challenge: c.authority.Challenge,

@@ -14,7 +14,7 @@ import (
 const storageKeyEnv = "PORTICO_STORAGE_KEY"
 
 // A backupTarget holds the flags that say where a backup is.
-type backupTarget struct{ account, container, name, keyFile *string }
+type backupTarget struct{ account, container, name, keyFile, identity *string }
 
 func backupFlags(cmd *cobra.Command) backupTarget {
 	b := backupTarget{
@@ -22,25 +22,55 @@ func backupFlags(cmd *cobra.Command) backupTarget {
 		container: cmd.Flags().String("container", "", "container; it must exist"),
 		name:      cmd.Flags().String("backup", "", "name of the backup"),
 		keyFile:   cmd.Flags().String("key-file", "", "`file` with the access key of the account; otherwise it is taken from "+storageKeyEnv),
+		identity:  cmd.Flags().String("identity", "", "instead of a key: system, or the name of a user-assigned identity of the service"),
 	}
+	cmd.MarkFlagsMutuallyExclusive("key-file", "identity")
 	for _, name := range []string{"account", "container", "backup"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
 	return b
 }
 
-func (b backupTarget) body() (object, error) {
+// body is the request about a service called name.
+func (b backupTarget) body(cmd *cobra.Command, t serviceTarget, name string) (object, error) {
+	body := object{"storageAccount": *b.account, "containerName": *b.container, "backupName": *b.name}
+	switch *b.identity {
+	case "":
+		key, err := b.key()
+		body["accessKey"] = key
+		return body, err
+	case "system":
+		body["accessType"] = "SystemAssignedManagedIdentity"
+		return body, nil
+	}
+	c, s, err := t.open(cmd.Context(), name)
+	if err != nil {
+		return nil, err
+	}
+	have, err := readIdentities(cmd, c, s)
+	if err != nil {
+		return nil, err
+	}
+	id := have.find(*b.identity)
+	if id == "" {
+		return nil, fmt.Errorf("%s has no identity %q; `portico service identity %s` shows those it has", s.Name, *b.identity, s.Name)
+	}
+	body["accessType"], body["clientId"] = "UserAssignedManagedIdentity", have.User[id].ClientID
+	return body, nil
+}
+
+func (b backupTarget) key() (string, error) {
 	key := os.Getenv(storageKeyEnv)
 	if *b.keyFile != "" {
 		data, err := os.ReadFile(*b.keyFile)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		if key = strings.TrimSpace(string(data)); key == "" {
-			return nil, errors.New("the key file is empty")
+			return "", errors.New("the key file is empty")
 		}
 	}
-	return object{"storageAccount": *b.account, "containerName": *b.container, "backupName": *b.name, "accessKey": key}, nil
+	return key, nil
 }
 
 func serviceBackupCommand() *cobra.Command {
@@ -51,12 +81,14 @@ func serviceBackupCommand() *cobra.Command {
 their keys, secrets – into a container. Its tier, host names, certificates of host
 names and network are not part of it. A backup can be restored for 30 days, by an
 installation with the same sealing key, to a service of the same tier.`,
-		Example: "  portico service backup shop --account disk --container backups --backup shop-1",
-		Args:    takes("NAME"),
+		Example: `  portico service backup shop --account disk --container backups --backup shop-1
+  portico service backup shop --account mine --container backups --backup shop-1 --key-file key
+  portico service backup shop --account mine --container backups --backup shop-1 --identity system`,
+		Args: takes("NAME"),
 	}
 	t, b := targetFlags(cmd), backupFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		body, err := b.body()
+		body, err := b.body(cmd, t, args[0])
 		if err != nil {
 			return err
 		}
@@ -79,7 +111,7 @@ address, names and network. Either all of it happens or nothing.`,
 	}
 	t, b := targetFlags(cmd), backupFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		body, err := b.body()
+		body, err := b.body(cmd, t, args[0])
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ Try:
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.AddCommand(upCommand(), downCommand(), restartCommand(), tokenCommand(), versionCommand(), configCommand(),
 		serviceCommand(), gatewayCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(),
-		lockCommand(), activityCommand(), unitsCommand(), operationsCommand(), zoneCommand(), clockCommand(), exprCommand(), demoCommand(), bookshopCommand(),
+		identityCommand(), lockCommand(), activityCommand(), unitsCommand(), operationsCommand(), zoneCommand(), clockCommand(), exprCommand(), demoCommand(), bookshopCommand(),
 		hostCommand(), edgeCommand(), machineCommand())
 	return cmd
 }

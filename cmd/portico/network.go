@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -17,17 +15,10 @@ import (
 
 const networksAPIVersion = "2024-03-01"
 
-// A networkKind is a type of resource of a network, as commands have it.
-type networkKind struct {
-	word, path, what string
-	header           string // the columns after NAME, GROUP and LOCATION
-	columns          func(networkView) string
-}
-
 var (
-	virtualNetworkKind = networkKind{
-		"vnet", "virtualNetworks", "virtual network", "ADDRESSES\tSUBNETS",
-		func(v networkView) string {
+	virtualNetworkKind = resourceKind{
+		"network vnet", "Microsoft.Network/virtualNetworks", "virtual network", networksAPIVersion, "ADDRESSES\tSUBNETS",
+		func(v resourceView) string {
 			var subnets []string
 			for _, s := range v.Properties.Subnets {
 				subnets = append(subnets, s.Name+" "+s.Properties.Prefix)
@@ -35,9 +26,9 @@ var (
 			return strings.Join(v.Properties.Space.Prefixes, ", ") + "\t" + dash(strings.Join(subnets, ", "))
 		},
 	}
-	securityGroupKind = networkKind{
-		"nsg", "networkSecurityGroups", "network security group", "RULES",
-		func(v networkView) string {
+	securityGroupKind = resourceKind{
+		"network nsg", "Microsoft.Network/networkSecurityGroups", "network security group", networksAPIVersion, "RULES",
+		func(v resourceView) string {
 			var rules []string
 			slices.SortFunc(v.Properties.Rules, func(a, b ruleView) int { return a.Properties.Priority - b.Properties.Priority })
 			for _, r := range v.Properties.Rules {
@@ -46,15 +37,15 @@ var (
 			return dash(strings.Join(rules, "; "))
 		},
 	}
-	publicIPKind = networkKind{
-		"public-ip", "publicIPAddresses", "public IP address", "ADDRESS\tDNS NAME",
-		func(v networkView) string {
+	publicIPKind = resourceKind{
+		"network public-ip", "Microsoft.Network/publicIPAddresses", "public IP address", networksAPIVersion, "ADDRESS\tDNS NAME",
+		func(v resourceView) string {
 			return dash(v.Properties.Address) + "\t" + dash(v.Properties.DNS.Name)
 		},
 	}
-	privateEndpointKind = networkKind{
-		"private-endpoint", "privateEndpoints", "private endpoint", "SUBNET\tSERVICE\tSTATE\tADDRESS",
-		func(v networkView) string {
+	privateEndpointKind = resourceKind{
+		"network private-endpoint", "Microsoft.Network/privateEndpoints", "private endpoint", networksAPIVersion, "SUBNET\tSERVICE\tSTATE\tADDRESS",
+		func(v resourceView) string {
 			p := v.Properties
 			service, state, address := "", "", ""
 			for _, c := range append(p.Connections, p.Manual...) {
@@ -68,8 +59,8 @@ var (
 	}
 )
 
-// A networkView is what commands show of a resource of a network, of whatever kind.
-type networkView struct {
+// A resourceView is what commands show of a resource, of whatever kind.
+type resourceView struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
 	Location   string `json:"location"`
@@ -94,6 +85,7 @@ type networkView struct {
 		DNSConfigs  []struct {
 			Addresses []string `json:"ipAddresses"`
 		} `json:"customDnsConfigs"`
+		identityView
 	} `json:"properties"`
 }
 
@@ -127,18 +119,6 @@ func (r ruleView) text() string {
 	return fmt.Sprintf("%d %s %s %s from %s", p.Priority, strings.ToLower(p.Direction), strings.ToLower(p.Access), strings.Trim(p.Port+" "+strings.Join(p.Ports, ","), " "), p.Source)
 }
 
-func lastPart(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
-
-// groupPart is the resource group of an ID.
-func groupPart(id string) string {
-	parts := strings.Split(id, "/")
-	const at = 4 // "", subscriptions, ID, resourceGroups
-	if len(parts) <= at {
-		return ""
-	}
-	return parts[at]
-}
-
 func networkCommand() *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "network",
@@ -153,7 +133,7 @@ networks where the host can hold such (Linux, with CAP_NET_ADMIN).
   portico service network shop --mode External --subnet office/apim --public-ip front`,
 	})
 	for _, k := range []struct {
-		networkKind
+		resourceKind
 		more []*cobra.Command
 	}{
 		{virtualNetworkKind, []*cobra.Command{vnetCreateCommand()}},
@@ -161,7 +141,7 @@ networks where the host can hold such (Linux, with CAP_NET_ADMIN).
 		{publicIPKind, []*cobra.Command{publicIPCreateCommand()}},
 		{privateEndpointKind, append(connectionCommands(), endpointCreateCommand())},
 	} {
-		sub := group(&cobra.Command{Use: k.word, Short: k.what + "s"})
+		sub := group(&cobra.Command{Use: strings.TrimPrefix(k.word, "network "), Short: k.what + "s"})
 		sub.AddCommand(append(k.more, k.listCommand(), k.showCommand(), k.deleteCommand())...)
 		cmd.AddCommand(sub)
 	}
@@ -169,39 +149,6 @@ networks where the host can hold such (Linux, with CAP_NET_ADMIN).
 	subnet.AddCommand(subnetCreateCommand(), subnetDeleteCommand())
 	cmd.AddCommand(subnet)
 	return cmd
-}
-
-// collection is the path of all resources of a kind, of the resource group if one is named.
-func (k networkKind) collection(t serviceTarget, c *armclient.Client) string {
-	scope := c.Subscription()
-	if *t.group != "" {
-		scope += "/resourceGroups/" + *t.group
-	}
-	return scope + "/providers/Microsoft.Network/" + k.path
-}
-
-// find gives the ID of a resource by its name; an ID stays what it is.
-func (k networkKind) find(ctx context.Context, t serviceTarget, c *armclient.Client, name string) (string, error) {
-	if strings.HasPrefix(name, "/") {
-		return name, nil
-	}
-	all, err := listAll[networkView](ctx, c, k.collection(t, c), networksAPIVersion)
-	if err != nil {
-		return "", err
-	}
-	var found []string
-	for _, v := range all {
-		if strings.EqualFold(v.Name, name) {
-			found = append(found, v.ID)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return "", fmt.Errorf("there is no %s %q; `portico network %s list` shows those there are", k.what, name, k.word)
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("there are several %ss %q; say of which resource group with -g", k.what, name)
 }
 
 // findSubnet gives the ID of a subnet that is named VNET/SUBNET.
@@ -215,120 +162,6 @@ func findSubnet(ctx context.Context, t serviceTarget, c *armclient.Client, name 
 	}
 	id, err := virtualNetworkKind.find(ctx, t, c, vnet)
 	return id + "/subnets/" + subnet, err
-}
-
-// put makes a resource of a kind in the resource group of the flags, and shows it.
-func (k networkKind) put(cmd *cobra.Command, t serviceTarget, name, location string, body func(c *armclient.Client) (object, error)) error {
-	ctx := cmd.Context()
-	c, err := armclient.Open(*t.dir)
-	if err != nil {
-		return err
-	}
-	o, err := body(c)
-	if err != nil {
-		return err
-	}
-	group, err := t.makeGroup(ctx, c, location)
-	if err != nil {
-		return err
-	}
-	o["location"] = location
-	res, err := run(cmd, c, "create "+name, http.MethodPut, group+"/providers/Microsoft.Network/"+k.path+"/"+name, networksAPIVersion, o)
-	if err != nil {
-		return err
-	}
-	return k.print(cmd.OutOrStdout(), t, res)
-}
-
-// print shows one resource as it was answered.
-func (k networkKind) print(out io.Writer, t serviceTarget, res *armclient.Response) error {
-	if *t.output == "json" {
-		var whole any
-		if err := res.Decode(&whole); err != nil {
-			return err
-		}
-		return printJSON(out, whole)
-	}
-	var v networkView
-	if err := res.Decode(&v); err != nil {
-		return err
-	}
-	return k.table(out, v)
-}
-
-func (k networkKind) table(out io.Writer, all ...networkView) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tGROUP\tLOCATION\t"+k.header)
-	for _, v := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", v.Name, groupPart(v.ID), v.Location, k.columns(v))
-	}
-	return w.Flush()
-}
-
-func (k networkKind) listCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "list the " + k.what + "s", Args: takes()}
-	t := targetFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		if *t.output == "json" {
-			all, err := listAll[any](cmd.Context(), c, k.collection(t, c), networksAPIVersion)
-			if err != nil {
-				return err
-			}
-			return printJSON(cmd.OutOrStdout(), all)
-		}
-		all, err := listAll[networkView](cmd.Context(), c, k.collection(t, c), networksAPIVersion)
-		if err != nil {
-			return err
-		}
-		return k.table(cmd.OutOrStdout(), all...)
-	}
-	return cmd
-}
-
-func (k networkKind) showCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "show a " + k.what, Args: takes("NAME")}
-	t := targetFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		id, err := k.find(cmd.Context(), t, c, args[0])
-		if err != nil {
-			return err
-		}
-		res, err := c.Do(cmd.Context(), http.MethodGet, id, networksAPIVersion, nil)
-		if err != nil {
-			return err
-		}
-		return k.print(cmd.OutOrStdout(), t, res)
-	}
-	return cmd
-}
-
-func (k networkKind) deleteCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "delete NAME", Short: "delete a " + k.what + " that nothing uses", Args: takes("NAME")}
-	t := targetFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		id, err := k.find(cmd.Context(), t, c, args[0])
-		if err != nil {
-			return err
-		}
-		if _, err := run(cmd, c, "delete "+args[0], http.MethodDelete, id, networksAPIVersion, nil); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s is gone\n", k.what, lastPart(id))
-		return err
-	}
-	return cmd
 }
 
 func locationFlag(cmd *cobra.Command) *string {
@@ -418,7 +251,7 @@ func subnetCreateCommand() *cobra.Command {
 
 // showNetworkOf shows the resource that a part belongs to.
 func showNetworkOf(cmd *cobra.Command, t serviceTarget, c *armclient.Client, part string) error {
-	for kind, below := range map[*networkKind]string{&virtualNetworkKind: "/subnets/", &securityGroupKind: "/securityRules/"} {
+	for kind, below := range map[*resourceKind]string{&virtualNetworkKind: "/subnets/", &securityGroupKind: "/securityRules/"} {
 		if whole, _, ok := strings.Cut(part, below); ok {
 			res, err := c.Do(cmd.Context(), http.MethodGet, whole, networksAPIVersion, nil)
 			if err != nil {

@@ -167,7 +167,7 @@ func serviceCommand() *cobra.Command {
 	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, connect, tag, migrate, upgrade, foresee, back up, restore and delete services"})
 	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
 		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(),
-		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceTagCommand(), serviceNetworkCommand(), serviceDeleteCommand(),
+		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceTagCommand(), serviceIdentityCommand(), serviceNetworkCommand(), serviceDeleteCommand(),
 		serviceDeletedCommand(), serviceUndeleteCommand(), servicePurgeCommand())
 	return cmd
 }

@@ -63,7 +63,9 @@ type Up struct {
 	// BlobEndpoint is where the Blob service of a storage account is, {account} in it; BackupFolders stand in for accounts.
 	BlobEndpoint  string
 	BackupFolders map[string]string
-	LogLevel      string
+	// BackupKeys are files with the keys of the accounts that identities of services are let into.
+	BackupKeys map[string]string
+	LogLevel   string
 }
 
 // Settings is the table of all settings of `portico up`, in the order of the help text.
@@ -90,6 +92,7 @@ func Settings() []Setting {
 		{"pace", "instant", "instant: work takes as long as it takes; azure: as long as in the cloud service; xN: as in the cloud service, with a clock N times as fast; manual: the clock stands until `portico clock --advance`", "TestPace_Manual", speed},
 		{"blob-endpoint", backup.DefaultEndpoint, "where backups go: the Blob service of a storage account, {account} standing for its name", "TestBackup_ToAStorageAccount", endpoint},
 		{"backup-folders", "", "folders that stand in for storage accounts, as ACCOUNT=FOLDER,…; each holds a folder for each container", "TestBackup_ToAFolder", backupFolders},
+		{"backup-keys", "", "storage accounts that services get into by their managed identities, as ACCOUNT=FILE,…; each file has the access key of the account", "TestBackup_ByIdentity", backupKeys},
 		{"log-level", "warn", "what is logged to stderr: debug, info, warn, error", "TestUp_LogLevel", level},
 	}
 }
@@ -229,7 +232,12 @@ func endpoint(u *Up, v string) error {
 }
 
 func backupFolders(u *Up, v string) (err error) {
-	u.BackupFolders, err = backup.ParseFolders(v)
+	u.BackupFolders, err = backup.ParsePaths(v)
+	return err
+}
+
+func backupKeys(u *Up, v string) (err error) {
+	u.BackupKeys, err = backup.ParsePaths(v)
 	return err
 }
 

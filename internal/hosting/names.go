@@ -134,11 +134,12 @@ func (r *record) knows(obs platform.Observation) bool {
 	return true
 }
 
-// customHosts are the host names that the owner of a service brings.
+// customHosts are the host names of the gateway that the owner of a service brings.
 func customHosts(d store.Document) (names []string) {
 	var doc struct {
 		Properties struct {
 			HostnameConfigurations []struct {
+				Type     string `json:"type"`
 				HostName string `json:"hostName"`
 			} `json:"hostnameConfigurations"`
 		} `json:"properties"`
@@ -147,7 +148,9 @@ func customHosts(d store.Document) (names []string) {
 		return nil // control has written it; a pool has none
 	}
 	for _, h := range doc.Properties.HostnameConfigurations {
-		names = append(names, strings.ToLower(h.HostName))
+		if h.Type == "Proxy" {
+			names = append(names, strings.ToLower(h.HostName))
+		}
 	}
 	return names
 }

@@ -59,8 +59,13 @@ func (e *Engine) Patch(r *Row, v arm.Version, old Object, body []byte) (Object, 
 		return nil, perr
 	}
 	// Tags are replaced as a whole on resources that ARM tracks.
-	whole := func(name string) bool { return name == "tags" || name == "identity" }
-	merged := mergePatch(e.asVersion(r, v, old, true), p, whole)
+	whole := func(name string) bool { return name == "tags" }
+	was := e.asVersion(r, v, old, true)
+	merged := mergePatch(was, p, whole)
+	if change, ok := p["identity"].(map[string]any); ok {
+		had, _ := was["identity"].(map[string]any)
+		merged["identity"] = patchIdentity(had, change)
+	}
 	if props, ok := p["properties"].(map[string]any); ok {
 		if cp, ok := props["customProperties"].(map[string]any); ok { // those left out return to their defaults
 			Object(merged).Set("properties.customProperties", cp)

@@ -148,16 +148,14 @@ func hostLimit(tier string) int {
 	return 1
 }
 
-// endpoints names the types of host names whose endpoints do not exist.
-var endpoints = map[string]string{
-	"Portal": "the publisher portal", "Management": "the direct management API", "Scm": "the Git repository",
-	"DeveloperPortal": "the developer portal", "ConfigurationApi": "the configuration API",
-}
+// proxy is the type of host names that the gateway answers to. The endpoints of the others do not exist: such names are
+// kept, with their certificates, and lead nowhere.
+const proxy = "Proxy"
 
 // hostRules are what is asked of the host names of a service.
 func hostRules(c *Change) (found []arm.ErrorDetail) {
 	list, tier := c.New.List(hostsPath), c.New.Text("sku.name")
-	seen, standard := map[string]bool{}, 0
+	seen, standard, gateways := map[string]bool{}, 0, 0
 	for i, e := range list {
 		o, _ := e.(map[string]any)
 		h, at := Object(o), fmt.Sprintf("hostnameConfigurations[%d].", i)
@@ -167,12 +165,15 @@ func hostRules(c *Change) (found []arm.ErrorDetail) {
 			wrong = append(wrong, Finding(at+"hostName", "'%s' is listed more than once.", h.Text("hostName")))
 		}
 		seen[name] = true
-		if h.Flag("defaultSslBinding") {
-			standard++
+		if h.Text("type") == proxy {
+			gateways++
+			if h.Flag("defaultSslBinding") {
+				standard++
+			}
 		}
 		found = append(found, wrong...)
 	}
-	if limit := hostLimit(tier); len(list) > limit {
+	if limit := hostLimit(tier); gateways > limit {
 		found = append(found, Finding("hostnameConfigurations", "A service of the tier %s may have at most %d custom host names of the gateway.", tier, limit))
 	}
 	if standard > 1 {
@@ -190,10 +191,8 @@ func hostProblems(c *Change, h Object, at string) []arm.ErrorDetail {
 	domain := strings.TrimPrefix(strings.ToLower(c.defaultHost()), strings.ToLower(c.Name)+".")
 	_, literal := netip.ParseAddr(name)
 	switch {
-	case h.Text("type") != "Proxy" && c.New.Text("sku.name") == string(platform.Consumption):
+	case h.Text("type") != proxy && c.New.Text("sku.name") == string(platform.Consumption):
 		return []arm.ErrorDetail{Finding(at+"type", "A service of the tier Consumption has host names of the type Proxy only.")}
-	case h.Text("type") != "Proxy":
-		return []arm.ErrorDetail{notBuilt(at+"type", "Custom host names of "+endpoints[h.Text("type")])}
 	case h.Text("keyVaultId") != "" || source == "KeyVault":
 		return []arm.ErrorDetail{notBuilt(at+"keyVaultId", "Certificates from a key vault")}
 	case source == "Managed":
@@ -291,12 +290,12 @@ func showHosts(s *Shown, st platform.ServiceStatus, standard string) {
 		if st.Operation != "" && !listed(before.List(hostsPath), h) {
 			h["certificateStatus"] = "InProgress"
 		}
-		own = own && !Object(h).Flag("defaultSslBinding")
+		own = own && (h["type"] != proxy || !Object(h).Flag("defaultSslBinding"))
 		shown = append(shown, h)
 	}
 	if standard != "" {
 		shown = append([]any{map[string]any{
-			"type": "Proxy", "hostName": standard, "negotiateClientCertificate": false, "defaultSslBinding": own, "certificateSource": "BuiltIn",
+			"type": proxy, "hostName": standard, "negotiateClientCertificate": false, "defaultSslBinding": own, "certificateSource": "BuiltIn",
 		}}, shown...)
 	}
 	if len(shown) > 0 {

@@ -35,7 +35,7 @@ var (
 func All() []*Row {
 	return append([]*Row{
 		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), securityGroups(), securityRules(), natGateways(), privateEndpoints(),
-		service(), endpointConnections(), deletedServices(),
+		userAssignedIdentities(), service(), endpointConnections(), deletedServices(),
 		apis(), operations(), apiSchemas(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),

@@ -90,7 +90,7 @@ func service() *Row {
 				{Path: "properties.platformVersion", Kind: String, Flags: ReadOnly, From: v2021apr, Enum: platforms},
 			}),
 		Complete: completeService,
-		Rules:    []Rule{tagLimits, serviceNotBuilt, servicePrivate, serviceConstraint, hostRules, authorityRules, serviceLocations},
+		Rules:    []Rule{tagLimits, identityRules, servicePrivate, serviceConstraint, hostRules, authorityRules, serviceLocations},
 		Compute:  computeService,
 		Actions:  []Action{{"migrateToStv2", v2022apr}, {"connectivityCheck", v2021apr}, {"applynetworkconfigurationupdates", v2017}, {"backup", ""}, {"restore", ""}},
 	}
@@ -117,27 +117,10 @@ func completeService(c *Change) {
 	}
 	completeLocations(c)
 	completeHosts(c)
-	if c.New.Text("identity.type") == "None" {
-		delete(c.New, "identity")
-	}
+	completeIdentity(c)
 	if isEmpty(c.New.Get("properties.apiVersionConstraint")) { // an answer shows it, constraint or none
 		c.New.Remove("properties.apiVersionConstraint")
 	}
-}
-
-// serviceNotBuilt refuses, by name, what this version of Portico does not do.
-func serviceNotBuilt(c *Change) (found []arm.ErrorDetail) {
-	for _, x := range []struct {
-		path, what string
-		yes        bool
-	}{
-		{"identity.type", "User-assigned identities", strings.Contains(c.New.Text("identity.type"), "UserAssigned") || c.New.Get("identity.userAssignedIdentities") != nil},
-	} {
-		if x.yes {
-			found = append(found, notBuilt(x.path, x.what))
-		}
-	}
-	return found
 }
 
 func serviceConstraint(c *Change) []arm.ErrorDetail {
@@ -174,10 +157,7 @@ func computeService(s *Shown) {
 	if list := shownConnections(s); len(list) > 0 {
 		o.Set("properties.privateEndpointConnections", list)
 	}
-	if o.Text("identity.type") == "SystemAssigned" {
-		o.Set("identity.principalId", principalID(s.Doc.ID, st))
-		o.Set("identity.tenantId", s.Env.TenantID)
-	}
+	showIdentity(s, principalID(s.Doc.ID, st))
 	showLocations(s, st, name)
 	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
 	for path, u := range map[string]string{

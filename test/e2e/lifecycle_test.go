@@ -197,3 +197,33 @@ func TestBackup_ToAStorageAccount(t *testing.T) {
 	h.complains("portico: back up shop: ContainerNotFound: ", append([]string{"service", "backup", "shop"}, where...)...)
 	h.keepsSecret(azuritetest.Key)
 }
+
+// TestBackup_ByIdentity backs a service up to a storage account that lets its identities in.
+func TestBackup_ByIdentity(t *testing.T) {
+	t.Parallel()
+	endpoint := azuritetest.Start(t, http.DefaultClient, "http")
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(azuritetest.Key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := start(t, "--blob-endpoint", endpoint, "--backup-keys", azuritetest.Account+"="+key)
+	h.portico("service", "create", "shop")
+	h.says([]string{"archivist  people  westeurope  [0-9a-f-]{36}  [0-9a-f-]{36}"}, "identity", "create", "archivist", "-g", "people", "--location", "westeurope")
+	where := func(action, account, identity string) []string {
+		return []string{"service", action, "shop", "--account", account, "--container", azuritetest.Container, "--backup", "one", "--identity", identity}
+	}
+	h.complains("portico: back up shop: ValidationError: ", where("backup", azuritetest.Account, "system")...)
+	h.complains("portico: shop has no identity \"archivist\"", where("backup", azuritetest.Account, "archivist")...)
+	h.says([]string{`\(its own\)  -  [0-9a-f-]{36}`, "archivist  [0-9a-f-]{36}  [0-9a-f-]{36}"}, "service", "identity", "shop", "--system", "--assign", "archivist")
+	h.says([]string{"shop  Succeeded  .*"}, where("backup", azuritetest.Account, "system")...)
+	h.says([]string{"shop  Succeeded  .*"}, where("restore", azuritetest.Account, "archivist")...)
+	h.complains("portico: back up shop: StorageAccessDenied: ", where("backup", "another", "archivist")...)
+	if out := h.portico("service", "identity", "shop", "--system=false", "--remove", "archivist"); strings.Count(out, "\n") != 1 {
+		t.Errorf("after they were taken:\n%s", out)
+	}
+	h.says([]string{"archivist  .*"}, "identity", "list")
+	h.says([]string{"archivist  .*"}, "identity", "show", "archivist")
+	h.portico("identity", "delete", "archivist")
+	h.complains("portico: there is no user-assigned identity \"archivist\"; `portico identity list`", "service", "identity", "shop", "--assign", "archivist")
+	h.keepsSecret(azuritetest.Key)
+}

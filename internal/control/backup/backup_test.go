@@ -85,12 +85,12 @@ func TestNames(t *testing.T) {
 			t.Errorf("ValidContainer(%.20q) = %v, want %v", name, got, want)
 		}
 	}
-	if _, err := ParseFolders("acct=/x,Bad=/y"); err == nil {
-		t.Error("ParseFolders takes a name that no account has")
+	if _, err := ParsePaths("acct=/x,Bad=/y"); err == nil {
+		t.Error("ParsePaths takes a name that no account has")
 	}
-	got, err := ParseFolders("acct=/x, other=y=z")
+	got, err := ParsePaths("acct=/x, other=y=z")
 	if d := cmp.Diff(map[string]string{"acct": "/x", "other": "y=z"}, got); d != "" || err != nil {
-		t.Errorf("ParseFolders: %v (-want +got):\n%s", err, d)
+		t.Errorf("ParsePaths: %v (-want +got):\n%s", err, d)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,8 @@ import (
 // A Place is where a client says that a backup is.
 type Place struct {
 	Account   string `json:"account"`
-	Key       string `json:"key,omitempty"` // the account's access key, base64
+	Key       string `json:"key,omitempty"`      // the account's access key, base64
+	Identity  bool   `json:"identity,omitempty"` // opened by an identity of the service, and not by a key of the client's
 	Container string `json:"container"`
 	Name      string `json:"name"`
 }
@@ -24,6 +26,7 @@ var (
 	ErrNoContainer = errors.New("there is no such container")
 	ErrNoBackup    = errors.New("there is no such backup")
 	ErrDenied      = errors.New("the storage account refuses the access key")
+	ErrNoGrant     = errors.New("identities are not let into the storage account")
 	ErrTooLarge    = errors.New("it is larger than a backup can be")
 )
 
@@ -36,6 +39,8 @@ type Accounts struct {
 	Endpoint string
 	// Folders stand in for accounts: by name, a folder that holds a folder for each container.
 	Folders map[string]string
+	// Keys are the accounts that identities of services are let into: by name, the file with the access key.
+	Keys map[string]string
 }
 
 // DefaultEndpoint is that of accounts in the cloud.
@@ -46,6 +51,10 @@ func (a Accounts) Put(ctx context.Context, p Place, data []byte) error {
 	if dir, ok := a.Folders[p.Account]; ok {
 		return folder(dir).put(p, data)
 	}
+	p, err := a.grant(p)
+	if err != nil {
+		return err
+	}
 	return a.blob(p).put(ctx, data)
 }
 
@@ -54,7 +63,29 @@ func (a Accounts) Get(ctx context.Context, p Place) ([]byte, error) {
 	if dir, ok := a.Folders[p.Account]; ok {
 		return folder(dir).get(p)
 	}
+	p, err := a.grant(p)
+	if err != nil {
+		return nil, err
+	}
 	return a.blob(p).get(ctx)
+}
+
+// grant gives an identity the key that the installation has for the account. It is read anew each time: keys are
+// replaced.
+func (a Accounts) grant(p Place) (Place, error) {
+	if !p.Identity {
+		return p, nil
+	}
+	file, ok := a.Keys[p.Account]
+	if !ok {
+		return p, ErrNoGrant
+	}
+	key, err := os.ReadFile(file) //nolint:gosec // a file that a setting names
+	if err != nil {
+		return p, fmt.Errorf("read the key of the storage account %s: %w", p.Account, err)
+	}
+	p.Key = strings.TrimSpace(string(key))
+	return p, nil
 }
 
 // NeedsKey says whether an account asks for an access key. A folder asks for none.
@@ -95,18 +126,18 @@ func ValidName(name string) bool {
 	return !slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.Trim(part, ".") == "" })
 }
 
-// ParseFolders reads "account=folder,account=folder".
-func ParseFolders(s string) (map[string]string, error) {
-	folders := map[string]string{}
+// ParsePaths reads "account=path,account=path".
+func ParsePaths(s string) (map[string]string, error) {
+	paths := map[string]string{}
 	for pair := range strings.SplitSeq(s, ",") {
 		if strings.TrimSpace(pair) == "" {
 			continue
 		}
-		name, dir, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if !ok || dir == "" || !ValidAccount(name) {
-			return nil, fmt.Errorf("%q is not ACCOUNT=FOLDER, with 3 to 24 small letters and digits as the name of the account", pair)
+		name, path, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok || path == "" || !ValidAccount(name) {
+			return nil, fmt.Errorf("%q is not ACCOUNT=PATH, with 3 to 24 small letters and digits as the name of the account", pair)
 		}
-		folders[name] = dir
+		paths[name] = path
 	}
-	return folders, nil
+	return paths, nil
 }

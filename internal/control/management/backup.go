@@ -39,6 +39,22 @@ type backupBody struct {
 	BackupName     string  `json:"backupName"`
 	AccessType     *string `json:"accessType"`
 	AccessKey      string  `json:"accessKey"`
+	ClientID       *string `json:"clientId"`
+}
+
+// Spellings of accessType.
+const (
+	byKey            = "AccessKey"
+	bySystemIdentity = "SystemAssignedManagedIdentity"
+	byUserIdentity   = "UserAssignedManagedIdentity"
+)
+
+// access is how the body wants to open the storage account.
+func (in backupBody) access(v arm.Version) string {
+	if in.AccessType == nil || v.Before(accessTypesFrom) {
+		return byKey
+	}
+	return *in.AccessType
 }
 
 // A contentState is the state of such an operation.
@@ -50,7 +66,7 @@ type contentState struct {
 // copyContent starts a backup or a restore. The service is held until it is over: nothing that changes its compute is
 // taken on meanwhile.
 func (q *request) copyContent(kind string, takes time.Duration) (*reply, *arm.Error) {
-	at, err := q.backupPlace()
+	in, at, err := q.backupPlace()
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +83,9 @@ func (q *request) copyContent(kind string, takes time.Duration) (*reply, *arm.Er
 			return problem(http.StatusBadRequest, "MethodNotAllowedInPricingTier", "Method not allowed in %s pricing tier", st.Wish.Tier)
 		case st.Wish.Gone:
 			return problem(http.StatusConflict, "ServiceNotActive", "The API Service %s was never active.", lastSegment(p.doc.ID))
+		}
+		if err := q.hasAccess(tx, *p.doc, in); err != nil {
+			return err
 		}
 		state, err := q.sealPlace(p.doc.ID, at, st.ProvisioningState)
 		if err != nil {
@@ -100,14 +119,13 @@ func keepsBackups(t platform.Tier) bool {
 }
 
 // backupPlace reads and checks the body.
-func (q *request) backupPlace() (backup.Place, *arm.Error) {
+func (q *request) backupPlace() (in backupBody, at backup.Place, err *arm.Error) {
 	raw, err := q.readBody()
 	if err != nil {
-		return backup.Place{}, err
+		return in, at, err
 	}
-	var in backupBody
 	if err := json.Unmarshal(raw, &in); err != nil {
-		return backup.Place{}, badBody(err)
+		return in, at, badBody(err)
 	}
 	var found []arm.ErrorDetail
 	for _, x := range []struct {
@@ -127,26 +145,45 @@ func (q *request) backupPlace() (backup.Place, *arm.Error) {
 	}
 	found = append(found, q.badAccess(in)...)
 	if len(found) > 0 {
-		return backup.Place{}, arm.Invalid(found...)
+		return in, at, arm.Invalid(found...)
 	}
-	return backup.Place{Account: in.StorageAccount, Key: in.AccessKey, Container: in.ContainerName, Name: in.BackupName}, nil
+	at = backup.Place{Account: in.StorageAccount, Container: in.ContainerName, Name: in.BackupName}
+	if in.access(q.version) == byKey {
+		at.Key = in.AccessKey
+	} else {
+		at.Identity = true
+	}
+	return in, at, nil
 }
 
 // badAccess says what is wrong with how the body wants to open the storage account.
 func (q *request) badAccess(in backupBody) []arm.ErrorDetail {
-	kind := "AccessKey"
-	if in.AccessType != nil && !q.version.Before(accessTypesFrom) {
-		kind = *in.AccessType
-	}
-	switch kind {
-	case "AccessKey":
-	case "SystemAssignedManagedIdentity", "UserAssignedManagedIdentity":
-		return []arm.ErrorDetail{resource.Finding("accessType", "Access by managed identity: not built in this version of Portico.")}
-	default:
-		return []arm.ErrorDetail{resource.Finding("accessType", "'%s' is no type of access. Possible values: AccessKey, SystemAssignedManagedIdentity, UserAssignedManagedIdentity.", kind)}
-	}
-	if in.AccessKey == "" && q.opt.Backups.NeedsKey(in.StorageAccount) {
+	switch kind := in.access(q.version); {
+	case kind == byKey && in.AccessKey == "" && q.opt.Backups.NeedsKey(in.StorageAccount):
 		return []arm.ErrorDetail{resource.Finding("accessKey", "'accessKey' is required.")}
+	case kind == byUserIdentity && (in.ClientID == nil || *in.ClientID == ""):
+		return []arm.ErrorDetail{resource.Finding("clientId", "'clientId' is required for the access type '%s'.", kind)}
+	case kind != byKey && kind != bySystemIdentity && kind != byUserIdentity:
+		return []arm.ErrorDetail{resource.Finding("accessType", "'%s' is no type of access. Possible values: %s, %s, %s.", kind, byKey, bySystemIdentity, byUserIdentity)}
+	}
+	return nil
+}
+
+// hasAccess asks that the service has the identity by which the storage account is to be opened. Whether that is let in
+// is seen when it is opened.
+func (q *request) hasAccess(t store.Reader, service store.Document, in backupBody) error {
+	kind := in.access(q.version)
+	if kind == byKey {
+		return nil
+	}
+	o, err := q.engine.Open(service)
+	switch {
+	case err != nil:
+		return err
+	case kind == bySystemIdentity && !resource.SystemIdentity(o):
+		return arm.Invalid(resource.Finding("accessType", "The service '%s' has no system-assigned identity.", lastSegment(service.ID)))
+	case kind == byUserIdentity && !resource.UserIdentity(t, o, *in.ClientID):
+		return arm.Invalid(resource.Finding("clientId", "The service '%s' has no user-assigned identity with the client ID '%s'.", lastSegment(service.ID), *in.ClientID))
 	}
 	return nil
 }
@@ -322,6 +359,8 @@ func placeError(at backup.Place, err error) error {
 		return problem(http.StatusBadRequest, "BackupNotFound", "There is no backup '%s' in the container '%s' of the storage account '%s'.", at.Name, at.Container, at.Account)
 	case errors.Is(err, backup.ErrDenied):
 		return problem(http.StatusBadRequest, "StorageAccessDenied", "The storage account '%s' refuses the access key.", at.Account)
+	case errors.Is(err, backup.ErrNoGrant):
+		return problem(http.StatusBadRequest, "StorageAccessDenied", "The storage account '%s' lets no managed identities of this installation in.", at.Account)
 	case errors.Is(err, backup.ErrTooLarge):
 		return problem(http.StatusBadRequest, "InvalidBackup", "'%s' is larger than a backup can be.", at.Name)
 	}

@@ -3,6 +3,7 @@ package management_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -100,6 +101,41 @@ func (w backupWorld) filled() backupWorld {
 	w.want(201, "PUT", servicePath+"/subscriptions/mine", `{"properties":{"displayName":"mine","scope":"`+servicePath+`/apis/echo"}}`)
 	w.want(201, "PUT", servicePath+"/products/unlimited/apis/echo", "")
 	return w
+}
+
+// TestBackup_ByIdentity: the service must have the identity that its client names; where no key is at hand for an
+// account, it is not let in.
+func TestBackup_ByIdentity(t *testing.T) {
+	t.Parallel()
+	w := newBackupWorld(t, pace.New(pace.Instant())).filled()
+	path := servicePath + "/backup"
+	body := func(account, more string) string {
+		return `{"storageAccount":"` + account + `","containerName":"backups","backupName":"one",` + more + `}`
+	}
+	const system, user = `"accessType":"SystemAssignedManagedIdentity"`, `"accessType":"UserAssignedManagedIdentity"`
+	const someone = `,"clientId":"00000000-0000-0000-0000-000000000001"`
+	for more, want := range map[string]string{
+		system:         "accessType: The service 'apimService1' has no system-assigned identity.",
+		user:           "clientId: 'clientId' is required for the access type 'UserAssignedManagedIdentity'.",
+		user + someone: "clientId: The service 'apimService1' has no user-assigned identity with the client ID '00000000-0000-0000-0000-000000000001'.",
+	} {
+		a := w.want(400, "POST", path, body("disk", more))
+		d, _ := a.Body.List("error.details")[0].(map[string]any)
+		if got := fmt.Sprintf("%v: %v", d["target"], d["message"]); got != want {
+			t.Errorf("%s: %s, want %s", more, got, want)
+		}
+	}
+	id := groupPath + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/reader"
+	client := w.want(201, "PUT", id+"?api-version=2023-01-31", `{"location":"westeurope"}`).text("properties.clientId")
+	w.want(200, "PATCH", servicePath, `{"identity":{"type":"SystemAssigned, UserAssigned","userAssignedIdentities":{"`+id+`":{}}}}`)
+	w.succeed(path, body("disk", system))
+	w.succeed(path, body("disk", user+`,"clientId":"`+strings.ToUpper(client)+`"`))
+	w.want(400, "POST", path, body("disk", user+someone))
+	if end := w.run(path, body("account", system)); end.text("error.code") != "StorageAccessDenied" {
+		t.Errorf("an account without a key here: %s", end.Raw)
+	}
+	w.want(200, "DELETE", id+"?api-version=2023-01-31", "")
+	w.want(400, "POST", path, body("disk", user+`,"clientId":"`+client+`"`))
 }
 
 func TestBackup_ToAFolder(t *testing.T) {
@@ -241,7 +277,7 @@ func TestBackup_Refused(t *testing.T) {
 		`{"storageAccount":"disk","containerName":"backups","backupName":"../one"}`:                                                            "'../one' is not a valid backupName.",
 		`{"storageAccount":"acct","containerName":"backups","backupName":"one"}`:                                                               "'accessKey' is required.",
 		`{"storageAccount":"disk","containerName":"backups","backupName":"one","accessType":"Magic"}`:                                          "'Magic' is no type of access. Possible values: AccessKey, SystemAssignedManagedIdentity, UserAssignedManagedIdentity.",
-		`{"storageAccount":"disk","containerName":"backups","backupName":"one","accessType":"UserAssignedManagedIdentity","clientId":"00-00"}`: "Access by managed identity: not built in this version of Portico.",
+		`{"storageAccount":"disk","containerName":"backups","backupName":"one","accessType":"UserAssignedManagedIdentity","clientId":"00-00"}`: "The service 'apimService1' has no user-assigned identity with the client ID '00-00'.",
 	} {
 		for _, action := range []string{"/backup", "/restore"} {
 			a := w.want(400, "POST", servicePath+action, body)

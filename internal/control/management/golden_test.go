@@ -105,7 +105,7 @@ var unsteady = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "<hex>"},
 	{regexp.MustCompile(`\b[0-9a-f]{24}\b`), "<hex.24>"},
 	{regexp.MustCompile(`W/\\"[0-9a-f-]{36}\\"`), `W/\"<guid>\"`},
-	{regexp.MustCompile(`("resourceGuid": )"[0-9a-f-]{36}"`), `$1"<guid>"`},
+	{regexp.MustCompile(`("(?:resourceGuid|principalId|clientId)": )"[0-9a-f-]{36}"`), `$1"<guid>"`},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+/`), "http://host/"},
 }
 

@@ -129,13 +129,15 @@ func (g groupDeletion) startAll(tx store.Tx, group string, started map[string]bo
 
 // removeGroup deletes a group and the resources in it that need no operation.
 func removeGroup(tx store.Tx, group string) error {
-	docs, err := tx.List(store.Query{Prefix: group + "/providers/" + resource.Network})
-	if err != nil {
-		return err
-	}
-	for _, d := range docs {
-		if err := tx.Delete(d.ID); err != nil {
+	for _, ns := range []string{resource.Network, resource.ManagedIdentity} {
+		docs, err := tx.List(store.Query{Prefix: group + "/providers/" + ns})
+		if err != nil {
 			return err
+		}
+		for _, d := range docs {
+			if err := tx.Delete(d.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return tx.Delete(group)

@@ -162,6 +162,32 @@ func TestHostnames_LifeOfOne(t *testing.T) {
 	}
 }
 
+// Host names of endpoints that Portico does not have are kept and shown, and count for no limit of the gateway.
+func TestHostnames_OfOtherEndpoints(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withGroup()
+	file := certtest.Authority(t, "CA").Issue(t, "*.contoso.example").PFX(t, "")
+	var list []object
+	for _, kind := range []string{"Proxy", "Portal", "Management", "Scm", "DeveloperPortal", "ConfigurationApi"} {
+		h := custom(strings.ToLower(kind)+".contoso.example", file, "")
+		h["type"] = kind
+		list = append(list, h)
+	}
+	w.want(201, "PUT", servicePath, serviceBody(t, "Basic", hosts(list...)))
+	w.settle()
+	var got []string
+	for _, h := range shownHosts(t, w.want(200, "GET", servicePath, "")) {
+		got = append(got, fmt.Sprint(h["type"], " ", h["hostName"], " ", h["certificateSource"]))
+	}
+	want := []string{
+		"Proxy apimService1.apim.localhost BuiltIn", "Proxy proxy.contoso.example Custom", "Portal portal.contoso.example Custom", "Management management.contoso.example Custom",
+		"Scm scm.contoso.example Custom", "DeveloperPortal developerportal.contoso.example Custom", "ConfigurationApi configurationapi.contoso.example Custom",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func thumbprint(p certtest.Pair) string { return fmt.Sprintf("%X", sha1.Sum(p.Certificate.Raw)) } //nolint:gosec // thumbprints are SHA-1
 
 func TestHostnames_Refused(t *testing.T) {
@@ -188,22 +214,17 @@ func TestHostnames_Refused(t *testing.T) {
 		target     string
 		message    string
 	}{
-		"portal":        {"Developer", hosts(with(object{"type": "Portal"})), "hostnameConfigurations[0].type", "Custom host names of the publisher portal: not built in this version of Portico."},
-		"management":    {"Developer", hosts(with(object{"type": "Management"})), "hostnameConfigurations[0].type", "Custom host names of the direct management API: not built in this version of Portico."},
-		"scm":           {"Developer", hosts(with(object{"type": "Scm"})), "hostnameConfigurations[0].type", "Custom host names of the Git repository: not built in this version of Portico."},
-		"developers":    {"Developer", hosts(with(nil), with(object{"type": "DeveloperPortal", "hostName": "d.contoso.example"})), "hostnameConfigurations[1].type", "Custom host names of the developer portal: not built in this version of Portico."},
-		"configuration": {"Developer", hosts(with(object{"type": "ConfigurationApi"})), "hostnameConfigurations[0].type", "Custom host names of the configuration API: not built in this version of Portico."},
-		"key vault":     {"Developer", hosts(object{"type": "Proxy", "hostName": "api.contoso.example", "keyVaultId": "https://v/secrets/s"}), "hostnameConfigurations[0].keyVaultId", "Certificates from a key vault: not built in this version of Portico."},
-		"managed":       {"Developer", hosts(object{"type": "Proxy", "hostName": "api.contoso.example", "certificateSource": "Managed"}), "hostnameConfigurations[0].certificateSource", "Managed certificates: not built in this version of Portico."},
-		"no file":       {"Developer", hosts(object{"type": "Proxy", "hostName": "api.contoso.example"}), "hostnameConfigurations[0].encodedCertificate", "'encodedCertificate' must not be empty."},
-		"no PFX":        {"Developer", hosts(with(object{"encodedCertificate": "aGVsbG8="})), "hostnameConfigurations[0].encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
-		"password":      {"Developer", hosts(with(object{"encodedCertificate": good.PFX(t, "a"), "certificatePassword": "b"})), "hostnameConfigurations[0].certificatePassword", "The password does not open the certificate."},
-		"other name":    {"Developer", hosts(with(object{"hostName": "www.contoso.example"})), "hostnameConfigurations[0].encodedCertificate", "Neither the subject nor an alternative name of the certificate matches 'www.contoso.example'."},
-		"wildcard":      {"Developer", hosts(with(object{"hostName": "*.contoso.example"})), "hostnameConfigurations[0].encodedCertificate", "Neither the subject nor an alternative name of the certificate matches '*.contoso.example'."},
-		"address":       {"Developer", hosts(with(object{"hostName": "10.0.0.1"})), "hostnameConfigurations[0].hostName", "'10.0.0.1' is not a host name."},
-		"no name":       {"Developer", hosts(with(object{"hostName": "a.*.example"})), "hostnameConfigurations[0].hostName", "'a.*.example' is not a host name."},
-		"reserved":      {"Developer", hosts(with(object{"hostName": "Other.apim.localhost"})), "hostnameConfigurations[0].hostName", "'Other.apim.localhost' is in the domain 'apim.localhost', whose names are given by the platform."},
-		"twice":         {"Developer", hosts(with(nil), with(object{"hostName": "API.contoso.example"})), "hostnameConfigurations[1].hostName", "'API.contoso.example' is listed more than once."},
+		"key vault":  {"Developer", hosts(object{"type": "Proxy", "hostName": "api.contoso.example", "keyVaultId": "https://v/secrets/s"}), "hostnameConfigurations[0].keyVaultId", "Certificates from a key vault: not built in this version of Portico."},
+		"managed":    {"Developer", hosts(object{"type": "Proxy", "hostName": "api.contoso.example", "certificateSource": "Managed"}), "hostnameConfigurations[0].certificateSource", "Managed certificates: not built in this version of Portico."},
+		"no file":    {"Developer", hosts(object{"type": "Proxy", "hostName": "api.contoso.example"}), "hostnameConfigurations[0].encodedCertificate", "'encodedCertificate' must not be empty."},
+		"no PFX":     {"Developer", hosts(with(object{"encodedCertificate": "aGVsbG8="})), "hostnameConfigurations[0].encodedCertificate", "'encodedCertificate' must be a PFX (PKCS #12) or PEM file with a certificate and its private key, in base64."},
+		"password":   {"Developer", hosts(with(object{"encodedCertificate": good.PFX(t, "a"), "certificatePassword": "b"})), "hostnameConfigurations[0].certificatePassword", "The password does not open the certificate."},
+		"other name": {"Developer", hosts(with(object{"hostName": "www.contoso.example"})), "hostnameConfigurations[0].encodedCertificate", "Neither the subject nor an alternative name of the certificate matches 'www.contoso.example'."},
+		"wildcard":   {"Developer", hosts(with(object{"hostName": "*.contoso.example"})), "hostnameConfigurations[0].encodedCertificate", "Neither the subject nor an alternative name of the certificate matches '*.contoso.example'."},
+		"address":    {"Developer", hosts(with(object{"hostName": "10.0.0.1"})), "hostnameConfigurations[0].hostName", "'10.0.0.1' is not a host name."},
+		"no name":    {"Developer", hosts(with(object{"hostName": "a.*.example"})), "hostnameConfigurations[0].hostName", "'a.*.example' is not a host name."},
+		"reserved":   {"Developer", hosts(with(object{"hostName": "Other.apim.localhost"})), "hostnameConfigurations[0].hostName", "'Other.apim.localhost' is in the domain 'apim.localhost', whose names are given by the platform."},
+		"twice":      {"Developer", hosts(with(nil), with(object{"hostName": "API.contoso.example"})), "hostnameConfigurations[1].hostName", "'API.contoso.example' is listed more than once."},
 		"two defaults": {
 			"Developer", hosts(with(object{"defaultSslBinding": true}), object{"type": "Proxy", "hostName": "b.contoso.example", "encodedCertificate": wild.PFX(t, ""), "defaultSslBinding": true}),
 			"hostnameConfigurations", "At most one host name can have 'defaultSslBinding'.",

@@ -118,22 +118,31 @@ type Subscription struct {
 
 // DefaultLocations are the locations that exist when none are configured.
 func DefaultLocations() []resource.Location {
-	zones := []string{"1", "2", "3"}
-	return []resource.Location{
-		{Name: "westeurope", Display: "West Europe", Zones: zones},
-		{Name: "northeurope", Display: "North Europe", Zones: zones},
-		{Name: "eastus", Display: "East US", Zones: zones},
-		{Name: "eastus2", Display: "East US 2", Zones: zones},
-		{Name: "centralus", Display: "Central US", Zones: zones},
-		{Name: "southcentralus", Display: "South Central US", Zones: zones},
-		{Name: "westus", Display: "West US"},
-		{Name: "westus2", Display: "West US 2", Zones: zones},
-		{Name: "uksouth", Display: "UK South", Zones: zones},
-		{Name: "germanywestcentral", Display: "Germany West Central", Zones: zones},
-		{Name: "swedencentral", Display: "Sweden Central", Zones: zones},
-		{Name: "japaneast", Display: "Japan East", Zones: zones},
+	var all []resource.Location
+	for _, name := range zoned {
+		all = append(all, resource.Location{Name: resource.NormalLocation(name), Display: name, Zones: []string{"1", "2", "3"}})
 	}
+	for _, name := range unzoned {
+		all = append(all, resource.Location{Name: resource.NormalLocation(name), Display: name})
+	}
+	return all
 }
+
+// The regions of the public cloud, with and without availability zones. The first is the one that messages name.
+var (
+	zoned = []string{
+		"West Europe", "North Europe", "East US", "East US 2", "Central US", "South Central US", "West US 2",
+		"West US 3", "Canada Central", "Brazil South", "UK South", "France Central", "Germany West Central",
+		"Switzerland North", "Sweden Central", "Norway East", "Poland Central", "Italy North", "South Africa North",
+		"UAE North", "Qatar Central", "Israel Central", "Central India", "Japan East", "Korea Central", "East Asia",
+		"Southeast Asia", "Australia East",
+	}
+	unzoned = []string{
+		"West US", "North Central US", "West Central US", "Canada East", "UK West", "Germany North", "France South",
+		"Switzerland West", "Norway West", "Brazil Southeast", "South Africa West", "UAE Central", "South India",
+		"West India", "Japan West", "Korea South", "Australia Southeast", "Australia Central",
+	}
+)
 
 // A Handler serves the management API.
 type Handler struct {

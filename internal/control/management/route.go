@@ -207,7 +207,9 @@ func (q *request) checkVersion() *arm.Error {
 
 // knownNamespace says whether any row lives in a namespace.
 func knownNamespace(ns string) bool {
-	return strings.EqualFold(ns, resource.APIM) || strings.EqualFold(ns, resource.Network) || strings.EqualFold(ns, resource.Resources)
+	return slices.ContainsFunc([]string{resource.APIM, resource.Network, resource.ManagedIdentity, resource.Resources}, func(known string) bool {
+		return strings.EqualFold(ns, known)
+	})
 }
 
 // noSuchType is the answer for a type, or an operation of a type, that the api-version does not have.
@@ -223,6 +225,8 @@ func (q *request) namespaceVersions() []arm.Version {
 		return q.typeVersions(resource.APIM + "/service")
 	case strings.EqualFold(q.id.Provider, resource.Network):
 		return q.typeVersions(resource.Network + "/publicIPAddresses")
+	case strings.EqualFold(q.id.Provider, resource.ManagedIdentity):
+		return q.typeVersions(resource.ManagedIdentity + "/userAssignedIdentities")
 	}
 	return q.typeVersions(resource.Resources + "/resourceGroups")
 }

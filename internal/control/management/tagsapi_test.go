@@ -88,7 +88,7 @@ func TestIdentity_OfAService(t *testing.T) {
 	}
 	for _, body := range []string{`{"identity":{"type":"UserAssigned","userAssignedIdentities":{"/x":{}}}}`, `{"identity":{"type":"SystemAssigned, UserAssigned","userAssignedIdentities":{"/x":{}}}}`} {
 		found, _ := w.want(400, "PATCH", servicePath, body).Body.List("error.details")[0].(map[string]any)
-		if found["message"] != "User-assigned identities: not built in this version of Portico." {
+		if found["message"] != "The user-assigned identity '/x' was not found." {
 			t.Errorf("%s: %v", body, found)
 		}
 	}

@@ -1,6 +1,7 @@
 package management_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/portico-dev/portico/internal/certtest"
 	"github.com/portico-dev/portico/internal/control/management"
 	"github.com/portico-dev/portico/internal/resource"
 )
@@ -37,7 +39,7 @@ type vector struct {
 var built = regexp.MustCompile(`^(User|UserGroup|UserSubscription|UserIdentities|UserConfirmationPassword|Group|GroupUser|ProductGroup|PolicyFragment|ProductApiLink|ProductGroupLink|TagApiLink|TagOperationLink|TagProductLink|Logger|Diagnostic|ApiDiagnostic|ApiRelease|ApiRevision|ApiVersionSet|Tag|TagResource|Certificate|Api|ApiProduct|ProductSubscriptions|ApiOperation|ApiSchema|ApiPolicy|ApiOperationPolicy|Policy|Product|ProductApi|ProductPolicy|Subscription|NamedValue|Backend|ApiManagementService|DeletedServices|ApiManagementOperations|ApiManagementSkus)_`)
 
 // TestVectors sends the published samples of the types that are built. A sample that asks for something Portico says
-// it has not built does not count; of the others at least 98 % must be answered as published.
+// it has not built does not count; of the others at least 99 % must be answered as published.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(vectorFolder, "*", "*.json"))
@@ -82,7 +84,7 @@ func TestVectors(t *testing.T) {
 	}
 	sort.Strings(names)
 	t.Logf("samples of what is not built: %d\n%s", skipped, strings.Join(names, "\n"))
-	if passed*100 < total*98 {
+	if passed*100 < total*99 {
 		t.Errorf("only %d of %d samples that apply are answered as published", passed, total)
 	}
 }
@@ -106,8 +108,10 @@ func runVector(t *testing.T, v vector, i int) (why, missing string) {
 	if regexp.MustCompile(`"data":"\*`).MatchString(body) {
 		body = seedBody("certificates")
 	}
+	body = withCertificates(t, body)
 	w := newMemoryWorld(t)
 	w.seed(v.Method, path, body, v.OperationID)
+	body = w.seedAccess(path, body)
 	query := url.Values{"api-version": {v.APIVersion}}
 	for k, x := range e.Parameters.Query {
 		query.Set(k, fmt.Sprint(x))
@@ -247,7 +251,7 @@ func (w *world) seed(method, path, body, operation string) {
 		w.settle()
 		return
 	}
-	w.seedAddress(body)
+	w.seedAround(body)
 	if operation == "ApiManagementService_CreateOrUpdate" || !strings.Contains(id, "/service/") {
 		return
 	}
@@ -320,13 +324,101 @@ func (w *world) seedBelow(service, path string) {
 	}
 }
 
-// seedAddress makes the public IP address that a body names.
-func (w *world) seedAddress(body string) {
+// seedAround makes what the body of a service names: addresses and subnets in the regions that it is to be in, and
+// identities.
+func (w *world) seedAround(body string) {
 	w.t.Helper()
-	if m := regexp.MustCompile(`"publicIpAddressId":"([^"]+)"`).FindStringSubmatch(body); m != nil {
-		w.do("PUT", m[1][:strings.Index(m[1], "/providers/")]+"?api-version=2021-04-01", `{"location":"westeurope"}`)
-		w.want(201, "PUT", m[1]+"?api-version=2024-05-01", `{"location":"westeurope","sku":{"name":"Standard"}}`)
+	var service struct {
+		Location string
+		Identity struct{ UserAssignedIdentities map[string]any }
+		Zones    []string
+		placed
+		Properties struct {
+			placed
+			AdditionalLocations []struct {
+				Location string
+				placed
+			}
+		}
 	}
+	if json.Unmarshal([]byte(body), &service) != nil {
+		return
+	}
+	home := cmp.Or(service.Location, "West US")
+	for id := range service.Identity.UserAssignedIdentities {
+		w.seedGroup(id)
+		w.want(201, "PUT", id+"?api-version=2023-01-31", `{"location":"westeurope"}`)
+	}
+	w.seedPlace(home, service.Properties.placed)
+	for _, l := range service.Properties.AdditionalLocations {
+		w.seedPlace(l.Location, l.placed)
+	}
+}
+
+// placed is where in a network something is.
+type placed struct {
+	PublicIPAddressID           string
+	VirtualNetworkConfiguration struct{ SubnetResourceID string }
+}
+
+func (w *world) seedPlace(location string, p placed) {
+	w.t.Helper()
+	at := `{"location":"` + resource.NormalLocation(location) + `"`
+	if id := p.PublicIPAddressID; id != "" {
+		w.seedGroup(id)
+		w.want(201, "PUT", id+"?api-version=2024-05-01", at+`,"sku":{"name":"Standard"},"properties":{"dnsSettings":{"domainNameLabel":"seed"}}}`)
+	}
+	if id := p.VirtualNetworkConfiguration.SubnetResourceID; id != "" {
+		w.seedGroup(id)
+		network, subnet, _ := strings.Cut(id, "/subnets/")
+		guard := network[:strings.Index(network, "/virtualNetworks/")] + "/networkSecurityGroups/guard-" + resource.NormalLocation(location)
+		w.want(201, "PUT", guard+"?api-version=2024-05-01", at+`,"properties":{"securityRules":[`+guardRule("callers", "Internet", "443", 200)+","+
+			guardRule("management", "ApiManagement", "3443", 210)+","+guardRule("probes", "AzureLoadBalancer", "6390", 220)+`]}}`)
+		w.want(201, "PUT", network+"?api-version=2024-05-01", at+`,"properties":{"addressSpace":{"addressPrefixes":["10.1.0.0/16"]},"subnets":[{"name":"`+subnet+
+			`","properties":{"addressPrefix":"10.1.0.0/24","networkSecurityGroup":{"id":"`+guard+`"}}}]}}`)
+	}
+}
+
+func guardRule(name, from, port string, priority int) string {
+	return fmt.Sprintf(`{"name":%q,"properties":{"protocol":"Tcp","access":"Allow","direction":"Inbound","priority":%d,"sourcePortRange":"*","sourceAddressPrefix":%q,`+
+		`"destinationAddressPrefix":"VirtualNetwork","destinationPortRange":%q}}`, name, priority, from, port)
+}
+
+// seedAccess gives the service the identity by which a backup is to open the storage account, and the body its client ID.
+func (w *world) seedAccess(path, body string) string {
+	w.t.Helper()
+	service, _, _ := strings.Cut(path, "/backup")
+	service, _, _ = strings.Cut(service, "/restore")
+	switch {
+	case strings.Contains(body, `"SystemAssignedManagedIdentity"`):
+		w.want(200, "PATCH", service, `{"identity":{"type":"SystemAssigned"}}`)
+	case strings.Contains(body, `"UserAssignedManagedIdentity"`):
+		id := service[:strings.Index(service, "/providers/")] + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/seed"
+		client := w.want(201, "PUT", id+"?api-version=2023-01-31", `{"location":"westeurope"}`).text("properties.clientId")
+		w.want(200, "PATCH", service, `{"identity":{"type":"UserAssigned","userAssignedIdentities":{"`+id+`":{}}}}`)
+		body = regexp.MustCompile(`"clientId":"[^"]*"`).ReplaceAllString(body, `"clientId":"`+client+`"`)
+	}
+	return body
+}
+
+// withCertificates puts a file into the place of the asterisks that the samples have for one.
+func withCertificates(t *testing.T, body string) string {
+	stars := regexp.MustCompile(`"encodedCertificate":"\*[^"]*"`)
+	if !stars.MatchString(body) {
+		return body
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`"hostName":"([^"]+)"`).FindAllStringSubmatch(body, -1) {
+		names = append(names, m[1])
+	}
+	file := certtest.Authority(t, "Sample").Issue(t, append(names, "sample.example")...).PFX(t, "Password")
+	return stars.ReplaceAllString(body, `"encodedCertificate":"`+file+`"`)
+}
+
+// seedGroup makes the resource group of an ID.
+func (w *world) seedGroup(id string) {
+	w.t.Helper()
+	w.do("PUT", id[:strings.Index(id, "/providers/")]+"?api-version=2021-04-01", `{"location":"westeurope"}`)
 }
 
 func seedBody(kind string) string {
@@ -382,6 +474,7 @@ func newMemoryWorld(t *testing.T) *world {
 	opt := options(st)
 	opt.Locations = append(management.DefaultLocations(), resource.Location{Name: "eastus2euap", Display: "East US 2 EUAP"})
 	opt.Fetch = linked
+	canNetwork(&opt)
 	return &world{t: t, store: st, handler: management.New(opt)}
 }
 

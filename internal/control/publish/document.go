@@ -32,6 +32,7 @@ type serviceDocument struct {
 		PublicNetworkAccess     string `json:"publicNetworkAccess"`
 		EnableClientCertificate bool   `json:"enableClientCertificate"`
 		HostnameConfigurations  []struct {
+			Type                       string `json:"type"`
 			HostName                   string `json:"hostName"`
 			DefaultSSLBinding          bool   `json:"defaultSslBinding"`
 			NegotiateClientCertificate bool   `json:"negotiateClientCertificate"`

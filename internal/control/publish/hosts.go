@@ -25,6 +25,9 @@ func (d *serviceDocument) hosts(id, domain string, status platform.ServiceStatus
 		}
 	}
 	for _, h := range p.HostnameConfigurations {
+		if h.Type != "Proxy" {
+			continue // of an endpoint that is not the gateway
+		}
 		custom := strings.ToLower(h.HostName)
 		pair := d.HostCertificates[custom]
 		hosts = append(hosts, snapshot.Host{

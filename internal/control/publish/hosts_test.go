@@ -9,7 +9,8 @@ import (
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
-// Custom names come with what was uploaded for them; one of them may be the one for clients that ask for none.
+// Custom names of the gateway come with what was uploaded for them; one of them may be the one for clients that ask for
+// none. Those of other endpoints are not the gateway's.
 func TestPoll_CustomNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{Domain: "example.test"})
@@ -24,9 +25,9 @@ func TestPoll_CustomNames(t *testing.T) {
 	m := w.machine(shop, "")
 	m.poll()
 	w.put(shop, `{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{"hostnameConfigurations":[
-		{"type":"Proxy","hostName":"API.contoso.example"},{"type":"Proxy","hostName":"*.contoso.example","defaultSslBinding":true,"negotiateClientCertificate":true}],
+		{"type":"Proxy","hostName":"API.contoso.example"},{"type":"Proxy","hostName":"*.contoso.example","defaultSslBinding":true,"negotiateClientCertificate":true},{"type":"Portal","hostName":"portal.contoso.example","defaultSslBinding":true}],
 		"certificates":[{"storeName":"Root","certificate":{"thumbprint":"AA"}},{"storeName":"CertificateAuthority","certificate":{"thumbprint":"BB"}}]},
-		"hostCertificates":{"api.contoso.example":{"certificate":"one","key":{"$sealed":"sealed:k1"}},"*.contoso.example":{"certificate":"two","key":{"$sealed":"sealed:k2"}}},
+		"hostCertificates":{"api.contoso.example":{"certificate":"one","key":{"$sealed":"sealed:k1"}},"*.contoso.example":{"certificate":"two","key":{"$sealed":"sealed:k2"}},"portal.contoso.example":{"certificate":"three","key":{"$sealed":"sealed:k3"}}},
 		"authorityCertificates":{"AA":{"certificate":"root"},"BB":{"certificate":"between"},"CC":{"certificate":"unused"}}}`)
 	m.poll()
 	got := held[snapshot.Service](m, shop, "service", shop)
