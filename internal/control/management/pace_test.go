@@ -87,7 +87,7 @@ func TestPace_SoftDeleteEndsByThePlatformClock(t *testing.T) {
 	go func() { done <- w.handler.Run(ctx) }()
 	defer func() { cancel(); <-done }()
 	deleted := "/subscriptions/" + subscriptionID + "/providers/Microsoft.ApiManagement/locations/westeurope/deletedservices/apimService1"
-	if _, err := clock.Advance(t.Context(), 48*time.Hour-1); err != nil {
+	if _, err := clock.Advance(t.Context(), 48*time.Hour-time.Microsecond); err != nil {
 		t.Fatal(err)
 	}
 	w.want(http.StatusOK, "GET", deleted, "")
