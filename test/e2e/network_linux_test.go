@@ -248,20 +248,25 @@ func TestNetwork_ByCommand(t *testing.T) {
 
 // inside is a client in a namespace.
 func inside(namespace string) *http.Client {
-	dial := func(ctx context.Context, network, address string) (c net.Conn, err error) {
-		apart(func() {
-			var f *os.File
-			if f, err = os.Open("/run/netns/" + namespace); err != nil {
-				return
-			}
-			defer f.Close()
-			if err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err == nil {
-				c, err = (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, address)
-			}
-		})
-		return c, err
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dialInside(ctx, namespace, network, address, time.Second)
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+}
+
+// dialInside connects from a namespace.
+func dialInside(ctx context.Context, namespace, network, address string, timeout time.Duration) (c net.Conn, err error) {
+	apart(func() {
+		var f *os.File
+		if f, err = os.Open("/run/netns/" + namespace); err != nil {
+			return
+		}
+		defer f.Close()
+		if err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err == nil {
+			c, err = (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
+		}
+	})
+	return c, err
 }
 
 // apart runs f on a thread that ends with it. The main thread would not: what it is in counts as the process's.

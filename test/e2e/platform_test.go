@@ -26,6 +26,12 @@ func (h *host) shop(name string) load.Target {
 // sell puts a bookshop that runs in front of a service.
 func (h *host) sell(name, backend string) load.Target {
 	h.t.Helper()
+	return h.aim(name, h.stock(name, backend))
+}
+
+// stock is sell where the service is not to be reached from here; it returns the key.
+func (h *host) stock(name, backend string) (key string) {
+	h.t.Helper()
 	id := h.service(name)
 	h.run(http.MethodPut, id+"/apis/bookshop", recent, object{"properties": object{
 		"format": "openapi", "value": bookshop.OpenAPI(backend), "path": "shop",
@@ -39,7 +45,7 @@ func (h *host) sell(name, backend string) load.Target {
 	if err := h.do(http.MethodPost, id+"/subscriptions/e2e/listSecrets", recent, nil).Decode(&keys); err != nil {
 		h.t.Fatal(err)
 	}
-	return h.aim(name, keys.PrimaryKey)
+	return keys.PrimaryKey
 }
 
 // aim is where the service is now, as soon as it answers there.
@@ -59,6 +65,9 @@ func (h *host) address(name, key string) load.Target {
 	h.t.Helper()
 	v := h.show(name)
 	t := load.Target{Addr: v.addr(), Host: v.addr(), Path: "/shop", Key: key}
+	if !strings.Contains(t.Addr, ":") { // in a virtual network
+		t.Addr += ":80"
+	}
 	if strings.Contains(t.Addr, ".apim.localhost:") { // resolved by browsers and curl, not by every resolver
 		t.Addr = strings.TrimPrefix(h.client.Endpoints.Edge, "http://")
 	}
@@ -91,7 +100,12 @@ type pressure struct {
 }
 
 func press(t testing.TB, rate float64, targets ...load.Target) *pressure {
-	c := load.Start(load.Options{Workers: 24, Rate: rate, Slow: 4}, targets...)
+	return pressWith(t, load.Options{Workers: 24, Rate: rate, Slow: 4}, targets...)
+}
+
+func pressWith(t testing.TB, opt load.Options, targets ...load.Target) *pressure {
+	t.Helper()
+	c := load.Start(opt, targets...)
 	t.Cleanup(func() { c.Stop() })
 	eventually(t, 10*time.Second, "load", func() bool { return c.Counts().Done > 50 })
 	c.TakeWaits()

@@ -16,14 +16,20 @@ const hostSide = "169.254.64.1"
 // witness is a backend of the host that answers with the address that it is asked from.
 func witness(t *testing.T) (url string) {
 	t.Helper()
+	return onHost(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, _, _ := net.SplitHostPort(r.RemoteAddr)
+		fmt.Fprint(w, from)
+	}))
+}
+
+// onHost is a backend of the host, with its URL for what is in virtual networks.
+func onHost(t *testing.T, handler http.Handler) (url string) {
+	t.Helper()
 	l, err := net.Listen("tcp4", "0.0.0.0:0") // the host's side is there once a network is
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from, _, _ := net.SplitHostPort(r.RemoteAddr)
-		fmt.Fprint(w, from)
-	})}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: handler}
 	go server.Serve(l) //nolint:errcheck // until the test ends
 	t.Cleanup(func() { _ = server.Close() })
 	_, port, _ := net.SplitHostPort(l.Addr().String())

@@ -43,6 +43,8 @@ type Options struct {
 	// are not idempotent are then left out.
 	Retry   bool
 	Timeout time.Duration // of one request; default 30 s
+	// Dial connects, without TLS; default net.DialTimeout.
+	Dial func(network, address string, timeout time.Duration) (net.Conn, error)
 }
 
 // Counts is what happened since the start. Subtract two for what happened between them.
@@ -250,6 +252,9 @@ func (c *Client) once(w *worker, post bool) (fresh bool, err error) {
 }
 
 func (c *Client) dial(t Target) (net.Conn, error) {
+	if c.opt.Dial != nil {
+		return c.opt.Dial("tcp", t.Addr, c.opt.Timeout)
+	}
 	d := net.Dialer{Timeout: c.opt.Timeout}
 	if t.TLS != nil {
 		return tls.DialWithDialer(&d, "tcp", t.Addr, t.TLS)
