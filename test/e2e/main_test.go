@@ -103,7 +103,8 @@ func (h *host) tryUp(env []string, args ...string) error {
 		log.Close()
 		return err
 	}
-	h.cmd, h.done = cmd, make(chan error, 1)
+	done := make(chan error, 1) // its own: h may start another one before this one has ended
+	h.cmd, h.done = cmd, done
 	ready := make(chan bool, 1)
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {
@@ -113,7 +114,7 @@ func (h *host) tryUp(env []string, args ...string) error {
 			}
 		}
 		log.Close()
-		h.done <- cmd.Wait()
+		done <- cmd.Wait()
 	}()
 	select {
 	case <-ready:
