@@ -17,6 +17,7 @@ import (
 	"github.com/portico-dev/portico/internal/control/publish"
 	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/hosting/fabric/local"
+	"github.com/portico-dev/portico/internal/hosting/rollout"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/meter"
 	"github.com/portico-dev/portico/internal/platform"
@@ -43,6 +44,8 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		publish.Options{Domain: c.cfg.Domain, Certificate: c.hosts.Certificate})
 	c.controller = hosting.New(c.store, fabric, c.log.With(slog.String("part", "hosting")),
 		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Sleep: c.cfg.Sleep, Domain: c.cfg.Domain, Gateway: buildVersion()})
+	c.rollouts = rollout.New(c.store, c.controller, c.log.With(slog.String("part", "rollout")),
+		rollout.Options{Clock: c.clock, Gateway: buildVersion(), NotReady: c.cfg.HealthDeadline, Has: c.gateways.Has})
 	addresses, err := newAddressBook(info.Pool, c.store)
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Authenticate: c.authenticate, Challenge: c.authority.Challenge,
 		Decide: platform.Decide, ParseTier: platform.ParseTier,
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
-		Gateway: buildVersion(), HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
+		Gateway: buildVersion(), GatewayOf: rollout.GatewayOf, Upcoming: c.gatewayUpcoming, HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		Networks: func() string { return canDo().Trouble }, Dependencies: c.dependencies, Probe: c.controller.Probe,
 		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
 		Forecast:   c.controller.Forecast,

@@ -4,15 +4,13 @@ import (
 	"context"
 
 	"github.com/portico-dev/portico/internal/control/management"
-	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
 // dependencies are what the gateways of a service at a location need: the configuration that the control plane publishes.
 func (c *controlPlane) dependencies(ctx context.Context, service, location string) []management.Dependency {
-	view, err := c.controller.Units(ctx, service)
-	units, ok := view.(hosting.Units)
-	if err != nil || !ok {
+	units, err := c.controller.Units(ctx, service)
+	if err != nil {
 		return nil
 	}
 	d := management.Dependency{Name: "Configuration", Type: "Configuration"}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,9 +44,13 @@ func (c *controlPlane) pruneGateways(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rolled, err := c.usedByRollouts(ctx)
+	if err != nil {
+		return err
+	}
 	return c.gateways.Prune(func(version string) bool {
 		_, used := use[version]
-		return used || version == buildVersion()
+		return used || rolled[version] || version == buildVersion()
 	})
 }
 
@@ -65,7 +70,7 @@ func (c *controlPlane) gatewaysBehind(ctx context.Context) (n int) {
 
 // hostEndpoints are what /portico answers.
 func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) (any, *arm.Error) {
-	return map[string]func(context.Context, []byte) (any, *arm.Error){
+	all := map[string]func(context.Context, []byte) (any, *arm.Error){
 		"GET gateways": func(ctx context.Context, _ []byte) (any, *arm.Error) {
 			all, err := c.gatewayViews(ctx)
 			if err != nil {
@@ -82,6 +87,8 @@ func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) 
 		"POST machines":  c.killMachine,
 		"GET operations": c.listOperations,
 	}
+	maps.Copy(all, c.rolloutEndpoints())
+	return all
 }
 
 func (c *controlPlane) gatewayViews(ctx context.Context) ([]gatewayView, error) {
@@ -120,8 +127,8 @@ func (c *controlPlane) installGateway(ctx context.Context, body []byte) (any, *a
 }
 
 func gatewayCommand() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "gateway", Short: "install and list versions of the gateway program"})
-	cmd.AddCommand(gatewayInstallCommand(), gatewayListCommand())
+	cmd := group(&cobra.Command{Use: "gateway", Short: "install, list and roll out versions of the gateway program"})
+	cmd.AddCommand(gatewayInstallCommand(), gatewayListCommand(), rolloutCommand())
 	return cmd
 }
 

@@ -169,6 +169,7 @@ func serviceCommand() *cobra.Command {
 		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(),
 		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceTagCommand(), serviceIdentityCommand(), serviceNetworkCommand(), serviceDeleteCommand(),
 		serviceDeletedCommand(), serviceUndeleteCommand(), servicePurgeCommand())
+	cmd.AddCommand(serviceUpdateCommand(), serviceMaintenanceCommand())
 	return cmd
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/hosting/agent"
 	"github.com/portico-dev/portico/internal/hosting/gateways"
+	"github.com/portico-dev/portico/internal/hosting/rollout"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/secret"
@@ -148,6 +149,7 @@ type controlPlane struct {
 	hosts      *identity.HostCertificates
 	publisher  *publish.Publisher
 	controller *hosting.Controller
+	rollouts   *rollout.Runner
 	engine     *lro.Engine
 	management *management.Handler
 	endpoints  armclient.Endpoints
@@ -227,7 +229,7 @@ func (c *controlPlane) serve(l net.Listener, s *http.Server, failed chan<- error
 func (c *controlPlane) run(ctx context.Context) <-chan error {
 	failed := make(chan error, 16)
 	for name, part := range map[string]func(context.Context) error{
-		"publish": c.publisher.Run, "hosting": c.controller.Run, "operations": c.engine.Run,
+		"publish": c.publisher.Run, "hosting": c.controller.Run, "rollouts": c.rollouts.Run, "operations": c.engine.Run,
 		"certificates": c.hosts.Run, "management": c.management.Run, "agent": c.agent.run,
 	} {
 		c.work.Go(func() {

@@ -385,11 +385,10 @@ func TestUnits_ShowsWhatIsListedAndObserved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hosting.Options{})
 	h := w.create("shop", premium)
-	got, err := w.ctl.Units(t.Context(), id("SHOP"))
+	u, err := w.ctl.Units(t.Context(), id("SHOP"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := got.(hosting.Units)
 	l := u.Locations[0]
 	if l.Location != "westeurope" || l.PlatformVersion != platform.STv2 || len(l.Sets) != 1 || len(l.VIPs) != 1 {
 		t.Fatalf("units %+v", u)

@@ -35,20 +35,29 @@ type TimelineStep struct {
 
 // enter adds to the timeline of a service, in the transaction of what it tells of.
 func (c *Controller) enter(tx store.Tx, rec *record, steps ...TimelineStep) error {
-	if rec.isPool || len(steps) == 0 {
+	if rec.isPool {
 		return nil
 	}
-	id := rec.doc.ID + timelineBelow
+	for i := range steps {
+		if rec.op != nil {
+			steps[i].Operation, steps[i].Kind = rec.op.Name, rec.op.Kind
+		}
+	}
+	return Tell(tx, rec.doc.ID, c.opt.Clock.Now(), steps...)
+}
+
+// Tell adds to the timeline of a service, in the transaction of what it tells of.
+func Tell(tx store.Tx, service string, now time.Time, steps ...TimelineStep) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	id := service + timelineBelow
 	t, err := timelineAt(tx, id)
 	if err != nil {
 		return err
 	}
-	now := c.opt.Clock.Now()
 	for _, s := range steps {
 		s.Time = now
-		if rec.op != nil {
-			s.Operation, s.Kind = rec.op.Name, rec.op.Kind
-		}
 		t.Value = append(t.Value, s)
 	}
 	t.Value = t.Value[max(0, len(t.Value)-timelineSteps):]

@@ -67,17 +67,17 @@ type UnitVIP struct {
 }
 
 // Units describes the compute of a service as of now. It returns store.ErrNotFound for a service that does not exist.
-func (c *Controller) Units(ctx context.Context, serviceID string) (any, error) {
+func (c *Controller) Units(ctx context.Context, serviceID string) (Units, error) {
 	rec, err := c.load(ctx, store.Key(serviceID))
 	if err != nil {
-		return nil, err
+		return Units{}, err
 	}
 	if rec == nil || rec.isPool {
-		return nil, fmt.Errorf("units of %s: %w", serviceID, store.ErrNotFound)
+		return Units{}, fmt.Errorf("units of %s: %w", serviceID, store.ErrNotFound)
 	}
 	obs, err := c.observe(ctx, rec)
 	if err != nil {
-		return nil, err
+		return Units{}, err
 	}
 	u := Units{ProvisioningState: rec.status.ProvisioningState, Operation: rec.status.Operation, DownZones: obs.Down}
 	for _, p := range rec.places() {

@@ -19,6 +19,7 @@ const (
 	v2022sep arm.Version = "2022-09-01-preview"
 	v2023mar arm.Version = "2023-03-01-preview"
 	v2023may arm.Version = "2023-05-01-preview"
+	v2024jun arm.Version = "2024-06-01-preview"
 )
 
 // APIM is the namespace of API Management.

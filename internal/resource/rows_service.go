@@ -50,6 +50,7 @@ func service() *Row {
 			{Path: "properties.configurationApi.legacyApi", Kind: String, From: v2023mar, Enum: onOff, Default: "Enabled"},
 			{Path: "properties.legacyPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
 			{Path: "properties.developerPortalStatus", Kind: String, From: v2023mar, Enum: onOff, Default: "Disabled"},
+			{Path: "properties.releaseChannel", Kind: String, From: v2024jun, Enum: words("Preview", "Default", "Stable"), Default: "Default"},
 			{Path: "properties.privateEndpointConnections", Kind: Array, Of: Any, Flags: ReadOnly, From: v2021apr},
 		},
 			below("properties.hostnameConfigurations[]",

@@ -122,6 +122,11 @@ func hostingActions() map[string]func(*request) (*reply, *arm.Error) {
 	}
 }
 
+// hostingSettings are what owners can set of a service besides its properties. Each answers all methods.
+func hostingSettings() map[string]func(*request) (*reply, *arm.Error) {
+	return map[string]func(*request) (*reply, *arm.Error){"maintenancewindow": (*request).maintenanceWindow}
+}
+
 // extension answers the facts that Portico adds to a service, below providers/Portico.Hosting.
 func (q *request) extension() (*reply, *arm.Error) {
 	outer := *q.id.Scope
@@ -133,6 +138,9 @@ func (q *request) extension() (*reply, *arm.Error) {
 	act := hostingActions()[key]
 	if act != nil {
 		method = http.MethodPost
+	}
+	if set := hostingSettings()[key]; set != nil {
+		act, method = set, q.r.Method
 	}
 	if f == nil && act == nil || !q.id.IsCollection() || !strings.EqualFold(outer.Type(), resource.APIM+"/service") || outer.IsCollection() {
 		return nil, q.noSuchType()

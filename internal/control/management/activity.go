@@ -3,6 +3,8 @@ package management
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -131,10 +133,13 @@ func (f follower) look(ctx context.Context, after int64) (int64, error) {
 	}
 	for _, c := range changes {
 		after = c.Seq
-		if c.Type != lro.Type || c.Deleted {
+		if c.Type != lro.Type && c.Type != typePlan || c.Deleted {
 			continue
 		}
 		err := f.opt.Store.View(ctx, func(t store.Reader) error {
+			if c.Type == typePlan {
+				return f.planned(ctx, t, c.ID)
+			}
 			if op, err := lro.Load(t, lastSegment(c.ID)); err == nil { // one that is gone, or broken, has no event
 				f.entry(ctx, op)
 			}
@@ -165,9 +170,41 @@ func (f follower) lookAtAll(ctx context.Context) (seq int64, err error) {
 				f.entry(ctx, op)
 			}
 		}
+		if err != nil {
+			return err
+		}
+		plans, err := t.List(store.Query{Type: typePlan})
+		for _, d := range plans {
+			err = errors.Join(err, f.planned(ctx, t, d.ID))
+		}
 		return err
 	})
 	return seq, err
+}
+
+// typePlan is the type of hosting's documents of what a rollout does with a service.
+const typePlan = "portico/rolloutservices"
+
+// planned enters that a service waits for its maintenance window.
+func (f follower) planned(ctx context.Context, t store.Reader, id string) error {
+	d, err := get(t, id)
+	if err != nil || d == nil {
+		return err
+	}
+	var plan struct {
+		Service, Place, To string
+		At, Until          time.Time
+	}
+	if err := json.Unmarshal(d.Status, &plan); err != nil || plan.Place != "Planned" {
+		return err
+	}
+	kind := f.typeOf(plan.Service)
+	f.once(ctx, "planned", activity.Event{
+		Operation: uuid.NewSHA1(uuid.NameSpaceURL, []byte(id+plan.At.UTC().Format(time.RFC3339))).String(), // there is none yet
+		Resource:  plan.Service, Type: kind, Action: kind + "/" + UpgradeService, Title: maintenance, Status: "Planned", Time: f.opt.Clock.Now(),
+		Message: fmt.Sprintf("Gateway %s, between %s and %s.", plan.To, plan.At.UTC().Format(time.RFC3339), plan.Until.UTC().Format(time.RFC3339)),
+	})
+	return nil
 }
 
 // entry enters what there is to say of an operation and was not said before.
@@ -198,7 +235,7 @@ func (f follower) once(ctx context.Context, what string, e activity.Event) {
 	if f.told[e.ID] {
 		return
 	}
-	if f.tell(ctx, e); what == "started" { // the operation is seen again with every step; its end is seen once
+	if f.tell(ctx, e); what != "ended" { // the operation is seen again with every step; its end is seen once
 		f.told[e.ID] = true
 	}
 }

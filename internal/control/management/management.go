@@ -71,6 +71,10 @@ type Options struct {
 	Probe func(ctx context.Context, service, location string, p platform.Probe) (platform.Reach, error)
 	// Gateway is the version of the gateway program that new services get.
 	Gateway string
+	// GatewayOf is the version that new services of a release channel get; empty, or nil, for that of Gateway.
+	GatewayOf func(store.Reader, platform.Channel) (string, error)
+	// Upcoming is what the platform is about to do with a service, to be sent as JSON; nil for nothing.
+	Upcoming func(ctx context.Context, service string) any
 	// HasGateway says whether a version of the gateway program is installed; nil means that none is.
 	HasGateway func(version string) bool
 	// Host answers what concerns the host, by method and path: "GET gateways" is GET /portico/gateways. What it returns

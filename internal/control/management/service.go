@@ -133,12 +133,15 @@ func (w *serviceWrite) decide() error {
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
 		APIVersion: string(w.version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"),
-		Gateway: w.opt.Gateway, Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"),
+		Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"),
 	}
+	var readErr error
 	if !w.creating {
 		r.Old = &w.status.Wish
 	}
-	var readErr error
+	if r.Gateway, readErr = w.gateway(tier); readErr != nil {
+		return readErr
+	}
 	if r.NAT, readErr = w.nat(o.Text("properties.natGatewayState"), o.Text("location"), r.Old); readErr != nil {
 		return readErr
 	}
@@ -159,6 +162,18 @@ func (w *serviceWrite) decide() error {
 	}
 	w.wish, w.others = wish, others
 	return w.limitService()
+}
+
+// gateway is the version that a new service gets: that of its channel, if that is still there.
+func (w *serviceWrite) gateway(tier platform.Tier) (string, error) {
+	if w.opt.GatewayOf == nil {
+		return w.opt.Gateway, nil
+	}
+	v, err := w.opt.GatewayOf(w.tx, platform.ChannelOf(tier, w.change.New.Text("properties.releaseChannel")))
+	if err != nil || v == "" || !w.opt.HasGateway(v) {
+		return w.opt.Gateway, err
+	}
+	return v, nil
 }
 
 // serviceNamed says whether there is a service of a name, in any resource group: there are far fewer of these than of
