@@ -37,7 +37,7 @@ func All() []*Row {
 	return append([]*Row{
 		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), securityGroups(), securityRules(), natGateways(), privateEndpoints(),
 		userAssignedIdentities(), service(), endpointConnections(), deletedServices(),
-		apis(), operations(), apiSchemas(), apiVersionSets(), releases(),
+		apis(), operations(), apiSchemas(), serviceSchemas(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),
 		products(), productAPIs(), productGroups(), subscriptions(), users(), groups(), groupUsers(), namedValues(), backends(), certificates(),

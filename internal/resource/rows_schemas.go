@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"encoding/xml"
 	"slices"
 	"strings"
 
@@ -33,6 +34,51 @@ func apiSchemas() *Row {
 		}},
 		OnDelete: deleteSchema,
 	}
+}
+
+// serviceSchemas are the schemas of a service, which no API owns: XML ones as a text, JSON ones as an object.
+func serviceSchemas() *Row {
+	return &Row{
+		Namespace: APIM, Path: "service/schemas", Shape: Entity, Entity: "Schema", Proof: "TestGolden/globalschemas", Versions: since(apimVersions, v2021apr),
+		Verbs: Get | Head | Put | Delete | List, NameParam: "schemaId", NameMax: 80, NameLike: plainName,
+		Fields: []Field{
+			{Path: "properties.schemaType", Kind: String, Flags: Required, Enum: words("xml", "json")},
+			{Path: "properties.description", Kind: String},
+			{Path: "properties.value", Kind: Any},
+			{Path: "properties.document", Kind: Any},
+			{Path: "properties.provisioningState", Kind: String, From: v2023may, Flags: ReadOnly},
+		},
+		Filters: map[string]string{"name": "name", "schemaType": "properties.schemaType", "description": "properties.description"},
+		Rules:   []Rule{serviceSchema, func(c *Change) []arm.ErrorDetail { return schemasBounded(c, c.Service()+"/schemas") }},
+	}
+}
+
+// serviceSchema asks for the schema in the form of its type, which stays what it is.
+func serviceSchema(c *Change) (found []arm.ErrorDetail) {
+	kind := c.New.Text("properties.schemaType")
+	if c.Old != nil && c.Old.Text("properties.schemaType") != kind {
+		found = append(found, Finding("schemaType", "'schemaType' cannot be changed."))
+	}
+	text, isText := c.New.Get("properties.value").(string)
+	_, isObject := c.New.Get("properties.document").(map[string]any)
+	switch {
+	case kind == "xml" && (!isText || c.New.Get("properties.document") != nil):
+		found = append(found, Finding("value", "A schema of the type 'xml' has its text in 'value', and no 'document'."))
+	case kind == "json" && (!isObject || c.New.Get("properties.value") != nil):
+		found = append(found, Finding("document", "A schema of the type 'json' is an object in 'document', and has no 'value'."))
+	case kind == "xml":
+		found = append(found, wellFormed(text)...)
+	}
+	return found
+}
+
+// wellFormed asks for one XML document.
+func wellFormed(text string) []arm.ErrorDetail {
+	var root struct{ XMLName xml.Name }
+	if err := xml.Unmarshal([]byte(text), &root); err != nil {
+		return []arm.ErrorDetail{Finding("value", "'value' is no XML document: %s.", err)}
+	}
+	return nil
 }
 
 // schemaDocument asks for a document, of one kind.

@@ -91,7 +91,7 @@ func service() *Row {
 				{Path: "properties.platformVersion", Kind: String, Flags: ReadOnly, From: v2021apr, Enum: platforms},
 			}),
 		Complete: completeService,
-		Rules:    []Rule{tagLimits, identityRules, servicePrivate, serviceConstraint, hostRules, authorityRules, serviceLocations},
+		Rules:    []Rule{tagLimits, identityRules, servicePrivate, serviceConstraint, hostRules, authorityRules, customRules, serviceLocations},
 		Compute:  computeService,
 		Actions:  []Action{{"migrateToStv2", v2022apr}, {"connectivityCheck", v2021apr}, {"applynetworkconfigurationupdates", v2017}, {"backup", ""}, {"restore", ""}},
 	}

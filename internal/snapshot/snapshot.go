@@ -69,6 +69,18 @@ type Service struct {
 	RequireClient bool `json:"requireClient,omitempty"`
 	// Authorities are certificates that the service brings to verify those of backends and clients with.
 	Authorities []Authority `json:"authorities,omitempty"`
+	TLS         TLS         `json:"tls,omitzero"`
+}
+
+// TLS is how a gateway speaks TLS, beside what crypto/tls does by itself: TLS 1.2 and later.
+type TLS struct {
+	HTTP2 bool `json:"http2,omitempty"` // offered to clients
+	// Oldest is the oldest version that clients may speak, and OldestBackend the one that backends may; 0 for TLS 1.2.
+	Oldest        uint16 `json:"oldest,omitempty"`
+	OldestBackend uint16 `json:"oldestBackend,omitempty"`
+	// Without are cipher suites that clients are not offered, With ones that they are offered beside the usual ones.
+	Without []uint16 `json:"without,omitempty"`
+	With    []uint16 `json:"with,omitempty"`
 }
 
 // An Authority is a certificate to verify others with: a root that is trusted as it is, or one between.

@@ -140,6 +140,8 @@ func (q *request) providerPath() (*reply, *arm.Error) {
 		switch first := strings.ToLower(q.id.Types[0]); {
 		case first == "checknameavailability" && len(q.id.Types) == 1:
 			return q.checkNameAvailability()
+		case first == "getdomainownershipidentifier" && len(q.id.Types) == 1:
+			return q.domainOwnership()
 		case first == "skus" && len(q.id.Types) == 1:
 			return q.listSKUs()
 		case first == "deletedservices" && len(q.id.Types) == 1:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/policy"
+	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/snapshot"
 	"github.com/portico-dev/portico/internal/store"
 )
@@ -80,6 +81,7 @@ func (b *builder) serviceDraft(d *draft) error {
 		Closed: closed, Private: private,
 	}
 	v.Locations, v.Disabled = desired.locations()
+	v.TLS, _ = resource.TLSOf(desired.Properties.CustomProperties, desired.SKU.Name) // what is wrong was refused
 	d.value = v
 	return nil
 }

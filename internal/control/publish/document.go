@@ -29,8 +29,9 @@ type serviceDocument struct {
 			Location       string `json:"location"`
 			DisableGateway bool   `json:"disableGateway"`
 		} `json:"additionalLocations"`
-		PublicNetworkAccess     string `json:"publicNetworkAccess"`
-		EnableClientCertificate bool   `json:"enableClientCertificate"`
+		PublicNetworkAccess     string         `json:"publicNetworkAccess"`
+		EnableClientCertificate bool           `json:"enableClientCertificate"`
+		CustomProperties        map[string]any `json:"customProperties"`
 		HostnameConfigurations  []struct {
 			Type                       string `json:"type"`
 			HostName                   string `json:"hostName"`

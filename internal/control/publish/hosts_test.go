@@ -42,6 +42,12 @@ func TestPoll_CustomNames(t *testing.T) {
 	if d := cmp.Diff([]snapshot.Authority{{Root: true, CertificatePEM: "root"}, {CertificatePEM: "between"}}, got.Authorities); d != "" {
 		t.Error(d)
 	}
+	w.put(shop, `{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{"customProperties":{
+		"Microsoft.WindowsAzure.ApiManagement.Gateway.Protocols.Server.Http2":"True"}}}`)
+	m.poll()
+	if got := held[snapshot.Service](m, shop, "service", shop).TLS; !got.HTTP2 {
+		t.Errorf("TLS is %+v", got)
+	}
 	w.put(shop, `{"location":"West Europe","sku":{"name":"Consumption","capacity":0},"properties":{"enableClientCertificate":true}}`)
 	m.poll()
 	got = held[snapshot.Service](m, shop, "service", shop)

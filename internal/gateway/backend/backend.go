@@ -80,7 +80,7 @@ func (p *Pool) roundTrip(ctx context.Context, x *pipeline.Exchange, address pipe
 	}
 	req := request(ctx, x, address)
 	for hop := 0; ; hop++ {
-		tr := p.transport(settingOf(x.Target, opt, req.URL.Hostname(), x.Trust()), x.Target.Proxy, x.Trust())
+		tr := p.transport(settingOf(x, opt, req.URL.Hostname()), x.Target.Proxy, x.Trust())
 		res, err := roundTrip(tr, req, x.Early)
 		if err != nil || !opt.FollowRedirects || hop == maxRedirects {
 			return res, err

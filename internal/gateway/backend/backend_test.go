@@ -189,6 +189,7 @@ type trusting struct {
 }
 
 func (s trusting) Trust() *pipeline.Trust { return s.trust }
+func (s trusting) OldestTLS() uint16      { return 0 }
 
 // TestForward_Trust: a backend is good when its chain ends at a root of the service; what stands between may be with the
 // service or with the backend.

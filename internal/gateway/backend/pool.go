@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -42,11 +43,13 @@ type setting struct {
 	version             Version
 	wait                time.Duration
 	trust               string
+	oldest              uint16 // version of TLS; 0 for TLS 1.2
 	host                string // whose name is checked, where crypto/tls does not do it
 }
 
-func settingOf(t *pipeline.Target, opt Options, host string, trust *pipeline.Trust) setting {
-	s := setting{skipChain: t.SkipChain, skipName: t.SkipName, version: opt.Version, wait: opt.Continue}
+func settingOf(x *pipeline.Exchange, opt Options, host string) setting {
+	t, trust := x.Target, x.Trust()
+	s := setting{skipChain: t.SkipChain, skipName: t.SkipName, version: opt.Version, wait: opt.Continue, oldest: x.OldestTLS()}
 	if t.Proxy != nil {
 		s.proxy = t.Proxy.String()
 	}
@@ -146,7 +149,7 @@ func (p *Pool) newTransport(s setting, proxy *url.URL, trust *pipeline.Trust) *h
 // of the two is still checked. So is it with certificates of the service that may stand in a chain, of which
 // crypto/tls takes none.
 func (p *Pool) tls(s setting, trust *pipeline.Trust) *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.opt.RootCAs}
+	c := &tls.Config{MinVersion: cmp.Or(s.oldest, tls.VersionTLS12), RootCAs: p.opt.RootCAs} //nolint:gosec // an older one where the service says so
 	if trust != nil {
 		c.RootCAs = trust.Roots
 	}

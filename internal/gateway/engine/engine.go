@@ -53,14 +53,14 @@ type Options struct {
 
 // A Server is the engine of one machine.
 type Server struct {
-	opt     Options
-	log     *slog.Logger
-	http    *http.Server
-	tls     *tls.Config
-	asking  *tls.Config                     // tls, for names whose clients are asked for a certificate
-	current atomic.Pointer[service.Service] // single-tenant
-	tenants *tenants                        // mtv1
-	applyMu sync.Mutex                      // one compilation at a time
+	opt       Options
+	log       *slog.Logger
+	http      *http.Server
+	tls       *tls.Config
+	greetings greetings                       // how greetings of services are answered
+	current   atomic.Pointer[service.Service] // single-tenant
+	tenants   *tenants                        // mtv1
+	applyMu   sync.Mutex                      // one compilation at a time
 
 	accepted chan net.Conn
 	handed   *handover
@@ -97,11 +97,8 @@ func New(opt Options) *Server {
 		slots:   make(chan struct{}, opt.MaxConns),
 		sources: make(map[net.Listener]*source), conns: make(map[*wire]struct{}), empty: make(chan struct{}),
 	}
-	s.tls = &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: s.certificate,
-	}
-	s.asking = s.tls.Clone()
-	s.asking.ClientAuth = tls.RequestClientCert // whether it is good enough is for policies to say
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: s.certificate}
+	s.greetings = newGreetings(s.tls)
 	s.tls.GetConfigForClient = s.configuration
 	if opt.Catalogue != nil {
 		s.tenants = newTenants(opt)
@@ -204,40 +201,6 @@ func (s *Server) find(ctx context.Context, host string) (*service.Service, *tena
 }
 
 var errNotReady = errors.New("the gateway has no configuration yet")
-
-// greeted is the service that a TLS greeting is for; nil for none.
-func (s *Server) greeted(hello *tls.ClientHelloInfo) (*service.Service, error) {
-	if s.tenants != nil {
-		found, _, err := s.tenants.find(hello.Context(), strings.ToLower(hello.ServerName))
-		return found, err
-	}
-	return s.current.Load(), nil
-}
-
-// configuration chooses how a greeting is answered; nil for as always. Both ways share the keys of session tickets, and
-// neither takes up a session that had, or had not, to show a certificate of the client's.
-func (s *Server) configuration(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	svc, err := s.greeted(hello)
-	if err != nil || svc == nil || !svc.AsksClient(hello.ServerName) {
-		return nil, err
-	}
-	return s.asking, nil
-}
-
-func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	svc, err := s.greeted(hello)
-	if err != nil {
-		return nil, err
-	}
-	if svc != nil {
-		if c := svc.Certificate(hello.ServerName); c != nil {
-			return c, nil
-		}
-	}
-	return nil, errNoCertificate
-}
-
-var errNoCertificate = errors.New("no certificate for the name")
 
 var (
 	_ http.Handler      = (*Server)(nil)

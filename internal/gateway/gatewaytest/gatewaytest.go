@@ -86,6 +86,7 @@ func Shop(backendURL string) Snapshot {
 		Service: snapshot.Service{
 			ID: ServiceID, Name: "shop", Location: "West Europe", Tier: "Developer",
 			Hosts:  []snapshot.Host{{Name: "shop.apim.localhost", Default: true}, {Name: "127.0.0.1"}},
+			TLS:    snapshot.TLS{HTTP2: true},
 			Policy: &snapshot.Policy{ID: ServiceID + "/policies/policy", XML: "<policies><inbound/><backend><forward-request/></backend><outbound/></policies>"},
 		},
 		APIs: []snapshot.API{{

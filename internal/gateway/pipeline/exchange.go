@@ -42,6 +42,8 @@ type Services interface {
 	Certificates() []Certificate
 	// Trust is what certificates of others are verified with; nil for what the system trusts.
 	Trust() *Trust
+	// OldestTLS is the oldest version of TLS that backends may speak; 0 for TLS 1.2.
+	OldestTLS() uint16
 	// Counters are what all machines of the service count in.
 	Counters() (*counters.Table, error)
 }
@@ -243,6 +245,14 @@ func (x *Exchange) BackendURL() (URL, bool) {
 		return URL{}, false
 	}
 	return x.Target.Base.Join(x.Request.URL.Path, x.Request.URL.RawQuery), true
+}
+
+// OldestTLS is the oldest version of TLS that backends may speak; 0 for TLS 1.2.
+func (x *Exchange) OldestTLS() uint16 {
+	if x.Services == nil {
+		return 0
+	}
+	return x.Services.OldestTLS()
 }
 
 // Trust is what certificates of others are verified with; nil for what the system trusts.

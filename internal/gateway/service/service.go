@@ -83,6 +83,12 @@ func (s *Service) AsksClient(name string) bool {
 	return h != nil && h.asksClient
 }
 
+// TLS is how the service speaks TLS.
+func (s *Service) TLS() snapshot.TLS { return s.info.Service.TLS }
+
+// OldestTLS implements pipeline.Services.
+func (s *Service) OldestTLS() uint16 { return s.info.Service.TLS.OldestBackend }
+
 // Trust implements pipeline.Services.
 func (s *Service) Trust() *pipeline.Trust { return s.info.trust }
 
