@@ -51,8 +51,17 @@ func newAddressBook(pool string, st store.Store) (*addressBook, error) {
 
 // allocate returns a free address. It begins at a place that depends on the resource, so that making it again after a
 // refused request gives the same one.
-func (b *addressBook) allocate(id string) (string, error) {
-	pool := b.poolNow()
+func (b *addressBook) allocate(id string) (string, error) { return b.from(b.poolNow(), id) }
+
+// prepare returns a free address of the VIP pool; none where there is no such pool.
+func (b *addressBook) prepare(id string) (string, error) {
+	if !b.pool.IsValid() {
+		return "", nil
+	}
+	return b.from(b.pool, id)
+}
+
+func (b *addressBook) from(pool netip.Prefix, id string) (string, error) {
 	if !pool.IsValid() {
 		return "", errors.New("this system has no pool of addresses")
 	}

@@ -62,7 +62,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
 		Gateway: buildVersion(), GatewayOf: rollout.GatewayOf, Upcoming: c.gatewayUpcoming, HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		Networks: func() string { return canDo().Trouble }, Dependencies: c.dependencies, Probe: c.controller.Probe,
-		URLs: urls.of, AllocateIP: addresses.allocate, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
+		URLs: urls.of, AllocateIP: addresses.allocate, PrepareIP: addresses.prepare, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
 		Forecast:   c.controller.Forecast,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units, "metering": c.metering},
 	})

@@ -8,8 +8,8 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// Addresses lists the public addresses that are somebody's: those of all VIPs but one, of NAT gateways, and those
-// that public IP address resources hold. Who picks an address picks none of these.
+// Addresses lists the public addresses that are somebody's: those of all VIPs but one, of NAT gateways, those that
+// are prepared for migrations, and those that public IP address resources hold. Who picks an address picks none of these.
 func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 	services, err := r.List(store.Query{Type: typeService})
 	if err != nil {
@@ -23,8 +23,8 @@ func Addresses(r store.Reader, exceptVIP string) ([]string, error) {
 		}
 		for _, l := range st.Locations() {
 			for _, w := range []*platform.Wish{&l.Wish, l.Previous} {
-				if w != nil && w.NAT != "" && !w.Gone {
-					out = append(out, w.NAT)
+				if w != nil && !w.Gone {
+					out = append(out, w.Holds()...)
 				}
 			}
 			for _, v := range l.Hosting.VIPs {

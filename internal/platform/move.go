@@ -77,7 +77,7 @@ func (p *plan) leads(v VIP) bool {
 }
 
 // newVIP is an address of the kind that the wish asks for: in a virtual network the public one that the service brings,
-// or one of the subnet.
+// or one of the subnet; after stv1 the one that was prepared.
 func (p *plan) newVIP() VIP {
 	v := VIP{ID: p.NewID()}
 	if in := p.Wish.Injection; in != nil {
@@ -85,6 +85,9 @@ func (p *plan) newVIP() VIP {
 		if !v.Inside {
 			v.Wanted = in.Address
 		}
+	}
+	if v.Wanted == "" && !v.Inside && p.active != nil && p.active.Platform == STv1 && p.Wish.Platform != STv1 {
+		v.Wanted = p.Wish.Prepared
 	}
 	return v
 }

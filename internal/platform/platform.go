@@ -50,10 +50,23 @@ type Wish struct {
 	// NAT is the address of the platform's NAT gateway, by which machines reach what is outside their virtual network;
 	// empty for none.
 	NAT string `json:"nat,omitempty"`
+	// Prepared is the address that a service on stv1 will have on stv2, if it is migrated with NewIP; empty for none.
+	Prepared string `json:"prepared,omitempty"`
 	// Disabled takes the location out of rotation: names of the service lead to it only if they are its own.
 	Disabled bool `json:"disabled,omitempty"`
 	// Gone asks for no compute and no address.
 	Gone bool `json:"gone,omitempty"`
+}
+
+// Holds lists the public addresses that a wish has beside those of VIPs.
+func (w Wish) Holds() (out []string) {
+	if w.NAT != "" {
+		out = append(out, w.NAT)
+	}
+	if w.Prepared != "" && (w.Platform == STv1 || w.Address == NewIP) { // one that stays has let go of it
+		out = append(out, w.Prepared)
+	}
+	return out
 }
 
 // Mode is what a machine is meant to do.

@@ -116,6 +116,9 @@ func completeService(c *Change) {
 		}
 		c.New.Set("sku.capacity", capacity)
 	}
+	if custom, ok := c.New.Get("properties.customProperties").(map[string]any); ok {
+		delete(custom, preparedKey) // is read only
+	}
 	completeLocations(c)
 	completeHosts(c)
 	completeIdentity(c)
@@ -159,6 +162,7 @@ func computeService(s *Shown) {
 		o.Set("properties.privateEndpointConnections", list)
 	}
 	showIdentity(s, principalID(s.Doc.ID, st))
+	showPrepared(s.Object, st)
 	showLocations(s, st, name)
 	urls := s.Env.URLs(ServiceFacts{ID: s.Doc.ID, Name: name, Location: NormalLocation(o.Text("location")), Status: st})
 	for path, u := range map[string]string{
@@ -216,6 +220,28 @@ func outboundOf(t store.Reader, l platform.Location) []any {
 		out[i] = a + "/32"
 	}
 	return out
+}
+
+// preparedKey is the custom property with the addresses that a service will have after its migration.
+const preparedKey = "Microsoft.WindowsAzure.ApiManagement.Stv2MigrationPreCreatedIps"
+
+// showPrepared adds the addresses that are prepared for a migration from stv1.
+func showPrepared(o Object, st platform.ServiceStatus) {
+	var list []string
+	for _, l := range st.Locations() {
+		if l.Wish.Platform == platform.STv1 && l.Wish.Prepared != "" && !l.Wish.Gone {
+			list = append(list, l.Wish.Prepared)
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	custom, ok := o.Get("properties.customProperties").(map[string]any)
+	if !ok {
+		custom = map[string]any{}
+		o.Set("properties.customProperties", custom)
+	}
+	custom[preparedKey] = strings.Join(list, ",")
 }
 
 // showSubnet adds what is read-only of the network of a service.

@@ -281,7 +281,14 @@ type view struct {
 		PrivateIPs        []string `json:"privateIPAddresses"`
 		OutboundIPs       []string `json:"outboundPublicIPAddresses"`
 		CreatedAtUTC      string   `json:"createdAtUtc"`
+
+		Custom map[string]string `json:"customProperties"`
 	} `json:"properties"`
+}
+
+// prepared is the address that the service will have after a migration that gives another.
+func (v view) prepared() string {
+	return v.Properties.Custom["Microsoft.WindowsAzure.ApiManagement.Stv2MigrationPreCreatedIps"]
 }
 
 func (v view) addr() string { return strings.TrimPrefix(v.Properties.GatewayURL, "http://") }

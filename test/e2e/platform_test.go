@@ -100,12 +100,7 @@ type pressure struct {
 }
 
 func press(t testing.TB, rate float64, targets ...load.Target) *pressure {
-	return pressWith(t, load.Options{Workers: 24, Rate: rate, Slow: 4}, targets...)
-}
-
-func pressWith(t testing.TB, opt load.Options, targets ...load.Target) *pressure {
-	t.Helper()
-	c := load.Start(opt, targets...)
+	c := load.Start(load.Options{Workers: 24, Rate: rate, Slow: 4}, targets...)
 	t.Cleanup(func() { c.Stop() })
 	eventually(t, 10*time.Second, "load", func() bool { return c.Counts().Done > 50 })
 	c.TakeWaits()

@@ -60,6 +60,8 @@ type Options struct {
 	URLs func(resource.ServiceFacts) resource.URLs
 	// AllocateIP gives a public IP address resource its address; nil refuses such resources.
 	AllocateIP func(id string) (string, error)
+	// PrepareIP gives a service outside virtual networks an address for its migration; nil for none.
+	PrepareIP func(id string) (string, error)
 	// AddressDomain is the suffix of the DNS names of public IP addresses; empty means "cloudapp.localhost".
 	AddressDomain string
 	// Networks says why this host makes no virtual networks, and how it would; empty when it does. nil means that they

@@ -1,12 +1,14 @@
 package management_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/control/management"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
@@ -73,4 +75,50 @@ func TestMigrate_ToAnotherSubnetAndBack(t *testing.T) {
 	}
 	w.statusOf(servicePath, func(st *platform.ServiceStatus) { st.Hosting.Sets = st.Hosting.Sets[:1] })
 	w.want(http.StatusOK, "PUT", servicePath, injectedBody("External", "apim", "ip2"))
+}
+
+const preparedKey = "Microsoft.WindowsAzure.ApiManagement.Stv2MigrationPreCreatedIps"
+
+// A service on stv1 shows the address that it will have, which nobody else gets and no client writes.
+func TestMigrate_PreparedAddresses(t *testing.T) {
+	t.Parallel()
+	outside := 0
+	w := newWorld(t, canNetwork, func(o *management.Options) {
+		o.PrepareIP = func(string) (string, error) { outside++; return fmt.Sprintf("127.8.0.%d", outside), nil }
+	}).withNetwork()
+	prepared := func() any {
+		custom, _ := w.want(http.StatusOK, "GET", servicePath, "").Body.Get("properties.customProperties").(map[string]any)
+		return custom[preparedKey]
+	}
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, developerBody)
+	w.settle()
+	if got := prepared(); got != "127.8.0.1" {
+		t.Errorf("the address prepared is %v", got)
+	}
+	changed := strings.Replace(developerBody, `"publisherName":"Contoso"`, `"publisherName":"Other","customProperties":{"`+preparedKey+`":"1.2.3.4"}`, 1)
+	w.want(http.StatusOK, "PUT", servicePath+oldVersion, changed)
+	if got := prepared(); got != "127.8.0.1" {
+		t.Errorf("after an update the address prepared is %v", got)
+	}
+	w.want(http.StatusAccepted, "POST", servicePath+"/migrateToStv2", `{"mode":"NewIP"}`)
+	if got := w.statusOf(servicePath, nil).Wish.Prepared; got != "127.8.0.1" {
+		t.Errorf("the migration has the address %q prepared", got)
+	}
+	w.settle()
+	if got := prepared(); got != nil {
+		t.Errorf("on stv2 the address prepared is %v", got)
+	}
+	w.want(http.StatusAccepted, "DELETE", servicePath+"?api-version=2019-12-01", "")
+	w.settle()
+
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, withoutIP("External", "apim"))
+	w.settle()
+	if got := prepared(); got != "127.9.0.3" || outside != 1 { // of the addresses of public IP address resources
+		t.Errorf("in an external network the address prepared is %v", got)
+	}
+	w.want(http.StatusOK, "PUT", servicePath+oldVersion, withoutIP("Internal", "apim"))
+	w.settle()
+	if got := prepared(); got != nil {
+		t.Errorf("in an internal network the address prepared is %v", got)
+	}
 }

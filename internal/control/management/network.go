@@ -45,3 +45,36 @@ func (w *serviceWrite) nat(state, location string, old *platform.Wish) (string, 
 	}
 	return w.opt.AllocateIP(w.place.id + "/natGateways/" + resource.NormalLocation(location))
 }
+
+// prepare gives locations on stv1 with a public address the one that they will have after a migration with NewIP, so that
+// lists of allowed addresses and names can be made beforehand. They keep the one that they have.
+func (w *serviceWrite) prepare(primary *platform.Wish, others []platform.LocationWish) error {
+	at := resource.NormalLocation(w.change.New.Text("location"))
+	if err := w.prepareAt(at, primary); err != nil {
+		return err
+	}
+	for i := range others {
+		if err := w.prepareAt(others[i].Location, &others[i].Wish); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *serviceWrite) prepareAt(location string, wish *platform.Wish) (err error) {
+	pick := w.opt.PrepareIP
+	if wish.Injection != nil {
+		pick = w.opt.AllocateIP
+	}
+	if wish.Platform != platform.STv1 || pick == nil || wish.Injection != nil && wish.Injection.Mode == platform.Internal {
+		return nil
+	}
+	for _, l := range w.status.Locations() {
+		if l.Name == location && l.Wish.Prepared != "" && platform.SameInjection(l.Wish.Injection, wish.Injection) {
+			wish.Prepared = l.Wish.Prepared
+			return nil
+		}
+	}
+	wish.Prepared, err = pick(w.place.id + "/prepared/" + location)
+	return err
+}

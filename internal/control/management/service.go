@@ -160,6 +160,9 @@ func (w *serviceWrite) decide() error {
 	if err != nil {
 		return err
 	}
+	if readErr = w.prepare(&wish, others); readErr != nil {
+		return readErr
+	}
 	w.wish, w.others = wish, others
 	return w.limitService()
 }

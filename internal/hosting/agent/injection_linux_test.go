@@ -268,3 +268,20 @@ func TestProbe_FromAnInjection(t *testing.T) {
 		t.Errorf("from inside: %+v", r)
 	}
 }
+
+// A VIP that wants an address gets that one, which nobody else has.
+func TestReserve_GivesTheAddressThatIsWanted(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	first, err := h.Reserve(t.Context(), lease, platform.VIP{ID: "first"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := netip.MustParseAddr(first).Next().Next().String()
+	if got, err := h.Reserve(t.Context(), lease, platform.VIP{ID: "second", Wanted: want}, []string{want}); err != nil || got != want {
+		t.Errorf("the address is %s, %v; want %s", got, err, want)
+	}
+	if _, err := h.Reserve(t.Context(), lease, platform.VIP{ID: "third", Wanted: first}, nil); !errors.Is(err, fabric.ErrNoAddress) {
+		t.Errorf("an address that somebody has: %v, want ErrNoAddress", err)
+	}
+}

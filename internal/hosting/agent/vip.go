@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,8 +67,8 @@ func (a *agent) vipFor(v platform.VIP, avoid []string) (*vip, error) {
 	var err error
 	if v.Injection != "" {
 		err = a.openInside(made, v.Wanted, avoid)
-	} else if v.Address != "" {
-		made.files, err = a.ports.openVIP(v.Address)
+	} else if made.address = cmp.Or(v.Address, v.Wanted); made.address != "" {
+		made.files, err = a.ports.openVIP(made.address)
 	} else {
 		skip := map[string]bool{}
 		for _, s := range avoid {

@@ -43,7 +43,7 @@ type Fabric interface {
 	Apply(ctx context.Context, l Lease, s platform.Set) error
 	// Delete drains and removes all machines of a set and forgets it.
 	Delete(ctx context.Context, l Lease, setID string) error
-	// Reserve opens an address for a VIP and returns it. For a VIP that carries an Address it opens exactly that one;
+	// Reserve opens an address for a VIP and returns it. For a VIP that carries an Address, or a Wanted one, it opens exactly that one;
 	// otherwise it picks a free one. avoid lists addresses that belong to others.
 	Reserve(ctx context.Context, l Lease, v platform.VIP, avoid []string) (address string, err error)
 	// Route makes the serving machines of exactly v.Sets accept on the VIP. It first lets the new sets accept, then

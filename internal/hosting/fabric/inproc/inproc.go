@@ -6,6 +6,7 @@
 package inproc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -249,7 +250,7 @@ func (f *Fabric) Reserve(ctx context.Context, l fabric.Lease, v platform.VIP, av
 		}
 		used = append(used, have.address)
 	}
-	address := v.Address
+	address := cmp.Or(v.Address, v.Wanted)
 	if inside, err := f.injected(v); err != nil {
 		return "", err
 	} else if address == "" {
