@@ -69,6 +69,8 @@ type Options struct {
 	CacheSize int64
 	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
 	DrainTimeout time.Duration
+	// QueueTime is how long connections wait for a worker of a pool when there is none. 10 s by default.
+	QueueTime time.Duration
 	// LogSize bounds the log of one process in bytes; as much again is kept of what was before. 4 MiB by default.
 	LogSize int64
 	Log     *slog.Logger
@@ -86,6 +88,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.DrainTimeout <= 0 {
 		o.DrainTimeout = time.Minute
+	}
+	if o.QueueTime <= 0 {
+		o.QueueTime = 10 * time.Second
 	}
 	if o.LogSize <= 0 {
 		o.LogSize = 4 << 20
@@ -258,6 +263,7 @@ func (a *agent) run(ctx context.Context) error {
 	loopCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	loops.Go(func() { a.trimLogs(loopCtx) })
 	loops.Go(func() { a.keepCounters(loopCtx) })
+	loops.Go(func() { a.watchQueues(loopCtx) })
 	edgeDone := make(chan struct{})
 	go func() { defer close(edgeDone); a.edge.supervise() }()
 	a.log.InfoContext(ctx, "agent ready", slog.Int("pid", os.Getpid()), slog.Any("info", a.info()))

@@ -28,21 +28,25 @@ type edgeKeeper struct {
 	hosts map[string]bool // changed since they were last sent
 	sets  map[string]bool
 	vips  map[string]bool
-	up    bool // there is a process
-	open  bool // it is to accept once it knows the table
+	waits map[string]bool // sets whose connections wait now, or are refused
+	up    bool            // there is a process
+	open  bool            // it is to accept once it knows the table
 
 	adopted  *process // that an earlier agent started; taken by start
 	outdated bool     // it runs another version of the program
 }
 
 func newEdgeKeeper(a *agent) *edgeKeeper {
-	return &edgeKeeper{a: a, kick: make(chan struct{}, 1), hosts: map[string]bool{}, sets: map[string]bool{}, vips: map[string]bool{}}
+	return &edgeKeeper{a: a, kick: make(chan struct{}, 1), hosts: map[string]bool{}, sets: map[string]bool{}, vips: map[string]bool{}, waits: map[string]bool{}}
 }
 
-// markHost, markSet and markVIP note that the edge should look at a host, a set or a VIP again. a.mu is held.
+// markHost, markSet, markVIP and markQueue note that the edge should look at a host, a set, a VIP or the queue of a set
+// again. a.mu is held.
 func (e *edgeKeeper) markHost(h string) { e.rev++; e.hosts[h] = true }
 func (e *edgeKeeper) markSet(id string) { e.rev++; e.sets[id] = true }
 func (e *edgeKeeper) markVIP(id string) { e.rev++; e.vips[id] = true }
+
+func (e *edgeKeeper) markQueue(id string) { e.rev++; e.waits[id] = true }
 
 func (e *edgeKeeper) closeListeners() { wire.CloseAll(e.listeners) }
 
@@ -219,6 +223,14 @@ func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 	for id := range e.sets {
 		if s := e.a.sets[id]; s != nil {
 			batch, files = append(batch, wire.ToEdge{Set: id}), append(files, s.intake)
+			if s.refuses {
+				e.waits[id] = true
+			}
+		}
+	}
+	for id := range e.waits {
+		if s := e.a.sets[id]; s != nil {
+			batch, files = append(batch, wire.ToEdge{Set: id, Queue: true, Refuse: s.refuses}), append(files, nil)
 		}
 	}
 	bySet := map[string][]string{}
@@ -250,6 +262,7 @@ func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 	clear(e.sets)
 	clear(e.hosts)
 	clear(e.vips)
+	clear(e.waits)
 	t.rev = e.rev
 	return batch, files
 }

@@ -494,7 +494,7 @@ func (m *machine) note(r wire.FromMachine) {
 // learn makes the status what the process says. a.mu is held.
 func (m *machine) learn(r wire.FromMachine) {
 	if r.Ready && m.status.Phase == platform.Starting {
-		m.status.Phase = platform.Ready
+		m.status.Phase, m.used = platform.Ready, time.Now()
 		m.begin()
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest

@@ -272,6 +272,7 @@ func (e *edgeKeeper) adopt(b *returned) {
 	have := treasury{have: map[wire.Held][]*wire.Handle{}}
 	have.add(b.offer.Keeps) // still the remains' to close
 	for id, s := range e.a.sets {
+		e.markQueue(id)
 		if !same(have.take(wire.HeldIntake, id), s.intake) {
 			e.markSet(id)
 		}

@@ -55,7 +55,7 @@ func (m *machine) doze(now time.Time) time.Duration {
 	case m.rest == drowsy && !m.acked.Intake && !m.pending && now.Sub(m.used) >= drowsyTime:
 		m.rest, m.status.Phase = asleep, platform.Asleep
 		m.begin()
-		m.a.bump()
+		m.a.look()
 		return 0
 	}
 	if m.rest == drowsy {

@@ -31,6 +31,9 @@ type set struct {
 	// intake is a queue for plain and one for TLS: receiving ends, then sending ends. All stay open here, so that
 	// nothing in it is lost when machines or the edge die.
 	intake []*wire.Handle
+
+	waited  time.Time // since when connections wait and nobody takes them; zero when that is not so
+	refuses bool      // the edge answers them
 }
 
 // setFor returns the set of an ID and makes it if there is none. a.mu is held.
@@ -251,6 +254,7 @@ func (a *agent) closeAll() {
 func (a *agent) look() {
 	a.advance()
 	a.failOver()
+	a.reopen()
 	for _, s := range a.sets {
 		for _, m := range s.machines {
 			signal(m.kick)

@@ -107,6 +107,9 @@ func (s *server) deliver(ctx context.Context, p protocol, host string, c *net.TC
 	}
 }
 
+// errRefused is returned for a host of a set whose connections nobody takes.
+var errRefused = errors.New("nobody takes connections for the host")
+
 // errUnknown is returned for a host that no set serves.
 var errUnknown = errors.New("nobody serves the host")
 
@@ -118,12 +121,15 @@ func (s *server) pass(ctx context.Context, host string, choose func(*set) *intak
 		if to == nil {
 			return errUnknown
 		}
+		if to.refuses.Load() {
+			return errRefused
+		}
 		failpoint.Hit("edge.pass.before")
 		err := choose(to).handOver(c, head, s.opt.IntakeTime)
 		failpoint.Hit("edge.pass.after")
 		switch {
 		case err == nil:
-			if s.table.find(host) != to { // it has moved meanwhile, and whoever took back what waited may have come too early
+			if s.table.find(host) != to || to.refuses.Load() { // that changed meanwhile, and whoever took back what waited may have come too early
 				s.reclaim(ctx, to)
 			}
 			return nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ type intake struct {
 // A set is where the connections of its hosts go.
 type set struct {
 	plain, secure *intake
+	refuses       atomic.Bool    // nobody takes what comes
 	files         []*wire.Handle // of the whole intake, for later agents
 }
 
@@ -57,10 +59,13 @@ func (t *table) find(host string) *set {
 	return t.sets[id]
 }
 
-// left lists the sets that hosts leave by a message.
+// left lists the sets that hosts leave by a message, or that refuse what comes from it on.
 func (t *table) left(m wire.ToEdge) (sets []*set) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	if s := t.sets[m.Set]; s != nil && m.Refuse { // what waits there is answered
+		sets = append(sets, s)
+	}
 	for _, h := range m.Hosts {
 		if s := t.sets[t.hosts[h]]; s != nil && t.hosts[h] != m.Set && !slices.Contains(sets, s) {
 			sets = append(sets, s)
@@ -86,6 +91,9 @@ func (t *table) change(m wire.ToEdge, files []*wire.Handle) error {
 	if made != nil {
 		t.drop(m.Set)
 		t.sets[m.Set] = made
+	}
+	if s := t.sets[m.Set]; s != nil && m.Queue {
+		s.refuses.Store(m.Refuse)
 	}
 	for _, h := range m.Hosts {
 		if m.Set == "" {

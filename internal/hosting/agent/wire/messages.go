@@ -67,6 +67,10 @@ type ToEdge struct {
 	// Set with Forget drops a set and its names; with the four descriptors of its intake it makes them known.
 	Set    string `json:"set,omitempty"`
 	Forget bool   `json:"forget,omitempty"`
+	// Queue says what becomes of the connections of Set while nobody takes them: they wait, or, with Refuse, the edge
+	// answers those that wait and those that come. They wait until it says so.
+	Queue  bool `json:"queue,omitempty"`
+	Refuse bool `json:"refuse,omitempty"`
 	// VIP comes with two descriptors (HTTP, HTTPS) that the edge keeps for later agents, until Forget. It does not
 	// accept on them.
 	VIP string `json:"vip,omitempty"`
