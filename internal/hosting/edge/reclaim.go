@@ -2,8 +2,10 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,21 +39,20 @@ func (s *server) reclaim(ctx context.Context, left ...*set) {
 
 // takeBack empties one queue of an intake.
 func (s *server) takeBack(ctx context.Context, recv *wire.Handle) (all []waiting) {
-	const patience = time.Millisecond // for one more
 	uc, err := recv.Packets()
 	if err != nil {
 		return nil // the set is gone
 	}
 	defer uc.Close() //nolint:errcheck // a duplicate
 	buf, oob := make([]byte, 1+wire.MaxHead), make([]byte, unix.CmsgSpace(4*4))
-	for {
-		_ = uc.SetReadDeadline(time.Now().Add(patience))
+	for waits(uc) {
+		_ = uc.SetReadDeadline(time.Now().Add(20 * time.Millisecond)) // somebody else may have taken it
 		data, files, err := wire.ReadPacket(uc, buf, oob)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue // a deadline may be over before the read begins: the queue itself says when it is empty
+		}
 		if err != nil {
-			if len(all) > 0 {
-				s.opt.Log.InfoContext(ctx, "waiting connections taken back", slog.Int("connections", len(all)))
-			}
-			return all
+			break
 		}
 		if len(files) != 1 || data[0] != wire.HandOver {
 			wire.CloseAll(files)
@@ -68,4 +69,22 @@ func (s *server) takeBack(ctx context.Context, recv *wire.Handle) (all []waiting
 		}
 		all = append(all, waiting{c, append([]byte(nil), data[1:]...)})
 	}
+	if len(all) > 0 {
+		s.opt.Log.InfoContext(ctx, "waiting connections taken back", slog.Int("connections", len(all)))
+	}
+	return all
+}
+
+// waits says whether anything is in a queue, or comes within a millisecond.
+func waits(uc *net.UnixConn) (ready bool) {
+	raw, err := uc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = raw.Control(func(fd uintptr) {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // descriptors are small
+		n, err := unix.Poll(p, 1)
+		ready = err == nil && n > 0
+	})
+	return err == nil && ready
 }
