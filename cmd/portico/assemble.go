@@ -67,7 +67,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units, "metering": c.metering},
 	})
 	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers(), c.clock)
-	if err := c.pruneGateways(ctx); err != nil {
+	if err := errors.Join(c.pruneGateways(ctx), c.management.ObserveLimits(ctx)); err != nil {
 		return err
 	}
 	return c.writeEndpoints()

@@ -87,6 +87,41 @@ func (e Era) Limit(t Tier, path string) int {
 	return 0
 }
 
+// Grandfathered is what a service may hold because it held more than the limits of an era when they came to it. It holds
+// for the tier that it had then.
+type Grandfathered struct {
+	Era  Era            `json:"era"`
+	Tier Tier           `json:"tier"`
+	Most map[string]int `json:"most"` // by resource type
+}
+
+// Grandfather says what a service of a tier may hold of what it holds too much of when the limits of 2026 come: 110 % of
+// it, in the classic tiers. It is nil where that is nothing.
+func (e Era) Grandfather(t Tier, held map[string]int) *Grandfathered {
+	if e != Era2026 || !slices.Contains([]Tier{Developer, Basic, Standard, Premium, Isolated}, t) {
+		return nil
+	}
+	g := &Grandfathered{Era: e, Tier: t, Most: map[string]int{}}
+	for path, n := range held {
+		if most := e.Limit(t, path); most > 0 && n > most {
+			g.Most[path] = (n*11 + 9) / 10 // rounded up
+		}
+	}
+	if len(g.Most) == 0 {
+		return nil
+	}
+	return g
+}
+
+// LimitFor is Limit for a service that may be grandfathered.
+func (e Era) LimitFor(t Tier, path string, g *Grandfathered) int {
+	most := e.Limit(t, path)
+	if g != nil && g.Era == e && g.Tier == t && most > 0 {
+		most = max(most, g.Most[path])
+	}
+	return most
+}
+
 // Services is how many services of a tier an Azure subscription may have; 0 is no limit.
 func (e Era) Services(t Tier) int {
 	if t == Consumption && e.has() {

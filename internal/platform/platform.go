@@ -214,6 +214,8 @@ type ServiceStatus struct {
 	// about to go.
 	Location
 	Others []Location `json:"others,omitempty"`
+	// Grandfathered is what the service may hold beyond newer limits; nil for nothing.
+	Grandfathered *Grandfathered `json:"grandfathered,omitempty"`
 	// Endpoints are the private endpoints that lead to the service.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Before is the Desired of the document that the previous wishes belong to, restored with them; empty when the

@@ -71,6 +71,13 @@ func (q *request) withinLimits(tx store.Tx, c *resource.Change, created bool) er
 func (q *request) withinLimit(tx store.Tx, c *resource.Change, path string, one bool) error {
 	tier := platform.Tier(c.Tier())
 	most := q.opt.Limits.Limit(tier, path)
+	if most > 0 {
+		service, err := tx.Get(c.Service())
+		if err != nil {
+			return err
+		}
+		most = q.opt.Limits.LimitFor(tier, path, serviceStatus(&service).Grandfathered)
+	}
 	key := fmt.Sprint(store.Key(c.Service()), " ", path, " ", most)
 	if most == 0 || one && q.allowances.take(key) {
 		return nil

@@ -185,3 +185,35 @@ func TestTiers_LackTypes(t *testing.T) {
 	w = tierWorld(t, "", developer)
 	w.want(200, "GET", servicePath+"/groups", "")
 }
+
+// What a classic service holds beyond the limits of 2026 when they come may grow to 110 % of it, while it keeps its tier.
+func TestLimits_Grandfathered(t *testing.T) {
+	t.Parallel()
+	w := tierWorld(t, platform.Era2024, developer)
+	logger := func(i int) answer {
+		return w.do("PUT", fmt.Sprintf("%s/loggers/l%d", servicePath, i), `{"properties":{"loggerType":"azureMonitor"}}`)
+	}
+	for i := range 105 {
+		if a := logger(i); a.Status != 201 {
+			t.Fatalf("logger %d: %s", i, a.Raw)
+		}
+	}
+	opt := options(w.store)
+	opt.Limits = platform.Era2026
+	for range 2 { // the second start finds it noted
+		w.handler = management.New(opt)
+		if err := w.handler.ObserveLimits(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 105; i < 116; i++ {
+		if a := logger(i); a.Status != 201 {
+			t.Fatalf("logger %d: %s", i, a.Raw)
+		}
+	}
+	refused(t, logger(116), "ValidationError", "The limit is reached: a service of tier Developer may have at most 116 loggers.")
+	// Another tier has the limits as they are.
+	w.want(202, "PATCH", servicePath, `{"sku":{"name":"Basic","capacity":1}}`)
+	w.settle()
+	refused(t, logger(116), "ValidationError", "The limit is reached: a service of tier Basic may have at most 100 loggers.")
+}
