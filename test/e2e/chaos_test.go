@@ -19,6 +19,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/armclient"
+	"github.com/portico-dev/portico/internal/certtest"
 )
 
 // TestChaos makes random changes to services under light load while processes die, the disk is full and the clock is
@@ -55,8 +56,10 @@ func number(t *testing.T, variable string, n int) int {
 	return n
 }
 
-// chaosServices is how many services are changed.
-const chaosServices = 3
+const (
+	chaosServices = 3         // that are changed
+	chaosWindow   = time.Hour // of coexistence, which ends when the clock is set on
+)
 
 // chaos is a host on which things go wrong.
 type chaos struct {
@@ -64,6 +67,8 @@ type chaos struct {
 	rnd      *rand.Rand
 	disk     *disk
 	clock    string // file
+	offset   time.Duration
+	ca       certtest.Pair
 	deck     []int  // of troubles that are to come
 	story    string // of the round
 	subjects []*chaosSubject
@@ -75,6 +80,11 @@ type chaosSubject struct {
 	name string
 	want chaosFacts
 	was  chaosFacts // before it was deleted
+	kept time.Time  // platform time until which what it was moved from is kept
+	// movedFrom is the platform of what is kept.
+	movedFrom string
+	// backup is the ledger of the last backup that was acknowledged, since the tier changed; empty when there is none.
+	backup string
 }
 
 // chaosFacts are what a client may rely on.
@@ -86,6 +96,12 @@ type chaosFacts struct {
 	Platform string
 	Gateway  string // version; of a service with machines of its own
 	Ledger   string // a named value
+	Zones    string
+	Away     string // other locations
+	Out      bool   // the primary location is out of rotation
+	Domain   string // thumbprint of the certificate of the custom name
+	Tag      string
+	Locked   bool
 }
 
 // A chaosChange is one request of a customer, with what it makes of the facts.
@@ -95,6 +111,9 @@ type chaosChange struct {
 	then func(f *chaosFacts)
 	// serves says that the service answers on its address all the while.
 	serves bool
+	refuse string // code of the error that is the right answer; none when it is to be accepted
+	// done is called when it was acknowledged, lost when it is not known what came of it; nil for nothing.
+	done, lost func()
 }
 
 func startChaos(t *testing.T, seed uint64) *chaos {
@@ -109,11 +128,16 @@ func startChaos(t *testing.T, seed uint64) *chaos {
 	}
 	d := mountDisk(t, dir, filepath.Join(side, "full"))
 	h := &crashHost{
-		host: &host{t: t, dir: dir, program: program}, args: []string{"--coexistence", keep},
-		aimFile: filepath.Join(side, "crash.aim"), hitLog: filepath.Join(side, "crash.hits"),
+		host:    &host{t: t, dir: dir, program: program},
+		args:    []string{"--coexistence", chaosWindow.String(), "--backup-folders", "disk=" + side},
+		aimFile: filepath.Join(side, "crash.aim"), hitLog: filepath.Join(side, "crash.hits"), windows: true,
 	}
 	c := &chaos{
 		crashHost: h, rnd: rand.New(rand.NewPCG(seed, seed)), disk: d, clock: filepath.Join(side, "clock"), tally: map[string]int{},
+		ca: certtest.Authority(t, "Chaos"),
+	}
+	if err := os.Mkdir(filepath.Join(side, "backups"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	h.env = []string{"PORTICO_FAILPOINT_CLOCK=" + c.clock, "PORTICO_FAILPOINT_FULL=" + d.file}
 	t.Cleanup(func() {
@@ -145,14 +169,14 @@ func (c *chaos) round() {
 	c.t.Helper()
 	c.rounds++
 	c.settle()
+	trouble := c.trouble()
+	c.tally[trouble.name]++
 	changes := map[*chaosSubject]chaosChange{}
 	for _, i := range c.rnd.Perm(len(c.subjects))[:1+c.rnd.IntN(len(c.subjects))] {
 		s := c.subjects[i]
-		changes[s] = c.change(s)
+		changes[s] = c.change(s, trouble)
 		c.tally[changes[s].name]++
 	}
-	trouble := c.trouble()
-	c.tally[trouble.name]++
 	c.story = fmt.Sprintf("round %d: %s, while %s", c.rounds, names(changes), trouble.name)
 	pollers := c.load(changes)
 
@@ -238,7 +262,16 @@ func (c *chaos) check(s *chaosSubject, ch chaosChange, a chaosAnswer) {
 	ch.then(&after)
 	got := c.look(s)
 	switch refusal, refused := errors.AsType[*arm.Error](a.err); {
+	case refused && ch.refuse != "" && refusal.Code == ch.refuse:
+		if d := cmp.Diff(before, got); d != "" {
+			c.t.Errorf("%s of %s was refused, and carried out (-before +got):\n%s", ch.name, s.name, d)
+		}
+	case a.err == nil && ch.refuse != "":
+		c.t.Errorf("%s of %s was accepted, want %s", ch.name, s.name, ch.refuse)
 	case a.err == nil:
+		if ch.done != nil {
+			ch.done()
+		}
 		if d := cmp.Diff(after, got); d != "" {
 			c.t.Errorf("%s of %s was acknowledged and is lost (-want +got):\n%s", ch.name, s.name, d)
 		}
@@ -246,6 +279,9 @@ func (c *chaos) check(s *chaosSubject, ch chaosChange, a chaosAnswer) {
 		c.t.Errorf("%s of %s was refused: %v", ch.name, s.name, refusal)
 	default:
 		c.tally["changes without an answer"]++
+		if ch.lost != nil {
+			ch.lost()
+		}
 		if d := cmp.Diff(before, got); d != "" && !cmp.Equal(after, got) {
 			c.t.Errorf("%s of %s was carried out in part (-before +got):\n%s", ch.name, s.name, d)
 		}

@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"errors"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +20,8 @@ import (
 type chaosTrouble struct {
 	name string
 	make func(c *chaos)
+	// clock says that windows may end.
+	clock bool
 	// after is done when the changes are answered; nil for nothing.
 	after func(c *chaos)
 	// cuts is how many requests of a poller may fail: it has one connection at a time, which a killed process can have.
@@ -33,19 +39,11 @@ func cutsEdge(poller string) int {
 	return 0
 }
 
-// chaosPoints are where processes are made to die.
-var chaosPoints = []string{
-	"store.commit.before", "store.commit.after", "hosting.apply.before", "hosting.apply.after", "hosting.route.after",
-	"hosting.commit.before", "hosting.commit.after", "hosting.name.before", "hosting.delete.after",
-	"agent.call.before", "agent.call.done", "agent.launch.started", "agent.launch.after", "agent.order.before",
-	"agent.order.after", "agent.tell.before", "edge.change.before", "edge.change.after", "edge.pass.before",
-	"machine.order.before", "machine.order.after", "machine.drain.before",
-}
-
-// trouble picks one. Of ten, four are deaths at a point, three are kills, one is a full disk and two are set clocks.
+// trouble picks one. Of a dozen, four are deaths at a point, three are kills, two are zones that go down, one is a full
+// disk and two are set clocks.
 func (c *chaos) trouble() chaosTrouble {
 	if len(c.deck) == 0 {
-		c.deck = c.rnd.Perm(10)
+		c.deck = c.rnd.Perm(12)
 	}
 	pick := c.deck[0]
 	c.deck = c.deck[1:]
@@ -69,12 +67,21 @@ func (c *chaos) trouble() chaosTrouble {
 			time.Sleep(200 * time.Millisecond) // for so long
 			c.disk.free(c.t)
 		}}
+	case pick < 10:
+		zone := []string{"1", "2", "3"}[c.rnd.IntN(3)]
+		return chaosTrouble{
+			name: "zone " + zone + " is down", cuts: cutsOne, after: func(c *chaos) { c.switchZone(zone, "up") },
+			make: func(c *chaos) {
+				time.Sleep(wait)
+				c.switchZone(zone, "down")
+			},
+		}
 	}
-	minutes := []string{"10m", "-10m", "45m", "-45m"}
+	minutes := []time.Duration{10 * time.Minute, -10 * time.Minute, 45 * time.Minute, -45 * time.Minute}
 	by := minutes[c.rnd.IntN(len(minutes))]
 	// It is set on in the end: a window that was to last until a time of day would otherwise last until that comes.
 	return chaosTrouble{
-		name: "the clock is set to " + by, cuts: cutsNone, after: func(c *chaos) { c.setClock("60m") },
+		name: "the clock is set to " + by.String(), cuts: cutsNone, clock: true, after: func(c *chaos) { c.setClock(chaosWindow) },
 		make: func(c *chaos) {
 			time.Sleep(wait)
 			c.setClock(by)
@@ -82,8 +89,23 @@ func (c *chaos) trouble() chaosTrouble {
 	}
 }
 
+func (c *chaos) switchZone(zone, state string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := c.client.Do(ctx, http.MethodPost, "/portico/zones", "", object{"zone": zone, "state": state}); err != nil {
+		c.t.Errorf("zone %s %s: %v", zone, state, err)
+	}
+}
+
+// points are where processes are made to die: wherever they have been on this host.
+func (c *chaos) points() []string {
+	points := slices.Sorted(maps.Keys(c.hits(0)))
+	return slices.DeleteFunc(points, func(p string) bool { return strings.HasPrefix(p, "store.schema.") })
+}
+
 func (c *chaos) aiming() chaosTrouble {
-	p := point{chaosPoints[c.rnd.IntN(len(chaosPoints))], 1 + c.rnd.IntN(3)}
+	points := c.points()
+	p := point{points[c.rnd.IntN(len(points))], 1 + c.rnd.IntN(3)}
 	cuts := cutsNone
 	switch who, _, _ := strings.Cut(p.name, "."); who {
 	case "edge":
@@ -132,8 +154,9 @@ func (h *host) pidsOf(kind string) (pids []int) {
 }
 
 // setClock sets the clock of all processes, so far away from the real one.
-func (c *chaos) setClock(by string) {
-	if err := errors.Join(os.WriteFile(c.clock+".new", []byte(by), 0o600), os.Rename(c.clock+".new", c.clock)); err != nil {
+func (c *chaos) setClock(by time.Duration) {
+	c.offset = by
+	if err := errors.Join(os.WriteFile(c.clock+".new", []byte(by.String()), 0o600), os.Rename(c.clock+".new", c.clock)); err != nil {
 		c.t.Error(err)
 	}
 }

@@ -35,6 +35,7 @@ type crashHost struct {
 	relapsing bool   // the last start was aimed at
 	relapses  int    // starts after a crash that died too
 	burst     burst
+	windows   bool // what services were moved from is kept for long: it rests too
 }
 
 // The services of a crashHost. They live in resource groups of their own.

@@ -68,12 +68,11 @@ func (h *crashHost) recorded() (rec recorded, reason string, err error) {
 		if p := s.Properties; p.ProvisioningState != "Succeeded" || p.TargetState != "" {
 			return rec, fmt.Sprintf("%s is %s, becoming %q", s.ID, p.ProvisioningState, p.TargetState), nil
 		}
-		rec.addresses = append(rec.addresses, s.Properties.PublicIPs...)
 		var u units
 		if err := h.get(s.ID+"/providers/Portico.Hosting/units", &u); err != nil {
 			return rec, "", err
 		}
-		if reason = rec.add(u); reason != "" {
+		if reason = rec.add(u, h.windows); reason != "" {
 			return rec, s.ID + " " + reason, nil
 		}
 	}
@@ -83,16 +82,22 @@ func (h *crashHost) recorded() (rec recorded, reason string, err error) {
 	return rec, "", nil
 }
 
-func (rec *recorded) add(u units) (reason string) {
+// add takes what is listed of a service. windows says that what it was moved from may be there.
+func (rec *recorded) add(u units, windows bool) (reason string) {
 	for _, l := range u.Locations {
-		if l.Coexistence != nil || len(l.Sets) != 1 || len(l.VIPs) > 1 {
+		if most := 1; l.Leaving || !windows && l.Coexistence != nil || l.Coexistence == nil && (len(l.Sets) != most || len(l.VIPs) > most) {
 			return fmt.Sprintf("has %d sets and %d addresses", len(l.Sets), len(l.VIPs))
 		}
-		for _, m := range l.Sets[0].Machines {
-			if m.Phase != "ready" || m.Mode != "serving" || m.PID == 0 {
-				return fmt.Sprintf("has a machine that is %s and %s", m.Mode, m.Phase)
+		for _, v := range l.VIPs {
+			rec.addresses = append(rec.addresses, v.Address)
+		}
+		for _, s := range l.Sets {
+			for _, m := range s.Machines {
+				if m.Phase != "ready" || s.Active && m.Mode != "serving" || m.PID == 0 {
+					return fmt.Sprintf("has a machine that is %s and %s", m.Mode, m.Phase)
+				}
+				rec.machines = append(rec.machines, m.PID)
 			}
-			rec.machines = append(rec.machines, m.PID)
 		}
 	}
 	return ""

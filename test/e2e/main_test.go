@@ -341,13 +341,17 @@ type units struct {
 		Sets            []struct {
 			ID       string    `json:"id"`
 			Active   bool      `json:"active"`
+			Platform string    `json:"platform"`
 			Machines []machine `json:"machines"`
 		} `json:"sets"`
 		VIPs []struct {
 			ID      string `json:"id"`
 			Address string `json:"address"`
 		} `json:"vips"`
-		Coexistence *struct{} `json:"coexistence"`
+		Coexistence *struct {
+			Until time.Time `json:"until"`
+		} `json:"coexistence"`
+		Leaving bool `json:"leaving"`
 	} `json:"locations"`
 }
 
