@@ -105,13 +105,13 @@ func (c *chaos) change(s *chaosSubject, during chaosTrouble) chaosChange {
 	case !f.There:
 		all = append(all, c.creating(s, "Developer", 1, old, "stv1"), c.creating(s, "Developer", 1, recent, "stv2"), c.creating(s, "Basic", 1, old, "stv1"),
 			c.creating(s, "Premium", 1, recent, "stv2"), c.creating(s, "Premium", 2, recent, "stv2"), c.creating(s, "Consumption", 0, recent, "mtv1"),
-			c.creating(s, "BasicV2", 1, latest, "v2"))
+			c.creating(s, "BasicV2", 1, latest, "undetermined"))
 	default:
 		all = append(all, c.editing(s), c.tagging(s), c.naming(s), c.locking(s), c.locking(s), c.deleting(s))
 		if f.Platform != "mtv1" {
 			all = append(all, c.upgrading(s))
 		}
-		if f.Tier != "Consumption" && f.Platform != "v2" {
+		if f.Tier != "Consumption" && f.Platform != "undetermined" {
 			all = append(all, c.backingUp(s))
 		}
 		if s.backup != "" {
