@@ -20,6 +20,7 @@ func (c *chaos) deletedOf(s *chaosSubject) string {
 func (c *chaos) look(s *chaosSubject) chaosFacts {
 	c.t.Helper()
 	f := chaosFacts{Deleted: c.exists(c.deletedOf(s))}
+	s.kept = time.Time{}
 	var v struct {
 		view
 		SKU struct {
@@ -30,6 +31,9 @@ func (c *chaos) look(s *chaosSubject) chaosFacts {
 	}
 	var more struct {
 		Properties struct {
+			Network struct {
+				Subnet string `json:"subnetResourceId"`
+			} `json:"virtualNetworkConfiguration"`
 			Out  bool `json:"disableGateway"`
 			Away []struct {
 				Location string `json:"location"`
@@ -62,7 +66,9 @@ func (c *chaos) look(s *chaosSubject) chaosFacts {
 			f.Domain = n.Certificate.Thumbprint
 		}
 	}
-	s.kept = time.Time{}
+	if c.networks {
+		c.lookAtNetworks(s, &f, more.Properties.Network.Subnet)
+	}
 	if f.Platform != "mtv1" {
 		for _, l := range c.units(s.name).Locations {
 			for _, set := range l.Sets {
@@ -107,7 +113,11 @@ func (c *chaos) change(s *chaosSubject, during chaosTrouble) chaosChange {
 			c.creating(s, "Premium", 1, recent, "stv2"), c.creating(s, "Premium", 2, recent, "stv2"), c.creating(s, "Consumption", 0, recent, "mtv1"),
 			c.creating(s, "BasicV2", 1, latest, "undetermined"))
 	default:
-		all = append(all, c.editing(s), c.tagging(s), c.naming(s), c.locking(s), c.locking(s), c.deleting(s))
+		all = append(all, c.editing(s), c.tagging(s), c.naming(s), c.locking(s), c.locking(s))
+		if !f.Endpoint {
+			all = append(all, c.deleting(s))
+		}
+		all = append(all, c.connecting(s)...)
 		if f.Platform != "mtv1" {
 			all = append(all, c.upgrading(s))
 		}
@@ -126,7 +136,7 @@ func (c *chaos) change(s *chaosSubject, during chaosTrouble) chaosChange {
 		if f.Platform == "stv1" {
 			all = append(all, c.migrating(s, "PreserveIp"), c.migrating(s, "NewIP"))
 		}
-		if f.Platform == "stv2" && !during.clock && s.movedFrom == "stv1" && s.kept.After(time.Now().Add(c.offset+10*time.Minute)) {
+		if f.Platform == "stv2" && !f.Endpoint && !during.clock && s.movedFrom == "stv1" && s.kept.After(time.Now().Add(c.offset+10*time.Minute)) {
 			all = append(all, c.goingBack(s), c.goingBack(s))
 		}
 	}
@@ -140,10 +150,14 @@ func (c *chaos) widening(s *chaosSubject) []chaosChange {
 	if f.Zones == "" {
 		all = append(all, c.scaling(s, 3-f.Units))
 	}
+	if f.Network != "" {
+		return all
+	}
 	if f.Units == 2 {
 		all = append(all, c.zoning(s))
 	}
 	switch {
+	case f.Endpoint:
 	case f.Away == "":
 		all = append(all, c.placing(s, "North Europe", false))
 	case f.Out:
@@ -157,7 +171,7 @@ func (c *chaos) widening(s *chaosSubject) []chaosChange {
 // otherTier is one that the service can change to without losing anything; empty when there is none.
 func (c *chaos) otherTier(f chaosFacts) string {
 	next := map[string]string{"Basic": "Standard", "Standard": "Premium", "Premium": "Basic", "BasicV2": "StandardV2", "StandardV2": "BasicV2"}
-	if f.Zones != "" || f.Away != "" {
+	if f.Zones != "" || f.Away != "" || f.Network != "" {
 		return ""
 	}
 	return next[f.Tier]
@@ -282,8 +296,8 @@ func (c *chaos) zoning(s *chaosSubject) chaosChange {
 		zones = []string{}
 	}
 	return chaosChange{
-		name: fmt.Sprint("zones ", zones), send: c.patching(s, object{"zones": zones}),
-		then: func(f *chaosFacts) { f.Zones = strings.Join(zones, " ") },
+		name: fmt.Sprint("zones ", zones), moves: true, send: c.patching(s, object{"zones": zones}),
+		then: func(f *chaosFacts) { f.Zones, f.Platform = strings.Join(zones, " "), "stv2" },
 	}
 }
 
@@ -310,21 +324,21 @@ func (c *chaos) retiering(s *chaosSubject, tier string) chaosChange {
 func (c *chaos) goingBack(s *chaosSubject) chaosChange {
 	return chaosChange{
 		name: "go back", serves: true, send: c.sending(http.MethodPost, c.service(s.name)+"/providers/Portico.Hosting/rollback", latest, nil),
-		then: func(f *chaosFacts) { f.Platform = "stv1" },
+		then: func(f *chaosFacts) { f.Platform, f.Zones = "stv1", "" },
 	}
 }
 
 func (c *chaos) scaling(s *chaosSubject, units int) chaosChange {
 	return chaosChange{
 		name: fmt.Sprint("scale to ", units), serves: true,
-		send: c.sending(http.MethodPatch, c.service(s.name), recent, object{"sku": object{"name": "Premium", "capacity": units}}),
+		send: c.patching(s, object{"sku": object{"name": "Premium", "capacity": units}}),
 		then: func(f *chaosFacts) { f.Units = units },
 	}
 }
 
 func (c *chaos) migrating(s *chaosSubject, mode string) chaosChange {
 	return chaosChange{
-		name: "migrate " + mode, serves: mode == "PreserveIp",
+		name: "migrate " + mode, serves: mode == "PreserveIp", moves: true,
 		send: c.sending(http.MethodPost, c.service(s.name)+"/migrateToStv2", latest, object{"mode": mode}),
 		then: func(f *chaosFacts) { f.Platform = "stv2" },
 	}
@@ -352,7 +366,7 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 	body := serviceBody(s.was.Tier, s.was.Units)
 	body["properties"].(object)["restore"] = true
 	return chaosChange{
-		name: "restore", send: c.sending(http.MethodPut, c.service(s.name), recent, body),
+		name: "restore", send: c.sending(http.MethodPut, c.service(s.name), latest, body),
 		then: func(f *chaosFacts) {
 			if *f = s.was; f.Platform == "stv1" {
 				f.Platform = "stv2" // as the api-version of the request has it
@@ -363,7 +377,7 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 }
 
 // load asks every service that answers all through the round.
-func (c *chaos) load(changes map[*chaosSubject]chaosChange) map[string]*poller {
+func (c *chaos) load(changes map[*chaosSubject]chaosChange, during chaosTrouble) map[string]*poller {
 	c.t.Helper()
 	edge := strings.TrimPrefix(c.client.Endpoints.Edge, "http://")
 	var calm view
@@ -375,7 +389,7 @@ func (c *chaos) load(changes map[*chaosSubject]chaosChange) map[string]*poller {
 	}
 	for _, s := range c.subjects {
 		ch, changed := changes[s]
-		if s.want.There && !s.want.Out && s.want.Platform != "mtv1" && (!changed || ch.serves) {
+		if f := s.want; f.There && !f.Out && f.Platform != "mtv1" && (f.Network == "" || !f.Closed) && (!changed || ch.serves || ch.moves && !during.clock) {
 			pollers[s.name] = poll(c.show(s.name).addr(), statusPath)
 		}
 	}

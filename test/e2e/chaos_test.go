@@ -69,6 +69,7 @@ type chaos struct {
 	clock    string // file
 	offset   time.Duration
 	ca       certtest.Pair
+	networks bool   // there can be virtual networks
 	deck     []int  // of troubles that are to come
 	story    string // of the round
 	subjects []*chaosSubject
@@ -102,6 +103,9 @@ type chaosFacts struct {
 	Domain   string // thumbprint of the certificate of the custom name
 	Tag      string
 	Locked   bool
+	Network  string // virtual network
+	Closed   bool   // its security group lets no clients through
+	Endpoint bool   // there is a private endpoint
 }
 
 // A chaosChange is one request of a customer, with what it makes of the facts.
@@ -109,9 +113,9 @@ type chaosChange struct {
 	name string
 	send func(ctx context.Context) (*armclient.Response, error)
 	then func(f *chaosFacts)
-	// serves says that the service answers on its address all the while.
-	serves bool
-	refuse string // code of the error that is the right answer; none when it is to be accepted
+	// serves says that the service answers on its address all the while, moves that it does so until a window ends.
+	serves, moves bool
+	refuse        string // code of the error that is the right answer; none when it is to be accepted
 	// done is called when it was acknowledged, lost when it is not known what came of it; nil for nothing.
 	done, lost func()
 }
@@ -161,6 +165,7 @@ func startChaos(t *testing.T, seed uint64) *chaos {
 	for i := range chaosServices {
 		c.subjects = append(c.subjects, &chaosSubject{name: fmt.Sprint("chaos-", i)})
 	}
+	c.makeNetworks()
 	return c
 }
 
@@ -174,11 +179,12 @@ func (c *chaos) round() {
 	changes := map[*chaosSubject]chaosChange{}
 	for _, i := range c.rnd.Perm(len(c.subjects))[:1+c.rnd.IntN(len(c.subjects))] {
 		s := c.subjects[i]
+		c.still(s)
 		changes[s] = c.change(s, trouble)
 		c.tally[changes[s].name]++
 	}
 	c.story = fmt.Sprintf("round %d: %s, while %s", c.rounds, names(changes), trouble.name)
-	pollers := c.load(changes)
+	pollers := c.load(changes, trouble)
 
 	answers := c.carryOut(changes, trouble)
 	if trouble.after != nil {
@@ -290,6 +296,17 @@ func (c *chaos) check(s *chaosSubject, ch chaosChange, a chaosAnswer) {
 		s.was = before
 	}
 	s.want = got
+	if got.Network != "" {
+		c.reach(s)
+	}
+}
+
+// still checks that a service is as it was left, and sees what is kept of it.
+func (c *chaos) still(s *chaosSubject) {
+	c.t.Helper()
+	if d := cmp.Diff(s.want, c.look(s)); d != "" {
+		c.t.Fatalf("%s is not what it was after the last round (-want +got):\n%s", s.name, d)
+	}
 }
 
 // end stops everything, and tells what happened.
@@ -297,9 +314,7 @@ func (c *chaos) end() {
 	c.t.Helper()
 	c.settle()
 	for _, s := range c.subjects {
-		if d := cmp.Diff(s.want, c.look(s)); d != "" {
-			c.t.Errorf("%s in the end (-want +got):\n%s", s.name, d)
-		}
+		c.still(s)
 	}
 	c.allSucceeded()
 	var lines []string

@@ -121,30 +121,36 @@ func (h *crashHost) inventory() (machines []int, addresses []string) {
 		}
 	}
 	slices.Sort(machines)
-	return machines, h.listening(sockets)
+	return machines, h.listening(sockets, machines)
 }
 
-// listening lists the addresses, other than those of the edge, on which sockets listen.
-func (h *crashHost) listening(sockets map[string]bool) []string {
+// listening lists the addresses, other than those of the edge, on which sockets listen, on the host and in the networks of
+// machines.
+func (h *crashHost) listening(sockets map[string]bool, machines []int) (out []string) {
 	h.t.Helper()
-	data, err := os.ReadFile("/proc/net/tcp")
-	if err != nil {
-		h.t.Fatal(err)
+	tables := []string{"/proc/net/tcp"}
+	for _, pid := range machines {
+		tables = append(tables, fmt.Sprintf("/proc/%d/net/tcp", pid))
 	}
-	var out []string
-	for line := range strings.Lines(string(data)) {
-		f := strings.Fields(line)
-		const listen = "0A"
-		if len(f) < 10 || f[3] != listen || !sockets[f[9]] {
-			continue
-		}
-		raw, err := hex.DecodeString(f[1][:8])
+	for _, path := range tables {
+		data, err := os.ReadFile(path)
 		if err != nil {
-			h.t.Fatal(err)
+			continue // the machine has ended
 		}
-		a := netip.AddrFrom4([4]byte{raw[3], raw[2], raw[1], raw[0]}) // host order of a little-endian machine
-		if a != netip.MustParseAddr("127.0.0.1") {
-			out = append(out, a.String())
+		for line := range strings.Lines(string(data)) {
+			f := strings.Fields(line)
+			const listen = "0A"
+			if len(f) < 10 || f[3] != listen || !sockets[f[9]] {
+				continue
+			}
+			raw, err := hex.DecodeString(f[1][:8])
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			a := netip.AddrFrom4([4]byte{raw[3], raw[2], raw[1], raw[0]}) // host order of a little-endian machine
+			if a != netip.MustParseAddr("127.0.0.1") {
+				out = append(out, a.String())
+			}
 		}
 	}
 	slices.Sort(out)

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -18,27 +17,9 @@ import (
 	"github.com/portico-dev/portico/internal/hosting/vnet"
 )
 
-const networks = "2024-03-01"
-
-func (h *host) network(path string) string {
-	return h.group() + "/providers/Microsoft.Network/" + path
-}
-
-// rule is a rule of a security group that lets through.
-func rule(name, from string, priority int, ports ...string) object {
-	return object{"name": name, "properties": object{
-		"protocol": "Tcp", "sourceAddressPrefix": from, "sourcePortRange": "*", "destinationAddressPrefix": "VirtualNetwork", "destinationPortRanges": ports,
-		"access": "Allow", "priority": priority, "direction": "Inbound",
-	}}
-}
-
 func (h *host) securityGroup(clients string) {
 	h.t.Helper()
-	access := rule("clients", "Internet", 200, "80", "443")
-	access["properties"].(object)["access"] = clients
-	h.do(http.MethodPut, h.network("networkSecurityGroups/nsg"), networks, object{"location": "westeurope", "properties": object{
-		"securityRules": []object{access, rule("manage", "ApiManagement", 210, "3443"), rule("probe", "AzureLoadBalancer", 220, "6390")},
-	}})
+	h.do(http.MethodPut, h.network("networkSecurityGroups/nsg"), networks, securityGroup(clients == "Deny"))
 }
 
 // withNetworks makes two virtual networks of the same addresses, and public IP addresses.
@@ -75,29 +56,6 @@ func (h *host) mocked(name string) {
 	h.do(http.MethodPut, api, recent, object{"properties": object{"displayName": "Echo", "path": "echo", "protocols": []string{"http"}, "subscriptionRequired": false}})
 	h.do(http.MethodPut, api+"/operations/get", recent, object{"properties": object{"displayName": "Get", "method": "GET", "urlTemplate": "/"}})
 	h.do(http.MethodPut, api+"/policies/policy", recent, object{"properties": object{"format": "rawxml", "value": `<policies><inbound><return-response><set-status code="200" /><set-body>` + name + `</set-body></return-response></inbound></policies>`}})
-}
-
-// within asks a URL once; what does not connect within a moment is blocked.
-func within(client *http.Client, url string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body := make([]byte, 100)
-	n, _ := resp.Body.Read(body)
-	return fmt.Sprint(resp.StatusCode, " ", string(body[:n])), nil
-}
-
-func impatient() *http.Client {
-	dial := &net.Dialer{Timeout: 500 * time.Millisecond}
-	return &http.Client{Transport: &http.Transport{DialContext: dial.DialContext, DisableKeepAlives: true}}
 }
 
 // Two services in networks with the same addresses, one reached from everywhere and one from inside alone; what their
