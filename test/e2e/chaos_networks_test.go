@@ -82,7 +82,7 @@ func (c *chaos) connecting(s *chaosSubject) []chaosChange {
 		all = append(all, c.ending(s))
 	case alone && s.kept.IsZero() && f.Zones == "" && (f.Tier == "Developer" || f.Tier == "Premium"):
 		for _, to := range []string{"", "one", "two"} {
-			if to != f.Network {
+			if to != f.Network && (to == "" || !f.Closed) { // a closed subnet is refused
 				all = append(all, c.joining(s, to))
 			}
 		}

@@ -173,6 +173,7 @@ func startChaos(t *testing.T, seed uint64) *chaos {
 func (c *chaos) round() {
 	c.t.Helper()
 	c.rounds++
+	began := time.Now()
 	c.settle()
 	trouble := c.trouble()
 	c.tally[trouble.name]++
@@ -210,7 +211,7 @@ func (c *chaos) round() {
 	if c.t.Failed() {
 		c.t.FailNow()
 	}
-	c.t.Log(c.story)
+	c.t.Logf("%s; %.1f s", c.story, time.Since(began).Seconds())
 }
 
 func names(changes map[*chaosSubject]chaosChange) string {

@@ -49,6 +49,17 @@ func (h *host) injected(mode, vnet, address string) object {
 	}}
 }
 
+// within is the body of a service in a subnet.
+func (h *host) within(mode, vnet, subnet, address string) object {
+	body := h.injected(mode, vnet, address)
+	properties := body["properties"].(object)
+	properties["virtualNetworkConfiguration"] = object{"subnetResourceId": h.network("virtualNetworks/" + vnet + "/subnets/" + subnet)}
+	if address == "" {
+		delete(properties, "publicIpAddressId")
+	}
+	return body
+}
+
 // mocked gives a service an API that answers by itself.
 func (h *host) mocked(name string) {
 	h.t.Helper()

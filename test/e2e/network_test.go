@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/portico-dev/portico/internal/demo/load"
 )
 
 const networks = "2024-03-01"
@@ -54,4 +56,20 @@ func within(client *http.Client, url string) (string, error) {
 func impatient() *http.Client {
 	dial := &net.Dialer{Timeout: 500 * time.Millisecond}
 	return &http.Client{Transport: &http.Transport{DialContext: dial.DialContext, DisableKeepAlives: true}}
+}
+
+// buy asks for a book on a connection of its own.
+func buy(client *http.Client, at load.Target) (status int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.Addr+at.Path+"/books/1", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Ocp-Apim-Subscription-Key", at.Key)
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
 }

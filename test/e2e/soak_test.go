@@ -29,10 +29,11 @@ type scenario struct {
 
 // laneArgs are the settings of the hosts on which scenarios run, one after the other.
 var laneArgs = map[string][]string{
-	"change": nil,
-	"kill":   nil,
-	"move":   {"--pace", "manual", "--coexistence", "2h"}, // the window lasts as long as the scenario wants
-	"retire": nil,
+	"change":  nil,
+	"kill":    nil,
+	"move":    {"--pace", "manual", "--coexistence", "2h"}, // the window lasts as long as the scenario wants
+	"retire":  nil,
+	"network": {"--pace", "manual", "--coexistence", "2h"},
 }
 
 // TestSoak makes the changes that are promised to be without downtime under mixed load: on kept connections and new ones,
@@ -49,13 +50,13 @@ func TestSoak(t *testing.T) {
 	}
 	var results table
 	t.Cleanup(func() { fmt.Fprint(os.Stdout, results.String()) })
-	for _, name := range []string{"change", "kill", "move", "retire"} {
+	for _, name := range []string{"change", "kill", "move", "retire", "network"} {
 		t.Run(name, func(t *testing.T) {
 			if form.once {
 				t.Parallel()
 			}
 			l := &soakLane{t: t, args: laneArgs[name], known: map[string]load.Target{}}
-			for _, sc := range scenarios {
+			for _, sc := range slices.Concat(scenarios, networkScenarios) {
 				if sc.lane == name {
 					t.Run(sc.name, func(t *testing.T) { results.add(l.run(t, sc, form)) })
 				}
@@ -73,12 +74,13 @@ type form struct {
 
 // A soakLane is a host and what is on it. It is started by the first scenario.
 type soakLane struct {
-	t     *testing.T
-	args  []string
-	host  *host
-	shop  *httptest.Server
-	known map[string]load.Target // services
-	made  int                    // for a round each
+	t       *testing.T
+	args    []string
+	host    *host
+	shop    *httptest.Server
+	known   map[string]load.Target // services
+	made    int                    // for a round each
+	backend string                 // that virtual networks reach
 }
 
 func (l *soakLane) run(t *testing.T, sc scenario, f form) (r outcome) {
@@ -126,8 +128,9 @@ type strain struct {
 	before load.Counts // of clients that have ended
 	waits  load.Waits
 	texts  []string
-	mayCut int64  // connections that killed processes held
-	last   string // service that only one round was about
+	mayCut int64        // connections that killed processes held
+	last   string       // service that only one round was about
+	inside *http.Client // reaches services that are not to be reached from here; nil when they are
 }
 
 // under sends the load to these targets from now on.
@@ -193,12 +196,35 @@ func (s *strain) renew(tier string, units int, version string) (name string, t l
 	s.lane.made++
 	name = fmt.Sprint("round-", s.lane.made)
 	t = s.serve(name, tier, units, version)
-	s.under(t, s.edge(name, t))
+	s.succeed(name, t)
+	return name, t
+}
+
+// succeed aims at a service that only one round is about. That of the round before goes.
+func (s *strain) succeed(name string, t load.Target) {
+	s.t.Helper()
+	s.under(s.doors(name, t)...)
 	if s.last != "" {
 		s.run(http.MethodDelete, s.service(s.last), recent, nil)
 	}
 	s.last = name
-	return name, t
+}
+
+// doors are all targets that lead to a service.
+func (s *strain) doors(name string, t load.Target) []load.Target {
+	if strings.HasSuffix(t.Addr, ":80") { // in a virtual network
+		return []load.Target{t}
+	}
+	return []load.Target{t, s.edge(name, t)}
+}
+
+// answers is the status of a request on a connection of its own, 0 when there is none.
+func (s *strain) answers(t load.Target) int {
+	if s.inside == nil {
+		return get(t, "/books/1")
+	}
+	status, _ := buy(s.inside, t)
+	return status
 }
 
 // edge is a service by its default name.
@@ -246,34 +272,40 @@ func (s *strain) migrate(name, mode string) {
 // stays checks that a service is where it was.
 func (s *strain) stays(name string, t load.Target) {
 	s.t.Helper()
-	if now := s.show(name).addr(); now != t.Addr {
+	if now := s.address(name, t.Key).Addr; now != t.Addr {
 		s.t.Errorf("%s is at %s, was at %s", name, now, t.Addr)
 	}
-	if got := get(t, "/books/1"); got != http.StatusOK {
+	if got := s.answers(t); got != http.StatusOK {
 		s.t.Errorf("%s answers %d at %s", name, got, t.Addr)
 	}
 }
 
 // moves checks that a service has another address and that both answer, and has its callers go over to the new one until
-// the window ends.
-func (s *strain) moves(name string, before load.Target) (after load.Target) {
+// the window ends. What is to happen within the window is done by during.
+func (s *strain) moves(name string, before load.Target, during ...func()) (after load.Target) {
 	t := s.t
 	t.Helper()
-	after = s.aim(name, before.Key)
+	after = s.address(name, before.Key)
 	if after.Addr == before.Addr {
 		t.Fatalf("%s is still at %s", name, after.Addr)
 	}
-	edge := s.edge(name, after)
-	s.under(before, after, edge)
+	if s.inside == nil {
+		after = s.aim(name, before.Key)
+	}
+	doors := s.doors(name, after)
+	s.under(append([]load.Target{before}, doors...)...)
 	both := s.soFar().Done
 	eventually(t, time.Minute, "requests at both addresses", func() bool { return s.soFar().Done > both+30 })
-	if got := get(before, "/books/1"); got != http.StatusOK {
+	if got := s.answers(before); got != http.StatusOK {
 		t.Errorf("%s answers %d at its old address during the window", name, got)
 	}
-	s.under(after, edge)
+	for _, f := range during {
+		f()
+	}
+	s.under(doors...)
 	s.windowEnds(name)
-	if got := get(before, "/books/1"); got != 0 {
-		t.Errorf("%s answers %d at its old address after the window", name, got)
+	if got := s.answers(before); got == http.StatusOK {
+		t.Errorf("%s answers at its old address after the window", name)
 	}
 	s.lane.known[name] = after
 	return after
