@@ -93,6 +93,9 @@ func (rec *recorded) add(u units, windows bool) (reason string) {
 		}
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
+				if m.Phase == "asleep" { // of the pool, while nobody calls
+					continue
+				}
 				if m.Phase != "ready" || s.Active && m.Mode != "serving" || m.PID == 0 {
 					return fmt.Sprintf("has a machine that is %s and %s", m.Mode, m.Phase)
 				}

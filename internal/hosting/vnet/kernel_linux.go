@@ -139,7 +139,10 @@ func (h *Host) joinSubnet(p Place, router, place *space) error {
 	if err := errors.Join(router.nl.LinkSetMaster(l, b), router.nl.LinkSetUp(l)); err != nil {
 		return err
 	}
-	return errors.Join(place.address(inSubnet, netip.PrefixFrom(p.Address, p.Prefix.Bits())), place.up(inSubnet))
+	if err := errors.Join(place.address(inSubnet, netip.PrefixFrom(p.Address, p.Prefix.Bits())), place.up(inSubnet)); err != nil {
+		return err
+	}
+	return place.announce(p.Address)
 }
 
 // joinHost gives a place its leg in the host, and the address by which it goes out.
@@ -183,7 +186,12 @@ func (h *Host) Publish(id string, a netip.Addr) error {
 
 // Settle gives a place one more address of its subnet.
 func (h *Host) Settle(id string, a netip.Addr) error {
-	return h.both(id, func(_, place *space) error { return place.address(inSubnet, netip.PrefixFrom(a, 32)) })
+	return h.both(id, func(_, place *space) error {
+		if err := place.address(inSubnet, netip.PrefixFrom(a, 32)); err != nil {
+			return err
+		}
+		return place.announce(a)
+	})
 }
 
 // Withdraw takes an address, public or not, off a place.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // capable skips where the kernel or the user does not allow virtual networks.
@@ -354,4 +356,82 @@ func TestNAT_GivesItsAddress(t *testing.T) {
 	if here, _ := openHere(); here.has(h.natLink("n")) {
 		t.Error("the leg of the NAT gateway is left")
 	}
+}
+
+// What was reached at an address before is forgotten when a place gets it: the network hears of it.
+func TestHost_AnnouncesAddresses(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	const network = "net"
+	a, b := place(t, "a", network, 1), place(t, "b", network, 2)
+	attach := func(p Place, beside ...Place) {
+		t.Helper()
+		if err := h.Attach(p, beside...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attach(a)
+	attach(b, a)
+	moving := netip.MustParseAddr("10.0.1.9")
+	at := netip.AddrPortFrom(moving, 80).String()
+	reached := func(id string) {
+		t.Helper()
+		if err := h.Settle(id, moving); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, h, id, at, id)
+		if got, err := ask(h.fromRouter(network), at); err != nil || got != id {
+			t.Errorf("%s: %q, %v; want %s", at, got, err, id)
+		}
+		if want, got := h.hardware(t, id), h.neighbor(t, network, moving); got != want {
+			t.Errorf("%s is sought at %s, want %s of %s", at, got, want, id)
+		}
+	}
+	reached("a")
+	if err := h.Withdraw("a", moving); err != nil {
+		t.Fatal(err)
+	}
+	reached("b")
+	if err := h.Detach("b", network, a); err != nil {
+		t.Fatal(err)
+	}
+	c := place(t, "c", network, 3)
+	c.Address = b.Address
+	attach(c, a)
+	reached("c")
+}
+
+// hardware is the hardware address of a place in its subnet.
+func (h *Host) hardware(t *testing.T, id string) string {
+	t.Helper()
+	s, err := findSpace(h.Namespace(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	l, err := s.nl.LinkByName(inSubnet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Attrs().HardwareAddr.String()
+}
+
+// neighbor is the hardware address at which the router of a network seeks an address.
+func (h *Host) neighbor(t *testing.T, network string, a netip.Addr) string {
+	t.Helper()
+	s, err := findSpace(h.Router(network))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	list, err := s.nl.NeighList(0, netlink.FAMILY_V4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range list {
+		if n.IP.Equal(a.AsSlice()) {
+			return n.HardwareAddr.String()
+		}
+	}
+	return "nowhere"
 }
