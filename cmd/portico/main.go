@@ -51,10 +51,26 @@ Try:
 	}
 	cmd.SetFlagErrorFunc(flagHint)
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.AddCommand(upCommand(), downCommand(), restartCommand(), tokenCommand(), versionCommand(), configCommand(),
-		serviceCommand(), gatewayCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(),
-		identityCommand(), lockCommand(), activityCommand(), unitsCommand(), operationsCommand(), zoneCommand(), clockCommand(), exprCommand(), demoCommand(), bookshopCommand(),
-		hostCommand(), edgeCommand(), machineCommand())
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Run Portico:", []*cobra.Command{upCommand(), downCommand(), restartCommand(), configCommand(), demoCommand(), tokenCommand(), versionCommand()}},
+		{"Services and what is in them:", []*cobra.Command{
+			serviceCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(), identityCommand(), lockCommand(),
+		}},
+		{"See and operate the platform:", []*cobra.Command{
+			unitsCommand(), operationsCommand(), activityCommand(), gatewayCommand(), zoneCommand(), machineCommand(), clockCommand(),
+		}},
+		{"Try things:", []*cobra.Command{exprCommand(), bookshopCommand()}},
+	} {
+		cmd.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			cmd.AddCommand(c)
+		}
+	}
+	cmd.AddCommand(hostCommand(), edgeCommand())
 	return cmd
 }
 

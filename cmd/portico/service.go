@@ -197,19 +197,6 @@ func serviceListCommand() *cobra.Command {
 	return cmd
 }
 
-func serviceShowCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "show a service", Args: takes("NAME")}
-	t := targetFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		_, s, err := t.open(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		return t.print(cmd.OutOrStdout(), s)
-	}
-	return cmd
-}
-
 func serviceCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",

@@ -20,6 +20,9 @@ func complain(w io.Writer, err error) {
 		return
 	}
 	for _, d := range e.Details {
+		if len(e.Details) == 1 && d.Message == e.Message {
+			return // it is said already
+		}
 		if d.Target != "" {
 			fmt.Fprintf(w, "  %s: %s\n", d.Target, d.Message)
 		} else {

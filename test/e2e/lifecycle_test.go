@@ -134,6 +134,7 @@ func TestCLI_Regions(t *testing.T) {
 	h.portico("service", "create", "shop", "--tier", "Premium")
 	h.says([]string{"West Europe  stv2  1  -  \\S+  yes  \\S+", "East US  stv2  2  1,2  \\S+  yes  \\S+"}, "region", "add", "eastus", "--service", "shop", "--units", "2", "--zones", "1,2")
 	h.says([]string{"East US  stv2  2  1,2  \\S+  -  \\S+"}, "region", "add", "East US", "--service", "shop", "--disabled")
+	h.says([]string{"name  shop", "state  Succeeded", "tier  Premium, 1 unit", "location  West Europe", "host name  shop.apim.localhost, default", "region  East US, 2 units, stv2, \\S+, out of rotation"}, "service", "show", "shop")
 	h.complains("portico: the primary location", "region", "remove", "westeurope", "--service", "shop")
 	h.portico("region", "remove", "East US", "--service", "shop")
 	h.complains("portico: shop is not at \"eastus\"", "region", "remove", "eastus", "--service", "shop")
