@@ -124,8 +124,7 @@ type agent struct {
 	netMu sync.Mutex // held while the kernel's networks are changed; before mu
 
 	launching sync.RWMutex // held while a process is started that is not noted yet
-	keeping   sync.Mutex   // one at a time writes down what the agent was told
-	written   int64        // the last one of those that asked to have it written down; guarded by keeping
+	keeping   keeper       // of what the agent was told
 
 	mu    sync.Mutex // guards below
 	sets  map[string]*set
@@ -140,6 +139,8 @@ type agent struct {
 	epochs   map[string]int64
 	stopping bool
 	asked    int64         // how often what it was told was to be written down
+	notes    []note        // names that are to be written down
+	unkept   bool          // something else is, too
 	changes  int64         // grows with everything observable
 	changed  chan struct{} // closed and replaced when changes grows
 }
@@ -247,7 +248,7 @@ func (a *agent) listProcesses(left *remains) error {
 // run serves calls until everything should stop, then stops it.
 func (a *agent) run(ctx context.Context) error {
 	defer a.edge.closeListeners()
-	a.tryKeep()
+	a.tryKeep(true)
 	a.mu.Lock()
 	for _, s := range a.sets {
 		for _, m := range s.machines {

@@ -42,7 +42,7 @@ func (a *agent) replace(program string) error {
 	// No process is between its start and its note.
 	a.launching.Lock()
 	defer a.launching.Unlock()
-	if err := a.keep(); err != nil {
+	if err := a.keep(true); err != nil {
 		return err
 	}
 	a.mu.Lock()

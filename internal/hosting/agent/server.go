@@ -19,13 +19,18 @@ import (
 type method func(context.Context, wire.Call) (wire.Reply, error)
 
 // kept makes a method write down what it was told before it returns.
-func (a *agent) kept(m method) method {
+func (a *agent) kept(m method) method { return a.keeps(m, true) }
+
+// noted is kept for a method that only points names.
+func (a *agent) noted(m method) method { return a.keeps(m, false) }
+
+func (a *agent) keeps(m method, whole bool) method {
 	return func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 		failpoint.Hit("agent.call.before")
 		r, err := m(ctx, c)
 		if err == nil {
 			failpoint.Hit("agent.call.done")
-			a.tryKeep()
+			a.tryKeep(whole)
 			failpoint.Hit("agent.call.after")
 		}
 		return r, err
@@ -74,7 +79,7 @@ func (a *agent) methods() map[string]method {
 			n := a.networks()
 			return wire.Reply{Networks: &n}, nil
 		},
-		wire.PathName: a.kept(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
+		wire.PathName: a.noted(func(ctx context.Context, c wire.Call) (wire.Reply, error) {
 			return wire.Reply{}, a.name(ctx, c.Lease, c.Names)
 		}),
 		wire.PathKill: func(_ context.Context, c wire.Call) (wire.Reply, error) {

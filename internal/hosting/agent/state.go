@@ -318,6 +318,7 @@ func (a *agent) setNames(l fabric.Lease, n fabric.Names) (int64, error) {
 		}
 	}
 	a.look()
+	a.notes = append(a.notes, note{l, n, a.changes})
 	return a.edge.rev, nil
 }
 
