@@ -38,6 +38,29 @@ func TestShare_RestsForAsLongAsItComputes(t *testing.T) {
 	}
 }
 
+// Only a service that has run ahead gives way while it computes; its evaluations end as they would otherwise.
+func TestShare_CrowdersGiveWay(t *testing.T) {
+	t.Parallel()
+	s, now := NewShare(time.Second), time.Unix(1_600_000_000, 0)
+	s.now = func() time.Time { return now }
+	ctx, cancel := context.WithCancel(t.Context())
+	if got := s.polite(ctx); got != ctx {
+		t.Errorf("a service that has not computed gets %T", got)
+	}
+	s.pay(now, now.Add(crowds))
+	crowder := s.polite(ctx)
+	if _, ok := crowder.(*yielding); !ok {
+		t.Errorf("a service that is ahead gets %T", crowder)
+	}
+	if err := crowder.Err(); err != nil {
+		t.Errorf("while it computes: %v", err)
+	}
+	cancel()
+	if err := crowder.Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 func TestShare_OneAtATime(t *testing.T) {
 	t.Parallel()
 	s := NewShare(time.Hour)

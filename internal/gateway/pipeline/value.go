@@ -83,6 +83,7 @@ func (v Value) run(x *Exchange, f *csharp.Frame) (csharp.Value, error) {
 			return clr.Null, err
 		}
 		defer give()
+		f.Context = x.Share.polite(f.Context)
 	}
 	return v.program.Run(f)
 }
