@@ -73,6 +73,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 	if err != nil {
 		return err
 	}
+	go tidy(ctx)
 	return agent.Run(ctx, agent.Options{
 		Layout: layout, VIPHTTP: cfg.VIPHTTP, VIPHTTPS: cfg.VIPHTTPS, Pool: cfg.VIPPool,
 		EdgeHTTP: cfg.Edge, EdgeTLS: cfg.EdgeTLS, Settings: agentSettings(cfg),
@@ -100,6 +101,7 @@ func edgeCommand() *cobra.Command {
 				return err
 			}
 			debug.SetGCPercent(50) // a small heap that is collected often keeps the process small
+			go tidy(cmd.Context())
 			return edge.Run(cmd.Context(), edge.Options{Version: buildVersion(), Log: logger(cfg.LogLevel)})
 		},
 	}
@@ -189,6 +191,7 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 		}
 	}()
 	go reportLoad(ctx, g, srv)
+	go tidy(ctx)
 	return g.Run(ctx, srv)
 }
 

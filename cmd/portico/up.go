@@ -82,6 +82,7 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	defer stop()
 	adopted := !c.agent.started
 	failed := c.run(running)
+	go tidy(running)
 	if err := tenure.ready(); err != nil {
 		return errors.Join(err, c.close())
 	}
