@@ -18,22 +18,16 @@ import (
 )
 
 const (
-	coldSamples  = 300  // services that are called for the first time, one after another
-	warmSamples  = 3000 // requests to each of two services, in turns
-	quietSamples = 2000 // requests of a service, alone and beside a neighbour, and how long they may take
-	quietTime    = 15 * time.Second
-	noisyConns   = 16 // connections on which the neighbour asks for work
+	coldSamples = 300             // services that are called for the first time, one after another
+	wakeSamples = 5               // times that a sleeping worker is called
+	sleepAfter  = 5 * time.Second // without connections, of a worker that is to sleep
 )
 
-// quietPolicy answers at once; noisyPolicy computes for as long as it may.
-const (
-	quietPolicy = `<policies><inbound><return-response><set-header name="X-Mark"><value>quiet</value></set-header></return-response></inbound></policies>`
-	noisyPolicy = `<policies><inbound><set-variable name="n" value="@{ var n = 0; for (var i = 0; i &lt; 400000; i++) { n += i % 7; } return n; }" />
-		<return-response><set-header name="X-Mark"><value>noisy</value></set-header></return-response></inbound></policies>`
-)
+// quietPolicy answers at once.
+const quietPolicy = `<policies><inbound><return-response><set-header name="X-Mark"><value>quiet</value></set-header></return-response></inbound></policies>`
 
 // measureConsumption makes many Consumption services on one host and measures what each costs, how long the first
-// request to one takes, and what neighbours feel of each other.
+// request to one takes.
 func measureConsumption(bin string, services int) (rows []result, err error) {
 	ctx := context.Background()
 	h, err := start(bin)
@@ -45,14 +39,11 @@ func measureConsumption(bin string, services int) (rows []result, err error) {
 		return nil, err
 	}
 	// The first service brings the pool and its worker: what they cost is nobody's share.
-	for _, first := range []struct{ name, tier, policy string }{{"quiet", "Consumption", quietPolicy}, {"noisy", "Consumption", noisyPolicy}, {"alone", "Developer", quietPolicy}} {
-		units := map[string]int{"Developer": 1}[first.tier]
-		if _, err := h.put(ctx, first.name, first.tier, units); err != nil {
-			return nil, err
-		}
-		if err := h.addPlainAPI(ctx, first.name, first.policy); err != nil {
-			return nil, err
-		}
+	if _, err := h.put(ctx, "quiet", "Consumption", 0); err != nil {
+		return nil, err
+	}
+	if err := h.addPlainAPI(ctx, "quiet", quietPolicy); err != nil {
+		return nil, err
 	}
 	bare, err := h.settled()
 	if err != nil {
@@ -73,12 +64,11 @@ func measureConsumption(bin string, services int) (rows []result, err error) {
 		return nil, err
 	}
 	rows = append(rows, result{name: "cold activation: first request to a service", unit: "ms", aim: "median < 20, p99 < 50", samples: cold})
-	warm, err := h.overhead(ctx)
+	woken, err := h.woken(services)
 	if err != nil {
 		return nil, err
 	}
-	beside, err := h.beside()
-	return append(append(rows, warm...), beside...), err
+	return append(rows, result{name: "first request to a worker that sleeps, process and all", unit: "ms", samples: woken}), nil
 }
 
 // addPlainAPI gives a service an API of one API operation and a policy.
@@ -137,7 +127,8 @@ func (h *host) createOne(ctx context.Context, name string) error {
 
 // succeeded waits until a service is there.
 func (h *host) succeeded(ctx context.Context, name string) error {
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	// Clients look less often than this: more would measure how fast the control plane answers that it is not done yet.
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		res, err := h.client.Do(ctx, http.MethodGet, h.service(name), "2022-08-01", nil)
 		if err != nil {
 			return err
@@ -268,110 +259,36 @@ func (h *host) cold(services int) (samples []float64, err error) {
 	return samples, nil
 }
 
-// overhead compares a service of the pool with one that has a machine to itself: the same policy, kept connections, in
-// turns.
-func (h *host) overhead(ctx context.Context) ([]result, error) {
-	address, err := h.put(ctx, "alone", "Developer", 1)
-	if err != nil {
+// woken calls the worker after it has gone to sleep, and gives how long the answers took.
+func (h *host) woken(services int) (samples []float64, err error) {
+	h.cmd.Args = append(h.cmd.Args, "--sleep", sleepAfter.String())
+	if _, err := h.again(); err != nil {
 		return nil, err
 	}
-	alone, err := dial(address)
-	if err != nil {
-		return nil, err
-	}
-	defer alone.Close()
-	shared, err := h.dialEdge("quiet")
-	if err != nil {
-		return nil, err
-	}
-	defer shared.Close()
-	var a, s []float64
-	for range warmSamples {
-		for c, to := range map[*conn]*[]float64{alone: &a, shared: &s} {
-			took, err := c.ask()
-			if err != nil {
-				return nil, err
-			}
-			*to = append(*to, 1000*took)
+	for i := range wakeSamples {
+		if err := h.asleep(); err != nil {
+			return nil, err
 		}
+		begin := time.Now()
+		c, err := h.dialEdge(many(i * services / wakeSamples))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := c.ask(); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		samples = append(samples, ms(time.Since(begin)))
+		_ = c.Close()
 	}
-	return []result{
-		{name: "request to a machine of its own", unit: "µs", samples: a},
-		{name: "request to the pool", unit: "µs", samples: s},
-		{name: "overhead of the pool, of medians", unit: "%", aim: "< 10", samples: []float64{100 * (median(s)/median(a) - 1)}},
-	}, nil
+	return samples, nil
 }
 
-// beside compares a service alone with the same service while a neighbour asks for all the work that it can get.
-func (h *host) beside() ([]result, error) {
-	quiet, err := h.dialEdge("quiet")
-	if err != nil {
-		return nil, err
-	}
-	defer quiet.Close()
-	sample := func() (out []float64, err error) {
-		for begin := time.Now(); len(out) < quietSamples && time.Since(begin) < quietTime; {
-			took, err := quiet.ask()
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, took)
-			time.Sleep(time.Millisecond)
+// asleep waits until no worker has a process.
+func (h *host) asleep() error {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if !slices.ContainsFunc(h.processes(), func(p process) bool { return p.kind == "machine" }) {
+			return nil
 		}
-		return out, nil
 	}
-	alone, err := sample()
-	if err != nil {
-		return nil, err
-	}
-	stop, done := h.noise()
-	noisy, err := sample()
-	close(stop)
-	answers := <-done
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(alone)
-	slices.Sort(noisy)
-	return []result{
-		{name: "request of a service alone", unit: "ms", samples: alone},
-		{name: "beside a neighbour that computes", unit: "ms", samples: noisy},
-		{name: "p99 ratio beside a noisy neighbour", aim: "< 1.5", samples: []float64{at(noisy, 99) / at(alone, 99)}},
-		{name: "answers of the neighbour meanwhile", samples: []float64{float64(answers)}},
-	}, nil
-}
-
-// noise asks a service for work on many connections until stop is closed, and then says how often it was answered.
-func (h *host) noise() (stop chan struct{}, done chan int64) {
-	stop, done = make(chan struct{}), make(chan int64, 1)
-	var wg sync.WaitGroup
-	var answers atomic.Int64
-	for range noisyConns {
-		wg.Go(func() {
-			for {
-				c, err := h.dialEdge("noisy")
-				for err == nil {
-					select {
-					case <-stop:
-						_ = c.Close()
-						return
-					default:
-					}
-					if _, _, err = c.get("/p/it"); err == nil {
-						answers.Add(1)
-					}
-				}
-				select {
-				case <-stop:
-					return
-				case <-time.After(10 * time.Millisecond):
-				}
-			}
-		})
-	}
-	go func() {
-		wg.Wait()
-		done <- answers.Load()
-	}()
-	return stop, done
+	return errors.New("the worker does not sleep")
 }

@@ -70,6 +70,7 @@ func run(bin string, n, apis, services int, idle time.Duration, only string, mic
 		{"policy", func() ([]result, error) { return measurePolicy(bin, n) }},
 		{"scale", func() ([]result, error) { return measureScale(bin, apis) }},
 		{"consumption", func() ([]result, error) { return measureConsumption(bin, services) }},
+		{"neighbours", func() ([]result, error) { return measureNeighbours(bin) }},
 		{"peers", func() ([]result, error) { return measurePeers(bin, n) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
