@@ -37,12 +37,21 @@ func agentSettings(cfg config.Up) map[string]string {
 	s := map[string]string{
 		"edge": cfg.Edge, "edge-tls": cfg.EdgeTLS, "idle": cfg.Idle.String(), "vip-pool": "",
 		"counters": strconv.Itoa(cfg.Counters), "cache": strconv.FormatInt(cfg.Cache>>10, 10) + "KiB",
+		"machine-cores": strconv.FormatFloat(cfg.MachineCores, 'g', -1, 64), "machine-memory": sizeText(cfg.MachineMemory),
 		"vip-http": strconv.Itoa(cfg.VIPHTTP), "vip-https": strconv.Itoa(cfg.VIPHTTPS),
 	}
 	if cfg.VIPPool.IsValid() {
 		s["vip-pool"] = cfg.VIPPool.String()
 	}
 	return s
+}
+
+// sizeText is a size as a setting spells it.
+func sizeText(n int64) string {
+	if n%(1<<20) == 0 {
+		return strconv.FormatInt(n>>20, 10) + "MiB"
+	}
+	return strconv.FormatInt(n>>10, 10) + "KiB"
 }
 
 // ensure finds the folder's agent or starts one. An agent that was started with other settings is refused: gateways

@@ -20,6 +20,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting/rollout"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/meter"
+	"github.com/portico-dev/portico/internal/metric"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
 	"github.com/portico-dev/portico/internal/secret"
@@ -40,10 +41,11 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Portal: "http://" + c.listeners.arm.Addr().String() + "/", Edge: "http://" + info.Edge.HTTP, EdgeTLS: "https://" + info.Edge.HTTPS,
 		TenantID: c.authority.TenantID(), SubscriptionID: c.authority.SubscriptionID(), CAFile: c.ca.File(),
 	}
+	c.metrics = metric.NewHistory()
 	c.publisher = publish.New(c.store, func(d store.Document) (map[string]any, error) { return resource.Open(d, sealer) }, c.log.With(slog.String("part", "publish")),
 		publish.Options{Domain: c.cfg.Domain, Certificate: c.hosts.Certificate})
 	c.controller = hosting.New(c.store, fabric, c.log.With(slog.String("part", "hosting")),
-		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Sleep: c.cfg.Sleep, Domain: c.cfg.Domain, Gateway: buildVersion()})
+		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Sleep: c.cfg.Sleep, Domain: c.cfg.Domain, Gateway: buildVersion(), Metrics: c.metrics})
 	c.rollouts = rollout.New(c.store, c.controller, c.log.With(slog.String("part", "rollout")),
 		rollout.Options{Clock: c.clock, Gateway: buildVersion(), NotReady: c.cfg.HealthDeadline, Has: c.gateways.Has})
 	addresses, err := newAddressBook(info.Pool, c.store)
@@ -63,6 +65,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Gateway: buildVersion(), GatewayOf: rollout.GatewayOf, Upcoming: c.gatewayUpcoming, HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		Networks: func() string { return canDo().Trouble }, Dependencies: c.dependencies, Probe: c.controller.Probe,
 		URLs: urls.of, AllocateIP: addresses.allocate, PrepareIP: addresses.prepare, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
+		Metrics:    c.metrics,
 		Forecast:   c.controller.Forecast,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units, "metering": c.metering},
 	})

@@ -51,7 +51,7 @@ func drawSets(out io.Writer, sets []hosting.UnitSet, down []string) {
 			if zone, ok := strings.CutPrefix(label, "zone "); ok && slices.Contains(down, zone) {
 				dark = "  switched off"
 			}
-			fmt.Fprintf(out, "    %-15s │%s%s\n", label, line.String(), dark)
+			fmt.Fprintf(out, "    %-15s │%s%s%s\n", label, line.String(), loadOf(rows[label]), dark)
 		}
 	}
 	var legend strings.Builder
@@ -63,6 +63,26 @@ func drawSets(out io.Writer, sets []hosting.UnitSet, down []string) {
 	if legend.String() != "" {
 		fmt.Fprintf(out, "    %-15s  %s\n", "", strings.TrimSpace(legend.String()))
 	}
+}
+
+// loadOf draws the load of the machines of a row, each as one sign of eight.
+func loadOf(machines []hosting.UnitMachine) string {
+	line := ""
+	for _, m := range machines {
+		if m.Load != nil {
+			line += " " + level(m.Capacity)
+		}
+	}
+	if line == "" {
+		return ""
+	}
+	return "  load" + line
+}
+
+// level draws a percentage.
+func level(percent int) string {
+	signs := []rune("▁▂▃▄▅▆▇█")
+	return string(signs[min(max(percent, 0)*len(signs)/100, len(signs)-1)])
 }
 
 func describeSet(s hosting.UnitSet) string {

@@ -24,6 +24,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting/fabric"
 	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/hosting/guest"
+	"github.com/portico-dev/portico/internal/load"
 	"github.com/portico-dev/portico/internal/meter"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/snapshot"
@@ -88,7 +89,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 			// Every version of the gateway takes these flags.
 			return []string{program, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
 		},
-		Publish: publish, Key: key, CounterKeys: cfg.Counters, CacheSize: cfg.Cache, Version: buildVersion(), Log: logger(cfg.LogLevel),
+		Publish: publish, Key: key, CounterKeys: cfg.Counters, CacheSize: cfg.Cache, Cores: cfg.MachineCores, Memory: cfg.MachineMemory, Version: buildVersion(), Log: logger(cfg.LogLevel),
 	})
 }
 
@@ -139,6 +140,9 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	}
 	m := g.Config()
 	g.Runs(buildVersion())
+	if m.Memory > 0 {
+		debug.SetMemoryLimit(m.Memory)
+	}
 	log = log.With(slog.String("machine", m.Machine.ID))
 	var srv *engine.Server
 	f, err := feed.New(feed.Options{
@@ -190,7 +194,7 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 			log.ErrorContext(ctx, "configuration is no longer followed", slog.Any("error", err))
 		}
 	}()
-	go reportLoad(ctx, g, srv)
+	go reportLoad(ctx, g, srv, m)
 	go tidy(ctx)
 	return g.Run(ctx, srv)
 }
@@ -252,12 +256,14 @@ func refusal(parts []snapshot.Refusal) string {
 }
 
 // reportLoad tells the agent how busy the machine is; the guest sends only what has changed.
-func reportLoad(ctx context.Context, g *guest.Guest, srv *engine.Server) {
+func reportLoad(ctx context.Context, g *guest.Guest, srv *engine.Server, m fabric.MachineConfig) {
+	meter := load.NewMeter(load.Bounds{Cores: m.Cores, Memory: m.Memory, Conns: srv.MaxConns()})
 	tick := time.NewTicker(loadEvery)
 	defer tick.Stop()
 	for {
 		n := srv.Stats()
-		l := guest.Load{Active: n.Active, Conns: n.Conns}
+		l := guest.Load{Active: n.Active, Conns: n.Conns, Uses: meter.Read(n.Conns)}
+		l.Uses.Queue = max(l.Uses.Queue, g.Queued())
 		if g.Config().Service == "" {
 			l.Requests = n.Requests
 		}

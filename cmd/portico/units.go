@@ -43,11 +43,11 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 		}
 		drawSets(out, l.Sets, u.DownZones)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tGATEWAY\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tRESTARTS\tPID")
+		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tGATEWAY\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tLOAD\tRESTARTS\tPID")
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
-				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\n", s.ID, s.Platform, m.ID, gatewayText(m), dash(m.Zone),
-					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, dash(m.Digest[:min(8, len(m.Digest))]), m.Conns, m.Restarts, m.PID)
+				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%s\t%d\t%d\n", s.ID, s.Platform, m.ID, gatewayText(m), dash(m.Zone),
+					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, dash(m.Digest[:min(8, len(m.Digest))]), m.Conns, loadText(m), m.Restarts, m.PID)
 			}
 		}
 		if err := w.Flush(); err != nil {
@@ -78,6 +78,14 @@ func phaseText(m hosting.UnitMachine) string {
 		return "crash loop"
 	}
 	return dash(string(m.Phase))
+}
+
+// loadText is the load of a machine, with what makes it up.
+func loadText(m hosting.UnitMachine) string {
+	if m.Load == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d %% (cpu %d, memory %d, queue %d)", m.Capacity, m.Load.CPU, m.Load.Memory, m.Load.Queue)
 }
 
 // gatewayText is the version that a machine is listed with, and the one that it runs where that is another.

@@ -30,6 +30,7 @@ import (
 	"github.com/portico-dev/portico/internal/hosting/gateways"
 	"github.com/portico-dev/portico/internal/hosting/rollout"
 	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/metric"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/secret"
 	"github.com/portico-dev/portico/internal/store/sqlite"
@@ -145,6 +146,7 @@ type controlPlane struct {
 	store      *sqlite.Store
 	clock      *pace.Clock
 	activity   *activity.Log
+	metrics    *metric.History
 	authority  *identity.Authority
 	ca         *identity.CA
 	hosts      *identity.HostCertificates

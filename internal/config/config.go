@@ -58,6 +58,8 @@ type Up struct {
 	Sleep          time.Duration // after which an mtv1 worker without connections ends its process; 0: never
 	Counters       int           // for rate limits, and as many for quotas, of a service at a location
 	Cache          int64         // bytes of one machine for responses and values that policies keep
+	MachineCores   float64       // that a machine is meant to use
+	MachineMemory  int64         // bytes that it is meant to use
 	Limits         platform.Era  // on what services may hold
 	Pace           pace.Pace     // of platform time
 	// BlobEndpoint is where the Blob service of a storage account is, {account} in it; BackupFolders stand in for accounts.
@@ -88,6 +90,8 @@ func Settings() []Setting {
 		{"sleep", "20m", "after how long without a connection the process of an mtv1 worker ends, until the next one; 0s: never", "TestConsumption_SleepsAndWakes", window(func(u *Up) *time.Duration { return &u.Sleep })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
+		{"machine-cores", "1", "processor cores that a machine is meant to use: its load is measured by them", "TestUp_MachineBounds", cores},
+		{"machine-memory", "1GiB", "memory that a machine is meant to use: its load is measured by it, and garbage is collected more often near it", "TestUp_MachineBounds", size(func(u *Up) *int64 { return &u.MachineMemory })},
 		{"limits", "2024", "limits on what a service of each tier may hold: those published until 2024, those of 2026, or none", "TestUp_Limits", limits},
 		{"pace", "instant", "instant: work takes as long as it takes; azure: as long as in the cloud service; xN: as in the cloud service, with a clock N times as fast; manual: the clock stands until `portico clock --advance`", "TestPace_Manual", speed},
 		{"blob-endpoint", backup.DefaultEndpoint, "where backups go: the Blob service of a storage account, {account} standing for its name", "TestBackup_ToAStorageAccount", endpoint},
@@ -155,6 +159,16 @@ func size(field func(*Up) *int64) func(*Up, string) error {
 		}
 		return fmt.Errorf("%q is not a size such as 512KiB, 64MiB or 2GiB", v)
 	}
+}
+
+func cores(u *Up, v string) error {
+	const least, most = 0.01, 1024.0
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(n >= least && n <= most) {
+		return fmt.Errorf("%q is not a number of cores between %v and %v", v, least, most)
+	}
+	u.MachineCores = n
+	return nil
 }
 
 func prefix(u *Up, v string) error {

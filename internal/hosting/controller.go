@@ -21,6 +21,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/metric"
 	"github.com/portico-dev/portico/internal/network"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
@@ -58,6 +59,8 @@ type Options struct {
 	Sleep time.Duration
 	// Parallel is how many services are worked on at a time; 8 by default.
 	Parallel int
+	// Metrics gets what machines report of their load; nil: nobody asks.
+	Metrics *metric.History
 	// Retry is the longest pause after a failed turn; 10 seconds by default. The first one is a hundredth of it.
 	Retry time.Duration
 }
@@ -104,6 +107,7 @@ type Controller struct {
 	mu       sync.Mutex // guards below
 	workers  map[string]*worker
 	owners   map[string]string // set, machine or VIP ID to the key of the record that lists it
+	sites    map[string]string // machine ID to its location
 	injected map[string]bool   // keys of services in virtual networks
 	pooled   map[string]string // key of a service in a pool to the key of the pool's record
 	// pools and expectant are the reverse of pooled: all services of a pool, and those that wait for it.
@@ -117,7 +121,7 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 	opt = opt.withDefaults()
 	return &Controller{
 		st: st, f: f, log: log, opt: opt, slots: make(chan struct{}, opt.Parallel),
-		workers: map[string]*worker{}, owners: map[string]string{}, pooled: map[string]string{}, injected: map[string]bool{},
+		workers: map[string]*worker{}, owners: map[string]string{}, sites: map[string]string{}, pooled: map[string]string{}, injected: map[string]bool{},
 		pools: map[string]map[string]bool{}, expectant: map[string]map[string]bool{},
 	}
 }
@@ -147,6 +151,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		return c.ended(ctx, err)
 	}
 	watchers.Go(func() { c.watchFabric(ctx) })
+	watchers.Go(func() { c.watchLoad(ctx) })
 	return c.ended(ctx, c.watchStore(ctx, seq))
 }
 

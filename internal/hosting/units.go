@@ -54,10 +54,13 @@ type UnitMachine struct {
 	NextStart time.Time `json:"nextStart,omitzero"`
 	Active    int       `json:"active"` // requests in flight
 	Conns     int       `json:"conns"`
-	Since     time.Time `json:"since,omitzero"`
-	Error     string    `json:"error,omitempty"`   // why it last ended or could not start
-	Refused   string    `json:"refused,omitempty"` // what of its configuration it cannot serve
-	Runs      string    `json:"runs,omitempty"`    // version of the gateway, as it says
+	// Load is what the machine says of its load; absent where it does not say. Capacity is that in one number.
+	Load     *platform.Load `json:"load,omitempty"`
+	Capacity int            `json:"capacity"`
+	Since    time.Time      `json:"since,omitzero"`
+	Error    string         `json:"error,omitempty"`   // why it last ended or could not start
+	Refused  string         `json:"refused,omitempty"` // what of its configuration it cannot serve
+	Runs     string         `json:"runs,omitempty"`    // version of the gateway, as it says
 }
 
 // UnitVIP is an address with the sets that should accept on it and those that do.
@@ -112,8 +115,12 @@ func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
 	out := UnitSet{ID: s.ID, Platform: s.Platform, Active: s.ID == active, Machines: []UnitMachine{}}
 	for _, m := range s.Machines {
 		o := obs.Machines[m.ID]
+		var load *platform.Load
+		if o.Load != (platform.Load{}) {
+			load = &o.Load
+		}
 		out.Machines = append(out.Machines, UnitMachine{
-			Machine: m, Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
+			Machine: m, Load: load, Capacity: o.Load.Capacity(), Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
 			Digest: o.Digest, Since: o.Since, Error: o.Error, CrashLoop: o.CrashLoop(), NextStart: o.NextStart,
 			Refused: o.Refused, Runs: o.Gateway,
 		})

@@ -201,9 +201,17 @@ func (c *Controller) own(w *worker, st platform.ServiceStatus, seen int64) {
 	w.seen = max(w.seen, seen)
 	for _, id := range w.listed {
 		delete(c.owners, id)
+		delete(c.sites, id)
 	}
 	for _, id := range listed {
 		c.owners[id] = w.key
+	}
+	for _, l := range st.Locations() {
+		for _, set := range l.Hosting.Sets {
+			for _, m := range set.Machines {
+				c.sites[m.ID] = l.Name
+			}
+		}
 	}
 	w.listed = listed
 }

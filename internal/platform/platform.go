@@ -155,8 +155,9 @@ type MachineStatus struct {
 	// two of them the machine waits, longer each time, until NextStart.
 	Failures  int       `json:"failures,omitempty"`
 	NextStart time.Time `json:"nextStart,omitzero"`
-	Active    int       `json:"active"`            // requests in flight
-	Conns     int       `json:"conns"`             // open client connections
+	Active    int       `json:"active"` // requests in flight
+	Conns     int       `json:"conns"`  // open client connections
+	Load      Load      `json:"load,omitzero"`
 	Since     time.Time `json:"since"`             // of Phase
 	Error     string    `json:"error,omitempty"`   // why it last stopped or could not start
 	Gateway   string    `json:"gateway,omitempty"` // version it says it runs; empty until it said so

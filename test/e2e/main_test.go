@@ -214,6 +214,14 @@ func (h *host) portico(args ...string) string {
 	return string(out)
 }
 
+// decode runs a command and reads the JSON that it prints.
+func (h *host) decode(into any, args ...string) {
+	h.t.Helper()
+	if err := json.Unmarshal([]byte(h.portico(args...)), into); err != nil {
+		h.t.Fatalf("portico %s: %v", strings.Join(args, " "), err)
+	}
+}
+
 func (h *host) group() string { return h.client.Subscription() + "/resourceGroups/rg" }
 
 func (h *host) service(name string) string {

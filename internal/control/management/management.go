@@ -17,6 +17,7 @@ import (
 	"github.com/portico-dev/portico/internal/control/activity"
 	"github.com/portico-dev/portico/internal/control/backup"
 	"github.com/portico-dev/portico/internal/control/fetch"
+	"github.com/portico-dev/portico/internal/metric"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/resource"
@@ -84,6 +85,9 @@ type Options struct {
 	Host map[string]func(ctx context.Context, body []byte) (any, *arm.Error)
 	// Extensions answer GET …/service/{name}/providers/Portico.Hosting/{key} with raw JSON: "units", "metering".
 	Extensions map[string]func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
+
+	// Metrics is what was measured of services; nil: nothing.
+	Metrics *metric.History
 
 	// Forecast says what it means for a service that its status becomes another one; nil has no forecast.
 	Forecast func(service string, next platform.ServiceStatus) []platform.Outlook
@@ -218,6 +222,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.Fetch == nil {
 		opt.Fetch = fetch.New(fetch.Options{}).Get
+	}
+	if opt.Metrics == nil {
+		opt.Metrics = metric.NewHistory()
 	}
 	if opt.BaseURL == nil {
 		opt.BaseURL = baseURL

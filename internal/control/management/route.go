@@ -37,6 +37,8 @@ func (q *request) route() (*reply, *arm.Error) {
 		return q.lockPath()
 	case q.isActivityLog():
 		return q.listActivity()
+	case q.isMetrics():
+		return q.metrics()
 	case q.isTags():
 		return q.tagsPath()
 	case q.id.Scope != nil:

@@ -184,6 +184,9 @@ func (s *Server) Stats() Stats {
 	return Stats{Active: int(s.active.Load()), Conns: conns, Requests: s.total.Load()}
 }
 
+// MaxConns is how many client connections can be open at once.
+func (s *Server) MaxConns() int { return s.opt.MaxConns }
+
 // find is the service for a host name, given in lower case and without port. A nil service without an error means
 // that nobody here answers to the name; a tenant comes with the services of an mtv1 worker.
 func (s *Server) find(ctx context.Context, host string) (*service.Service, *tenant, error) {

@@ -362,11 +362,11 @@ func TestAgent_SuccessorTakesNobodyElse(t *testing.T) {
 func TestAgent_SuccessorWithOtherSettingsStartsOver(t *testing.T) {
 	t.Parallel()
 	l := agenttest.Layout(t)
-	h := startHost(t, l)
+	h := startHostWith(t, l, "some=setting")
 	servingVIP(t, h)
 	pids := pidsOf(t, l)
 	killAll(t, pids, "agent")
-	h = startHostWith(t, l, "other=settings")
+	h = startHostWith(t, l, "some=other")
 	if o := observe(t, h); len(o.Machines) > 0 || len(o.VIPs) > 0 {
 		t.Errorf("observation %+v, want nothing", o)
 	}
@@ -398,4 +398,19 @@ func TestSleep_OutlastsTheAgent(t *testing.T) {
 		t.Errorf("set %q answers, want %s", got, s.ID)
 	}
 	waitPhase(t, h, s, platform.Asleep)
+}
+
+// A setting that the agent before did not have, because it was of another version, is no other setting.
+func TestAgent_SuccessorWithOneMoreSettingCarriesOn(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	servingVIP(t, h)
+	pids := pidsOf(t, l)
+	killAll(t, pids, "agent")
+	h = startHostWith(t, l, "new=setting")
+	waitPhase(t, h, setOf("set", platform.Serving, 2), platform.Ready)
+	if now := pidsOf(t, l); now["set-0"] != pids["set-0"] || now["set-1"] != pids["set-1"] {
+		t.Errorf("processes %v, were %v", now, pids)
+	}
 }

@@ -67,6 +67,9 @@ type Options struct {
 	CounterKeys int
 	// CacheSize is the memory that a machine takes for what policies keep, in bytes.
 	CacheSize int64
+	// Cores and Memory, in bytes, are what a machine is meant to use: its load is measured by them.
+	Cores  float64
+	Memory int64
 	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
 	DrainTimeout time.Duration
 	// QueueTime is how long connections wait for a worker of a pool when there is none. 10 s by default.

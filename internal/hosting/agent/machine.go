@@ -371,7 +371,7 @@ func (m *machine) start() (*process, error) {
 		m.begin()
 	}
 	m.status.Gateway, m.status.Refused = "", ""
-	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns = 0, "", 0, 0
+	m.status.Seq, m.status.Digest, m.status.Active, m.status.Conns, m.status.Load = 0, "", 0, 0, platform.Load{}
 	a.bump()
 	a.mu.Unlock()
 	if err := p.conn.Send(wire.ToMachine{Config: &config, Tie: p.tie}, sendTimeout, a.edge.listeners...); err != nil {
@@ -392,6 +392,7 @@ func (m *machine) config(cache string) fabric.MachineConfig {
 	c := fabric.MachineConfig{
 		Machine: m.spec, Set: m.set.id, Woken: m.woken, Publish: m.a.opt.Publish, Cache: cache, Key: m.a.opt.Key,
 		Counters: m.a.opt.Layout.Counters(), Metering: m.a.opt.Layout.Metering(), CounterKeys: m.a.opt.CounterKeys, CacheSize: m.a.opt.CacheSize,
+		Cores: m.a.opt.Cores, Memory: m.a.opt.Memory,
 	}
 	if w := m.set.wish; w != nil {
 		c.Service, c.Location, c.Platform = w.Service, w.Location, w.Platform
@@ -486,6 +487,7 @@ func (m *machine) note(r wire.FromMachine) {
 	if (before.Conns == 0) == (r.Conns == 0) {
 		before.Conns = r.Conns
 	}
+	before.Load = r.Load
 	if before != m.status {
 		m.a.bump()
 	}
@@ -498,7 +500,7 @@ func (m *machine) learn(r wire.FromMachine) {
 		m.begin()
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest
-	m.status.Active, m.status.Conns = r.Active, r.Conns
+	m.status.Active, m.status.Conns, m.status.Load = r.Active, r.Conns, r.Load
 	if r.Requests != m.requests {
 		m.requests, m.used = r.Requests, time.Now()
 	}
@@ -535,7 +537,7 @@ func (m *machine) ended(why string) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	m.fresh, m.struck = m.leaving, false
-	m.status.PID, m.status.Active, m.status.Conns = 0, 0, 0
+	m.status.PID, m.status.Active, m.status.Conns, m.status.Load = 0, 0, 0, platform.Load{}
 	m.status.Error = why
 	if m.rest != asleep {
 		if m.status.Phase != platform.Starting {

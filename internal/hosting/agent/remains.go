@@ -89,7 +89,7 @@ func (a *agent) inherit(ctx context.Context, h *handed) (*remains, error) {
 	}
 	if last != nil && last.Boot == bootID() && list.Boot == bootID() {
 		a.changes = last.firstChange()
-		if maps.Equal(last.Settings, a.opt.Settings) {
+		if sameWhereBoth(last.Settings, a.opt.Settings) {
 			r, err := a.collect(ctx, list)
 			if err == nil {
 				r.told = last
@@ -310,4 +310,14 @@ func (e *edgeKeeper) adopt(b *returned) {
 // same reports that descriptors are of the same sockets.
 func same(a, b []*wire.Handle) bool {
 	return slices.EqualFunc(a, b, func(x, y *wire.Handle) bool { return x.Same(y) })
+}
+
+// sameWhereBoth says whether settings agree. One that the agent of another version did not have is no other.
+func sameWhereBoth(was, now map[string]string) bool {
+	for key, v := range was {
+		if have, ok := now[key]; ok && have != v {
+			return false
+		}
+	}
+	return true
 }

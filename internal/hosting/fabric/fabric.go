@@ -116,4 +116,7 @@ type MachineConfig struct {
 	Metering    string `json:"metering,omitempty"`
 	CounterKeys int    `json:"counterKeys"` // of one service
 	CacheSize   int64  `json:"cacheSize"`   // bytes of what policies keep in memory; 0: the gateway's default
+	// Cores and Memory, in bytes, are what the machine is meant to use; 0 from an older agent.
+	Cores  float64 `json:"cores,omitempty"`
+	Memory int64   `json:"memory,omitempty"`
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/platform"
 )
 
 const (
@@ -49,11 +50,12 @@ type Guest struct {
 	edge   wire.Keep // listeners of the edge, for an agent that needs them back
 	log    *slog.Logger
 
-	mu    sync.Mutex       // guards conn and state
-	conn  *wire.Conn       // nil while there is no agent
-	state wire.FromMachine // as it should be known to the agent
-	kick  chan struct{}    // state has changed in a way that is reported at once
-	load  chan struct{}    // only load has changed
+	mu      sync.Mutex       // guards conn, state and serving
+	conn    *wire.Conn       // nil while there is no agent
+	state   wire.FromMachine // as it should be known to the agent
+	serving *serving         // nil before Run
+	kick    chan struct{}    // state has changed in a way that is reported at once
+	load    chan struct{}    // only load has changed
 }
 
 // Attach opens the channel that the process inherited from its agent and reads what the machine is told first.
@@ -115,16 +117,17 @@ func (g *Guest) Refused(reason string) {
 
 // Load is how busy a machine is.
 type Load struct {
-	Active, Conns int   // requests in flight, open client connections
-	Requests      int64 // answered so far; only machines that may sleep need to say
+	Active, Conns int           // requests in flight, open client connections
+	Requests      int64         // answered so far; only machines that may sleep need to say
+	Uses          platform.Load // what that takes of the machine
 }
 
 // Report says how busy the machine is. It is cheap enough to be called often: what it says is sent together, a few times
 // a second at most.
 func (g *Guest) Report(l Load) {
 	g.mu.Lock()
-	changed := l != Load{g.state.Active, g.state.Conns, g.state.Requests}
-	g.state.Active, g.state.Conns, g.state.Requests = l.Active, l.Conns, l.Requests
+	changed := l != Load{g.state.Active, g.state.Conns, g.state.Requests, g.state.Load}
+	g.state.Active, g.state.Conns, g.state.Requests, g.state.Load = l.Active, l.Conns, l.Requests, l.Uses
 	g.mu.Unlock()
 	if changed {
 		signal(g.load)
@@ -162,6 +165,9 @@ func clip(s string) string {
 // process should exit after that. The loss of the channel ends nothing.
 func (g *Guest) Run(ctx context.Context, h Handler) error {
 	s := &serving{handler: h, log: g.log, vips: map[string]*accepted{}}
+	g.mu.Lock()
+	g.serving = s
+	g.mu.Unlock()
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // a machine that drains still has an agent
 	var wg sync.WaitGroup
 	defer g.disconnect()
@@ -189,7 +195,7 @@ func (g *Guest) drain(s *serving, gen int64) error {
 	failpoint.Hit("machine.drain.before")
 	err := s.handler.Drain(context.Background())
 	g.mu.Lock()
-	g.state.Drained, g.state.Active, g.state.Conns = true, 0, 0
+	g.state.Drained, g.state.Active, g.state.Conns, g.state.Load = true, 0, 0, platform.Load{}
 	g.mu.Unlock()
 	g.say() // the exit says it too
 	failpoint.Hit("machine.drain.after")

@@ -1,6 +1,9 @@
 package wire
 
-import "github.com/portico-dev/portico/internal/hosting/fabric"
+import (
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/platform"
+)
 
 // Kinds of processes that an agent runs.
 const (
@@ -46,6 +49,8 @@ type FromMachine struct {
 	Conns  int    `json:"conns,omitempty"`  // open client connections
 	// Requests is how many were answered, by a machine that may sleep; the others do not say.
 	Requests int64 `json:"requests,omitempty"`
+	// Load is zero from a machine of a version that does not measure it.
+	Load platform.Load `json:"load,omitzero"`
 	// Gateway is the version of the gateway program that the machine runs.
 	Gateway string `json:"gateway,omitempty"`
 	// Gen is the newest order that holds: its listeners accept, all others have stopped.

@@ -1,0 +1,62 @@
+package hosting_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/hosting"
+	"github.com/portico-dev/portico/internal/hosting/fabric"
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/metric"
+	"github.com/portico-dev/portico/internal/pace"
+	"github.com/portico-dev/portico/internal/platform"
+	"github.com/portico-dev/portico/internal/store"
+)
+
+// What machines say of their load is told by units, and kept minute by minute for the location of their service.
+func TestLoad_IsKeptForEachLocation(t *testing.T) {
+	t.Parallel()
+	clock, h := pace.New(pace.Manual()), metric.NewHistory()
+	w := newWorld(t, hosting.Options{Clock: clock, Metrics: h})
+	w.spoil(badness{report: func(m fabric.MachineConfig, s *platform.MachineStatus) {
+		s.Load = platform.Load{CPU: 20 + 40*m.Machine.Slot, Memory: 3, Queue: 1}
+	}})
+	w.create("shop", premium)
+	w.settled("shop")
+	units, err := w.ctl.Units(t.Context(), id("shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range units.(hosting.Units).Locations[0].Sets[0].Machines {
+		if want := 20 + 40*m.Slot; m.Load == nil || m.Load.CPU != want || m.Capacity != want {
+			t.Errorf("machine %s says %+v, %d; want %d", m.ID, m.Load, m.Capacity, want)
+		}
+	}
+	place := metric.Place{Service: store.Key(id("shop")), Location: "westeurope"}
+	var got []metric.Point
+	w.minutes("three of them are kept", func() bool {
+		got, _, _ = h.Points(place, metric.Capacity, time.Time{}, clock.Now())
+		return len(got) > 2
+	})
+	for _, p := range got {
+		if p.Count%2 != 0 || p.Min != 20 || p.Max != 60 || p.Sum != 40*float64(p.Count) {
+			t.Errorf("%+v, want readings of 20 and 60", p)
+		}
+	}
+	w.ended(w.ask("shop", "service.delete", gone), lro.Succeeded)
+	w.minutes("the service is forgotten", func() bool { return len(h.Locations(place.Service)) == 0 })
+}
+
+// minutes lets minutes go by until something holds: so fast that no loads are looked at in most of them.
+func (w *world) minutes(what string, holds func() bool) {
+	w.t.Helper()
+	limit := time.After(patience)
+	for tick := time.Tick(20 * time.Millisecond); !holds(); {
+		select {
+		case <-limit:
+			w.t.Fatalf("waiting until %s", what)
+		case <-tick:
+			w.advance(time.Minute)
+		}
+	}
+}
