@@ -65,15 +65,17 @@ func drawSets(out io.Writer, sets []hosting.UnitSet, down []string) {
 	}
 }
 
-// loadOf draws the load of the machines of a row, each as one sign of eight.
+// loadOf draws the load of the machines of a row, each as one sign of eight, or none while it is not known.
 func loadOf(machines []hosting.UnitMachine) string {
 	line := ""
 	for _, m := range machines {
+		sign := " "
 		if m.Load != nil {
-			line += " " + level(m.Capacity)
+			sign = level(m.Capacity)
 		}
+		line += " " + sign
 	}
-	if line == "" {
+	if line = strings.TrimRight(line, " "); line == "" {
 		return ""
 	}
 	return "  load" + line

@@ -22,7 +22,7 @@ func TestPrintUnits_TellsOfTrouble(t *testing.T) {
 				Machine: platform.Machine{ID: "bad", Mode: platform.Serving}, Phase: platform.Exited, Restarts: 4, CrashLoop: true,
 				NextStart: next, Error: "exited without being asked: exit status 3",
 			},
-			{Machine: platform.Machine{ID: "good", Mode: platform.Serving, Gateway: "1.0"}, Phase: platform.Ready, PID: 7, Seq: 9, Digest: "abcdef0123456789", Runs: "1.0"},
+			{Machine: platform.Machine{ID: "good", Mode: platform.Serving, Gateway: "1.0"}, Phase: platform.Ready, PID: 7, Seq: 9, Digest: "abcdef0123456789", Runs: "1.0", Capacity: 37, Load: &platform.Load{CPU: 37, Memory: 4}},
 			{Machine: platform.Machine{ID: "odd", Mode: platform.Parked, Gateway: "2.0"}, Phase: platform.Ready, PID: 8, Seq: 9, Runs: "1.0", Refused: "/apis/a: too new"},
 		}}},
 	}, {
@@ -34,17 +34,17 @@ func TestPrintUnits_TellsOfTrouble(t *testing.T) {
 	}
 	want := `shop in westeurope: stv2, Developer with 1 unit, Succeeded
   set s, stv2
-    no zone         │ × ■ □
+    no zone         │ × ■ □  load   ▃
                      ■ serving  □ parked  × not running
-  SET  PLATFORM  MACHINE  GATEWAY         ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE     PHASE       SEQ  DIGEST    CONNECTIONS  RESTARTS  PID
-  s    stv2      bad      -               -     0              0             serving  crash loop  0    -         0            4         0
-  s    stv2      good     1.0             -     0              0             serving  ready       9    abcdef01  0            0         7
-  s    stv2      odd      2.0 (runs 1.0)  -     0              0             parked   ready       9    -         0            0         8
+  SET  PLATFORM  MACHINE  GATEWAY         ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE     PHASE       SEQ  DIGEST    CONNECTIONS  LOAD                              RESTARTS  PID
+  s    stv2      bad      -               -     0              0             serving  crash loop  0    -         0            -                                 4         0
+  s    stv2      good     1.0             -     0              0             serving  ready       9    abcdef01  0            37 % (cpu 37, memory 4, queue 0)  0         7
+  s    stv2      odd      2.0 (runs 1.0)  -     0              0             parked   ready       9    -         0            -                                 0         8
   machine bad: exited without being asked: exit status 3; starts again at 03:04:05
   machine odd cannot serve /apis/a: too new
 shop in eastus: stv2, Developer with 1 unit, Succeeded, out of rotation
   VIP 127.0.0.2 is answered by e
-  SET  PLATFORM  MACHINE  GATEWAY  ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE  PHASE  SEQ  DIGEST  CONNECTIONS  RESTARTS  PID
+  SET  PLATFORM  MACHINE  GATEWAY  ZONE  UPDATE DOMAIN  FAULT DOMAIN  MODE  PHASE  SEQ  DIGEST  CONNECTIONS  LOAD  RESTARTS  PID
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Errorf("units (-want +got):\n%s", d)
