@@ -27,7 +27,7 @@ func TestLoad_IsKeptForEachLocation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range units.(hosting.Units).Locations[0].Sets[0].Machines {
+	for _, m := range units.Locations[0].Sets[0].Machines {
 		if want := 20 + 40*m.Slot; m.Load == nil || m.Load.CPU != want || m.Capacity != want {
 			t.Errorf("machine %s says %+v, %d; want %d", m.ID, m.Load, m.Capacity, want)
 		}
