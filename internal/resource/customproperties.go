@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -147,9 +148,13 @@ func (r *customReader) oldest(prefix string) uint16 {
 	return 0
 }
 
-// customRules are what is asked of the custom properties of a service.
+// customRules are what is asked of the custom properties of a service when they, or its tier, change: before, anything was
+// stored.
 func customRules(c *Change) []arm.ErrorDetail {
 	properties, _ := c.New.Get(customPath).(map[string]any)
+	if reflect.DeepEqual(c.Old.Get(customPath), c.New.Get(customPath)) && c.Old.Text("sku.name") == c.New.Text("sku.name") {
+		return nil
+	}
 	_, found := TLSOf(properties, c.New.Text("sku.name"))
 	return found
 }

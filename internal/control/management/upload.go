@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func OpenServer(data, password string) (*resource.KeyPair, []arm.ErrorDetail) {
 	if blocks == nil {
 		pair, found = OpenPFX(data, password)
 	} else {
-		pair, found = openPEM(blocks)
+		pair, found = openPEM(blocks, password)
 	}
 	if len(found) > 0 {
 		return nil, uploaded(found, form)
@@ -94,9 +95,9 @@ func certificatesOf(blocks []*pem.Block) (certs []*x509.Certificate) {
 	return certs
 }
 
-// openPEM puts the key and the certificates of PEM blocks together. A key that needs a password is none: its ciphers
-// are those of PFX files, which can be sent instead.
-func openPEM(blocks []*pem.Block) (*resource.KeyPair, []arm.ErrorDetail) {
+// openPEM puts the key and the certificates of PEM blocks together. A key may be encrypted in PKCS #8; the older form, of
+// a cipher named in the head of the block, is refused.
+func openPEM(blocks []*pem.Block, password string) (*resource.KeyPair, []arm.ErrorDetail) {
 	certs := certificatesOf(blocks)
 	for _, b := range blocks {
 		var key any
@@ -104,12 +105,17 @@ func openPEM(blocks []*pem.Block) (*resource.KeyPair, []arm.ErrorDetail) {
 		switch b.Type {
 		case "PRIVATE KEY":
 			key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
+		case "ENCRYPTED PRIVATE KEY":
+			key, err = openPKCS8(b.Bytes, password)
 		case "RSA PRIVATE KEY":
 			key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
 		case "EC PRIVATE KEY":
 			key, err = x509.ParseECPrivateKey(b.Bytes)
 		default:
 			continue
+		}
+		if errors.Is(err, errPassword) {
+			return nil, []arm.ErrorDetail{resource.Finding("password", "The password does not open the certificate.")}
 		}
 		if err != nil || len(certs) == 0 {
 			break
