@@ -141,7 +141,7 @@ networks where the host can hold such (Linux, with CAP_NET_ADMIN).
 		{publicIPKind, []*cobra.Command{publicIPCreateCommand()}},
 		{privateEndpointKind, append(connectionCommands(), endpointCreateCommand())},
 	} {
-		sub := group(&cobra.Command{Use: strings.TrimPrefix(k.word, "network "), Short: k.what + "s"})
+		sub := group(&cobra.Command{Use: strings.TrimPrefix(k.word, "network "), Short: plural(k.what)})
 		sub.AddCommand(append(k.more, k.listCommand(), k.showCommand(), k.deleteCommand())...)
 		cmd.AddCommand(sub)
 	}

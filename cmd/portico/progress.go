@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,6 +69,10 @@ func bar(percent, width int) string {
 // run sends a request that may be long-running, and shows its progress.
 func run(cmd *cobra.Command, c *armclient.Client, what, method, path, apiVersion string, body any) (*armclient.Response, error) {
 	p := newProgress(cmd.ErrOrStderr(), what)
-	defer p.end()
-	return c.Run(cmd.Context(), method, path, apiVersion, body, p.step)
+	res, err := c.Run(cmd.Context(), method, path, apiVersion, body, p.step)
+	p.end()
+	if errors.Is(err, context.Canceled) {
+		return nil, fmt.Errorf("%s: not waited for any longer; what the platform has taken on goes on, as `portico operations` shows", what)
+	}
+	return res, err
 }

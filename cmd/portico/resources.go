@@ -63,7 +63,7 @@ func (k resourceKind) find(ctx context.Context, t serviceTarget, c *armclient.Cl
 	case 1:
 		return found[0], nil
 	}
-	return "", fmt.Errorf("there are several %ss %q; say of which resource group with -g", k.what, name)
+	return "", fmt.Errorf("there are several %s %q; say of which resource group with -g", plural(k.what), name)
 }
 
 // put makes a resource of a kind in the resource group of the flags, and shows it.
@@ -115,7 +115,7 @@ func (k resourceKind) table(out io.Writer, all ...resourceView) error {
 }
 
 func (k resourceKind) listCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "list the " + k.what + "s", Args: takes()}
+	cmd := &cobra.Command{Use: "list", Short: "list the " + plural(k.what), Args: takes()}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := armclient.Open(*t.dir)
@@ -160,7 +160,7 @@ func (k resourceKind) showCommand() *cobra.Command {
 }
 
 func (k resourceKind) deleteCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "delete NAME", Short: "delete a " + k.what + " that nothing uses", Args: takes("NAME")}
+	cmd := &cobra.Command{Use: "delete NAME", Short: "delete a " + k.what, Args: takes("NAME")}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := armclient.Open(*t.dir)

@@ -87,5 +87,16 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, plural(noun))
+}
+
+// plural is the plural of a noun.
+func plural(noun string) string {
+	switch {
+	case strings.HasSuffix(noun, "ss"):
+		return noun + "es"
+	case strings.HasSuffix(noun, "ty"):
+		return strings.TrimSuffix(noun, "y") + "ies"
+	}
+	return noun + "s"
 }
