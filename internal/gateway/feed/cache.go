@@ -32,18 +32,23 @@ type cache struct {
 	journals map[string]*journal // by service; used by Feed.Run alone
 
 	mu     sync.Mutex // guards below
-	held   map[string]bool
-	uses   map[string]int // of a part by services
+	parts  map[string]use
 	memory map[string][]byte
-	damage bool // a part was forgotten
+	damage bool            // a part was forgotten
+	gone   map[string]bool // parts that were, and did not come again
+}
+
+// use is what is known of a part.
+type use struct {
+	services int32 // that use it
+	held     bool
 }
 
 const format = 1 // first byte of each file
 
 func openCache(dir string, key []byte) (*cache, error) {
 	c := &cache{
-		dir: dir, journals: make(map[string]*journal), held: make(map[string]bool), uses: make(map[string]int),
-		memory: make(map[string][]byte),
+		dir: dir, journals: make(map[string]*journal), parts: make(map[string]use), memory: make(map[string][]byte), gone: make(map[string]bool),
 	}
 	if dir == "" {
 		return c, nil
@@ -68,7 +73,7 @@ func openCache(dir string, key []byte) (*cache, error) {
 		if strings.HasPrefix(e.Name(), tempPrefix) {
 			continue
 		}
-		c.held[e.Name()] = true
+		c.parts[e.Name()] = use{held: true}
 	}
 	return c, nil
 }
@@ -77,9 +82,11 @@ func openCache(dir string, key []byte) (*cache, error) {
 func (c *cache) list() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make([]string, 0, len(c.held))
-	for d := range c.held {
-		out = append(out, d)
+	out := make([]string, 0, len(c.parts))
+	for d, u := range c.parts {
+		if u.held {
+			out = append(out, d)
+		}
 	}
 	slices.Sort(out)
 	return out
@@ -94,10 +101,24 @@ func (c *cache) lost() bool {
 	return lost
 }
 
+// harm notes that something is missing.
+func (c *cache) harm() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.damage = true
+}
+
 func (c *cache) has(digest string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.held[digest]
+	return c.parts[digest].held
+}
+
+// lacks says whether any part that was here is missing.
+func (c *cache) lacks() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.gone) > 0
 }
 
 // part reads a part and compares it with its digest. A part that is damaged is forgotten, so that it is sent again.
@@ -120,8 +141,9 @@ func (c *cache) part(digest string) ([]byte, error) {
 	}
 	if err != nil {
 		c.mu.Lock()
-		delete(c.held, digest)
-		c.damage = true
+		u := c.parts[digest]
+		u.held, c.damage, c.gone[digest] = false, true, true
+		c.note(digest, u)
 		c.mu.Unlock()
 		return nil, fmt.Errorf("read part %s: %w", digest, err)
 	}
@@ -139,7 +161,10 @@ func (c *cache) putPart(digest string, data []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held[digest] = true
+	u := c.parts[digest]
+	u.held = true
+	c.note(digest, u)
+	delete(c.gone, digest)
 	if c.dir == "" {
 		c.memory[digest] = data
 	}
@@ -157,7 +182,18 @@ func (c *cache) retain(digests []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, d := range digests {
-		c.uses[d]++
+		u := c.parts[d]
+		u.services++
+		c.note(d, u)
+	}
+}
+
+// note is called with mu held.
+func (c *cache) note(digest string, u use) {
+	if u == (use{}) {
+		delete(c.parts, digest)
+	} else {
+		c.parts[digest] = u
 	}
 }
 
@@ -167,9 +203,11 @@ func (c *cache) release(digests []string) error {
 	defer c.mu.Unlock()
 	var errs []error
 	for _, d := range digests {
-		if c.uses[d]--; c.uses[d] <= 0 {
-			delete(c.uses, d)
+		u := c.parts[d]
+		if u.services = max(u.services-1, 0); u.services == 0 {
 			errs = append(errs, c.remove(d))
+		} else {
+			c.parts[d] = u
 		}
 	}
 	return errors.Join(errs...)
@@ -180,8 +218,8 @@ func (c *cache) sweep() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var errs []error
-	for d := range c.held {
-		if c.uses[d] == 0 {
+	for d, u := range c.parts {
+		if u.services == 0 {
 			errs = append(errs, c.remove(d))
 		}
 	}
@@ -190,10 +228,12 @@ func (c *cache) sweep() error {
 
 // remove is called with mu held.
 func (c *cache) remove(digest string) error {
-	if !c.held[digest] {
+	held := c.parts[digest].held
+	delete(c.parts, digest)
+	delete(c.gone, digest)
+	if !held {
 		return nil
 	}
-	delete(c.held, digest)
 	delete(c.memory, digest)
 	if c.dir == "" {
 		return nil

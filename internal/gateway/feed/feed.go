@@ -66,11 +66,13 @@ type Feed struct {
 
 // state is what a feed knows of one service.
 type state struct {
-	manifest snapshot.Manifest
+	id       string
+	manifest snapshot.Manifest // zero while it is on disk alone: see warm
 	digest   string
 	good     map[snapshot.PartKey]snapshot.PartRef // last good parts in the place of those that were refused
 	hosts    []string
 	refused  []snapshot.Refusal
+	lost     bool // the manifest on disk is not readable: it has to come again
 	gone     bool // no longer reported; a single-tenant machine serves it until it is stopped
 }
 
@@ -239,23 +241,22 @@ func (f *Feed) askFirst(ctx context.Context) {
 
 // restore serves what the cache holds, if there is anything.
 func (f *Feed) restore(ctx context.Context) bool {
-	saved, err := f.cache.manifests()
-	if err != nil {
-		f.log.WarnContext(ctx, "read snapshot cache", slog.Any("error", err))
-	}
 	served := 0
-	for _, s := range saved {
-		if f.opt.Service != "" && !strings.EqualFold(s.Manifest.Service, f.opt.Service) {
-			continue
+	err := f.cache.manifests(func(m saved) {
+		if f.opt.Service != "" && !strings.EqualFold(m.Manifest.Service, f.opt.Service) {
+			return
 		}
-		if err := f.accept(ctx, s.Manifest, s.Good, nil); err != nil {
-			f.log.WarnContext(ctx, "serve cached snapshot", slog.String("service", s.Manifest.Service), slog.Any("error", err))
-			continue
+		if err := f.accept(ctx, m, nil); err != nil {
+			f.log.WarnContext(ctx, "serve cached snapshot", slog.String("service", m.Manifest.Service), slog.Any("error", err))
+			return
 		}
 		f.mu.Lock()
-		f.seq = max(f.seq, s.Manifest.Seq)
+		f.seq = max(f.seq, m.Manifest.Seq)
 		f.mu.Unlock()
 		served++
+	})
+	if err != nil {
+		f.log.WarnContext(ctx, "read snapshot cache", slog.Any("error", err))
 	}
 	return served > 0
 }
@@ -268,7 +269,7 @@ func (f *Feed) take(ctx context.Context, resp *snapshot.PollResponse) (news bool
 	news = len(resp.Gone) > 0
 	manifests, err := f.changed(resp)
 	for _, m := range manifests {
-		if failed := f.accept(ctx, m, nil, resp.Parts); failed != nil {
+		if failed := f.accept(ctx, saved{Manifest: m}, resp.Parts); failed != nil {
 			err = errors.Join(err, fmt.Errorf("serve snapshot of %s at seq %d: %w", m.Service, m.Seq, failed))
 			continue
 		}
@@ -331,7 +332,11 @@ func (f *Feed) changed(resp *snapshot.PollResponse) (out []snapshot.Manifest, er
 			err = errors.Join(err, fmt.Errorf("change of %s: %w", c.Service, snapshot.ErrOtherBase))
 			continue
 		}
-		m, failed := c.Apply(s.manifest)
+		s, failed := f.warm(s)
+		var m snapshot.Manifest
+		if failed == nil {
+			m, failed = c.Apply(s.manifest)
+		}
 		if failed != nil {
 			err = errors.Join(err, fmt.Errorf("change of %s: %w", c.Service, failed))
 			continue
@@ -348,12 +353,18 @@ var errIncomplete = errors.New("parts of the snapshot are missing")
 
 // accept keeps and applies one snapshot. good are the last good parts of an earlier process, fresh are parts that came
 // with the snapshot.
-func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.PartRef, fresh map[string][]byte) error {
+func (f *Feed) accept(ctx context.Context, what saved, fresh map[string][]byte) error {
+	m := what.Manifest
 	f.mu.Lock()
 	old := f.services[key(m.Service)]
 	f.mu.Unlock()
 	if old == nil {
-		old = &state{good: index(good)}
+		old = &state{id: m.Service, good: index(what.Good)}
+	}
+	old, err := f.warm(old)
+	if err != nil { // what it used stays on disk until the next start
+		f.log.WarnContext(ctx, "what a service was is not known", slog.String("service", m.Service), slog.Any("error", err))
+		old = &state{id: m.Service, hosts: old.hosts}
 	}
 	differ := snapshot.Differences(old.manifest.Parts, m.Parts)
 	load := func(digest string) ([]byte, error) {
@@ -367,8 +378,10 @@ func (f *Feed) accept(ctx context.Context, m snapshot.Manifest, good []snapshot.
 			return fmt.Errorf("%w: %s", errIncomplete, d.ID)
 		}
 	}
-	next := &state{manifest: m, digest: m.Digest(), hosts: old.hosts, good: old.good}
-	if err := next.findHosts(differ, load); err != nil {
+	next := &state{id: m.Service, manifest: m, digest: m.Digest(), hosts: old.hosts, good: old.good}
+	if len(what.Hosts) > 0 {
+		next.hosts = what.Hosts
+	} else if err := next.findHosts(differ, load); err != nil {
 		return err
 	}
 	if f.opt.Service == "" {
@@ -408,7 +421,7 @@ func (f *Feed) announce(ctx context.Context, old, next *state, fresh map[string]
 func (f *Feed) withdraw(old, next *state) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	k := key(next.manifest.Service)
+	k := key(next.id)
 	switch {
 	case f.services[k] != next:
 	case old.digest != "":
@@ -455,10 +468,15 @@ func (f *Feed) store(ctx context.Context, m snapshot.Manifest, fresh map[string]
 // that one.
 func (f *Feed) keep(ctx context.Context, old, next *state, differ []snapshot.Difference) {
 	f.cache.retain(next.uses(differ, func(d snapshot.Difference) string { return d.To }))
-	if err := f.cache.putManifest(saved{Manifest: next.manifest, Good: next.fallbacks()}); err != nil {
-		f.log.ErrorContext(ctx, "keep snapshot", slog.String("service", next.manifest.Service), slog.Any("error", err))
+	what := saved{Manifest: next.manifest, Good: next.fallbacks()}
+	if f.opt.Service == "" {
+		what.Hosts = next.hosts
+	}
+	if err := f.cache.putManifest(what); err != nil {
+		f.log.ErrorContext(ctx, "keep snapshot", slog.String("service", next.id), slog.Any("error", err))
 		return
 	}
+	defer f.cool(next)
 	if old.digest == "" { // there was none
 		return
 	}
@@ -474,19 +492,19 @@ func (f *Feed) replace(old, next *state) {
 			delete(f.hosts, h)
 		}
 	}
-	f.services[key(next.manifest.Service)] = next
+	f.services[key(next.id)] = next
 	f.refuse(next)
 	for _, h := range next.hosts {
-		f.hosts[h] = next.manifest.Service
+		f.hosts[h] = next.id
 	}
 }
 
 // refuse notes whether parts of a service were refused. It is called with mu held.
 func (f *Feed) refuse(s *state) {
 	if len(s.refused) > 0 {
-		f.refusing[key(s.manifest.Service)] = true
+		f.refusing[key(s.id)] = true
 	} else {
-		delete(f.refusing, key(s.manifest.Service))
+		delete(f.refusing, key(s.id))
 	}
 }
 
@@ -509,7 +527,9 @@ func (f *Feed) forget(ctx context.Context, id string) {
 	if f.opt.Drop != nil {
 		f.opt.Drop(id)
 	}
-	err := f.cache.dropManifest(id)
+	s, err := f.warm(s)
+	f.swept = f.swept && err == nil
+	err = errors.Join(err, f.cache.dropManifest(id))
 	differ := snapshot.Differences(s.manifest.Parts, snapshot.Parts{})
 	err = errors.Join(err, f.cache.release(s.uses(differ, func(d snapshot.Difference) string { return d.From })))
 	if err != nil {

@@ -545,3 +545,64 @@ func TestFeed_AsksFirst(t *testing.T) {
 		t.Errorf("ready at seq %d without a control plane, want 6", got.Seq)
 	}
 }
+
+// The manifests of a worker are on disk: it follows their changes, starts from them, and sends for what is damaged.
+func TestFeed_WorkerFollowsWhatItKeepsOnDisk(t *testing.T) {
+	t.Parallel()
+	c := startControl(t)
+	cache := t.TempDir()
+	shop := gatewaytest.Shop("http://127.0.0.1:1")
+	first := shop.Bundle(t)
+	c.publish(3, first)
+	m := startMachine(t, c, cache, "")
+	m.ready(t)
+	old := digestOf(first.Manifest, snapshot.KindAPI, shop.APIs[0].ID)
+
+	shop.APIs[0].Path = "moved"
+	second := shop.Bundle(t)
+	c.publish(4, second)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 4 && p.Machine == m.name })
+	loaded := func() string {
+		t.Helper()
+		b, err := m.Load(gatewaytest.ServiceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Manifest.Digest()
+	}
+	if got := loaded(); got != second.Manifest.Digest() {
+		t.Errorf("after a change the manifest is %s, want %s", got, second.Manifest.Digest())
+	}
+	if _, err := os.Stat(filepath.Join(cache, "parts", old)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what the change replaced is still on disk: %v", err)
+	}
+	m.stop(t)
+
+	m = startMachine(t, &control{socket: c.socket + "-nobody"}, cache, "")
+	m.ready(t)
+	if got := loaded(); got != second.Manifest.Digest() {
+		t.Errorf("after a start the manifest is %s, want %s", got, second.Manifest.Digest())
+	}
+	if id, ok := m.Find(shop.Service.Hosts[0].Name); !ok || id != gatewaytest.ServiceID {
+		t.Errorf("the host of the service leads to %q", id)
+	}
+	m.stop(t)
+
+	files, err := filepath.Glob(filepath.Join(cache, "services", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	m = startMachine(t, c, cache, "")
+	m.ready(t)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 4 && p.Machine == m.name })
+	if err := os.WriteFile(files[0], []byte{1, 2, 3}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shop.APIs[0].Path = "again"
+	third := shop.Bundle(t)
+	c.publish(5, third)
+	c.waitPoll(t, func(p snapshot.PollRequest) bool { return p.Seq == 5 && p.Machine == m.name })
+	if got := loaded(); got != third.Manifest.Digest() {
+		t.Errorf("after damage the manifest is %s, want %s", got, third.Manifest.Digest())
+	}
+}

@@ -31,6 +31,8 @@ type saved struct {
 	Manifest snapshot.Manifest `json:"manifest"`
 	// Good lists last good parts in the place of those that were refused.
 	Good []snapshot.PartRef `json:"good,omitempty"`
+	// Hosts are the names of the service, of a worker's: it would read them out of a part of each of thousands.
+	Hosts []string `json:"hosts,omitempty"`
 }
 
 // step is one change.
@@ -55,7 +57,7 @@ func (c *cache) putManifest(s saved) error {
 	}
 	name := journalFile(s.Manifest.Service)
 	j := c.journals[name]
-	if j == nil || j.broken {
+	if j == nil || j.broken || !slices.Equal(s.Hosts, j.last.Hosts) {
 		return c.begin(name, s)
 	}
 	change := snapshot.Diff(j.last.Manifest, s.Manifest)
@@ -132,33 +134,45 @@ func removed(err error) error {
 	return err
 }
 
-// manifests reads all manifests that can be opened; the error names those that cannot.
-func (c *cache) manifests() ([]saved, error) {
+// let stops keeping the manifest of a service in memory, and says whether it is on disk.
+func (c *cache) let(serviceID string) bool {
+	name := journalFile(serviceID)
+	j := c.journals[name]
+	if j == nil || j.broken {
+		return false
+	}
+	delete(c.journals, name)
+	return true
+}
+
+// manifests reads all manifests that can be opened, one after another; the error names those that cannot.
+func (c *cache) manifests(take func(saved)) error {
 	if c.dir == "" {
-		return nil, nil
+		return nil
 	}
 	entries, err := os.ReadDir(filepath.Join(c.dir, "services"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []saved
 	var errs []error
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), tempPrefix) {
 			continue
 		}
-		s, err := c.manifest(e.Name())
+		s, j, err := c.kept(e.Name())
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", e.Name(), err))
 			continue
 		}
-		out = append(out, s)
+		c.journals[e.Name()] = j
+		take(s)
 	}
-	return out, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// manifest reads a whole manifest and goes through its changes as far as they are readable and follow each other.
-func (c *cache) manifest(name string) (s saved, err error) {
+// kept reads a whole manifest and goes through its changes as far as they are readable and follow each other. It may be
+// called while they are written: it then finds the manifest before or after.
+func (c *cache) kept(name string) (s saved, j *journal, err error) {
 	data, err := c.read(filepath.Join("services", name))
 	if err == nil {
 		err = json.Unmarshal(data, &s)
@@ -167,14 +181,13 @@ func (c *cache) manifest(name string) (s saved, err error) {
 		err = fmt.Errorf("format %d is newer than %d", s.Manifest.Format, snapshot.Format)
 	}
 	if err != nil {
-		return s, err
+		return s, nil, err
 	}
-	j := &journal{whole: len(data)}
+	j = &journal{whole: len(data)}
 	defer func() { j.last = s }()
-	c.journals[name] = j
 	changes, err := os.ReadFile(filepath.Join(c.dir, "changes", name))
 	if removed(err) != nil {
-		return s, err
+		return s, j, err
 	}
 	j.changes = len(changes)
 	for len(changes) > 0 && !j.broken {
@@ -182,12 +195,12 @@ func (c *cache) manifest(name string) (s saved, err error) {
 		if next, changes, err = c.next(name, changes); err == nil {
 			var m snapshot.Manifest
 			if m, err = next.Change.Apply(s.Manifest); err == nil {
-				s = saved{m, next.Good}
+				s = saved{Manifest: m, Good: next.Good}
 			}
 		}
 		j.broken = err != nil // also where changes precede the whole
 	}
-	return s, nil
+	return s, j, nil
 }
 
 var errCut = errors.New("the change is cut off")

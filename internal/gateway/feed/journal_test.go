@@ -36,7 +36,8 @@ func TestJournal_SaysWhatItWasTold(t *testing.T) {
 		var kept []saved
 		read := func() (saved, bool) {
 			c = openTestCache(t, dir)
-			all, err := c.manifests()
+			var all []saved
+			err := c.manifests(func(s saved) { all = append(all, s) })
 			if err != nil || len(all) > 1 {
 				rt.Fatal(all, err)
 			}

@@ -58,8 +58,8 @@ func (f *Feed) request(first bool) snapshot.PollRequest {
 	}
 	req.Parts, req.Have = f.cache.list(), make(map[string]string, len(f.services))
 	for _, s := range f.services {
-		if !s.gone && s.whole(f.cache) {
-			req.Have[s.manifest.Service] = s.digest
+		if !s.gone && !s.lost && f.whole(s) {
+			req.Have[s.id] = s.digest
 		}
 	}
 	return req

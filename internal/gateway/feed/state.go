@@ -3,6 +3,7 @@ package feed
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,9 @@ import (
 
 // settle decides which parts are the last good ones in the place of those that were refused: those of the state before.
 func (s *state) settle(old *state) {
+	if s.good = nil; len(s.refused) == 0 {
+		return
+	}
 	s.good = make(map[snapshot.PartKey]snapshot.PartRef, len(s.refused))
 	for _, r := range s.refused {
 		key := snapshot.PartKey{Kind: r.Kind, ID: r.ID}
@@ -36,15 +40,63 @@ func (s *state) fallbacks() []snapshot.PartRef {
 	})
 }
 
-// whole says whether all parts are there.
-func (s *state) whole(c *cache) bool {
+// whole says whether all parts of a service are there. They were when the service was taken in, and are unless one was
+// lost. It is called with mu held.
+func (f *Feed) whole(s *state) bool {
+	if !f.cache.lacks() {
+		return true
+	}
+	s, err := f.warm(s)
+	if err != nil {
+		return false
+	}
 	for ref := range s.manifest.Parts.All() {
-		if !c.has(ref.Digest) {
+		if !f.cache.has(ref.Digest) {
 			return false
 		}
 	}
 	return true
 }
+
+// A worker knows thousands of services, of which most are asked for nothing: their manifests are on disk alone.
+
+// cool lets go of a manifest that the cache has.
+func (f *Feed) cool(s *state) {
+	if f.opt.Service != "" || !f.cache.let(s.id) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.manifest = snapshot.Manifest{}
+}
+
+// warm is a state with its manifest; itself where that is in memory. On an error it is the state without.
+func (f *Feed) warm(s *state) (*state, error) {
+	if s.manifest.Service != "" || s.digest == "" {
+		return s, nil
+	}
+	kept, _, err := f.cache.kept(journalFile(s.id))
+	if err == nil && kept.Manifest.Digest() != s.digest {
+		err = errMoved
+	}
+	if err != nil {
+		return s, fmt.Errorf("read manifest of %s: %w", s.id, err)
+	}
+	w := *s
+	w.manifest = kept.Manifest
+	return &w, nil
+}
+
+// lose has a service sent again.
+func (f *Feed) lose(s *state) {
+	f.mu.Lock()
+	s.lost = true
+	f.mu.Unlock()
+	f.cache.harm()
+}
+
+// errMoved is returned for a manifest on disk that is not the one in question.
+var errMoved = errors.New("the manifest on disk is another one")
 
 // index is the reverse of fallbacks.
 func index(good []snapshot.PartRef) map[snapshot.PartKey]snapshot.PartRef {
@@ -106,13 +158,27 @@ func (f *Feed) Find(host string) (string, bool) {
 
 // Load implements engine.Catalogue.
 func (f *Feed) Load(serviceID string) (service.Bundle, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.services[key(serviceID)]
-	if s == nil {
-		return service.Bundle{}, fmt.Errorf("no snapshot of %s", serviceID)
+	const attempts = 3 // it may be changed meanwhile
+	for attempt := 1; ; attempt++ {
+		f.mu.Lock()
+		s := f.services[key(serviceID)]
+		var cold state
+		if s != nil {
+			cold = *s
+		}
+		f.mu.Unlock()
+		if s == nil {
+			return service.Bundle{}, fmt.Errorf("no snapshot of %s", serviceID)
+		}
+		warm, err := f.warm(&cold)
+		if err == nil {
+			return service.Bundle{Manifest: warm.manifest, Load: f.cache.part, Good: warm.fallbacks()}, nil
+		}
+		if attempt == attempts {
+			f.lose(s)
+			return service.Bundle{}, err
+		}
 	}
-	return service.Bundle{Manifest: s.manifest, Load: f.cache.part, Good: s.fallbacks()}, nil
 }
 
 // Refuse implements engine.Catalogue: it takes note of parts that turned out to be unusable when their service was
