@@ -168,7 +168,12 @@ func (p *Publisher) add(ctx context.Context, resp *snapshot.PollResponse, s *ser
 		}
 		maps.Copy(data, made)
 		p.mu.Lock()
-		m, has := s.manifest, holding{s.id, s.digest, true, s.manifest.Parts}
+		if s.resting && s.digest != had.digest { // what the machine lacks has to be made again
+			s.stale.all = true
+			p.mu.Unlock()
+			continue
+		}
+		m, has := s.manifest, holding{s.id, s.digest, !s.resting, s.manifest.Parts}
 		if has.digest == had.digest {
 			ses.have[s.key] = has // the machine may have told the digest alone
 			p.mu.Unlock()
@@ -226,7 +231,7 @@ func (p *Publisher) collect(s *service, refs []snapshot.PartRef, data map[string
 			d, _ = p.cache.get(ref.Digest)
 		}
 		if d == nil {
-			s.stale.parts[key] = true
+			s.stale.part(key)
 			complete = false
 			continue
 		}

@@ -10,12 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Services of a pool come, change, leave by tier and by deletion; after each poll the worker has those that there are.
+// Services of a pool come, change, leave by tier and by deletion; after each poll the worker has those that there are, and
+// another worker gets the same, however few of them the publisher keeps awake.
 func TestPoll_WorkerFollowsItsPool(t *testing.T) {
 	t.Parallel()
 	const consumption = `{"location":"West Europe","sku":{"name":"Consumption"},"properties":{"n":"%d"}}`
 	for seed := range uint64(5) {
-		w := newWorld(t, Options{AnswerBytes: 2000})
+		const awake = 2
+		w := newWorld(t, Options{AnswerBytes: 2000, Awake: awake})
 		rnd := rand.New(rand.NewPCG(seed, 7))
 		m := w.machine("", "westeurope")
 		there := map[string]bool{}
@@ -51,6 +53,20 @@ func TestPoll_WorkerFollowsItsPool(t *testing.T) {
 			slices.Sort(got)
 			if d := cmp.Diff(want, got); d != "" {
 				t.Fatalf("seed %d, round %d (-want +got):\n%s", seed, round, d)
+			}
+			w.pub.mu.Lock()
+			if n := w.pub.awake.Len(); n > awake {
+				t.Errorf("seed %d, round %d: %d services are awake, want %d at most", seed, round, n, awake)
+			}
+			w.pub.mu.Unlock()
+			if round%10 != 0 {
+				continue
+			}
+			other := w.machine("", "westeurope")
+			for other.poll(); other.req.Seq < seq; other.poll() {
+			}
+			if d := cmp.Diff(m.req.Have, other.req.Have); d != "" {
+				t.Fatalf("seed %d, round %d: another worker has (-want +got):\n%s", seed, round, d)
 			}
 		}
 	}

@@ -11,6 +11,7 @@
 package publish
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,9 @@ type Options struct {
 	AnswerBytes int
 	// MaxSessions bounds the machines whose sessions are kept; the others tell everything in every poll. 0 means 4096.
 	MaxSessions int
+	// Awake is how many Consumption services are kept with all that is known of them; 0 means 256. Of the others the next
+	// change makes everything again.
+	Awake int
 	// PollTimeout bounds one long poll; 0 means snapshot.PollTimeout.
 	PollTimeout time.Duration
 }
@@ -56,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxSessions == 0 {
 		o.MaxSessions = 4096
+	}
+	if o.Awake == 0 {
+		o.Awake = 256
 	}
 	if o.PollTimeout == 0 {
 		o.PollTimeout = snapshot.PollTimeout
@@ -79,6 +86,7 @@ type Publisher struct {
 	services map[string]*service
 	hosts    map[string]*service // by default host name
 	pools    map[string]*pool    // by location
+	awake    *list.List          // of *service in pools that do not rest, the one made last at the end
 	changed  chan struct{}       // closed and replaced whenever seq grows
 	cache    *cache
 	sessions map[string]*session // by machine
@@ -90,7 +98,7 @@ func New(st store.Store, open Opener, log *slog.Logger, opt Options) *Publisher 
 	return &Publisher{
 		st: st, open: open, log: log, opt: opt,
 		following: newTurn(), stopped: make(chan struct{}),
-		services: map[string]*service{}, hosts: map[string]*service{}, pools: map[string]*pool{}, changed: make(chan struct{}),
+		services: map[string]*service{}, hosts: map[string]*service{}, pools: map[string]*pool{}, awake: list.New(), changed: make(chan struct{}),
 		cache: newCache(opt.CacheBytes), sessions: map[string]*session{},
 	}
 }
@@ -242,6 +250,11 @@ func (p *Publisher) load(ctx context.Context) error {
 		s.pool, s.place = nil, nil
 		p.insert(s)
 		p.enlist(s)
+	}
+	for key, s := range before {
+		if p.services[key] != s {
+			p.arouse(s)
+		}
 	}
 	p.loaded = true
 	p.grow(seq)

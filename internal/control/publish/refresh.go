@@ -66,11 +66,12 @@ func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]
 	defer s.making.give()
 	p.mu.Lock()
 	todo := s.stale
-	s.stale = fresh()
+	s.stale = staleness{}
 	p.mu.Unlock()
 	if todo.none() {
 		return nil, nil
 	}
+	todo.all = todo.all || s.resting
 	e, err := p.remake(ctx, s, todo)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +80,10 @@ func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]
 		return nil, fmt.Errorf("make snapshot of %s: %w", s.id, err)
 	}
 	s.take(e)
-	maps.Copy(s.stale.parts, e.again)
+	p.wake(s)
+	for key := range e.again {
+		s.stale.part(key)
+	}
 	s.tryAgain(len(e.again) > 0)
 	for digest, data := range e.made {
 		p.cache.put(digest, data)
@@ -91,6 +95,9 @@ func (p *Publisher) refresh(ctx context.Context, s *service) (made map[string][]
 func (s *service) take(e *edit) {
 	if e.named != nil {
 		s.named = e.named
+	}
+	if s.parts == nil {
+		s.parts = make(map[partKey]part, len(e.parts))
 	}
 	for key, pt := range e.parts {
 		old, had := s.parts[key]
@@ -111,7 +118,9 @@ func (s *service) take(e *edit) {
 func (p *Publisher) remake(ctx context.Context, s *service, todo staleness) (*edit, error) {
 	e := &edit{parts: map[partKey]*part{}, made: map[string][]byte{}, again: map[partKey]bool{}}
 	if todo.all || len(todo.named) > 0 {
-		e.named = maps.Clone(s.named)
+		if e.named = maps.Clone(s.named); e.named == nil {
+			e.named = map[string]string{}
+		}
 	}
 	var drafts map[partKey]*draft
 	err := p.st.View(ctx, func(r store.Reader) (err error) {
@@ -270,6 +279,9 @@ type builder struct {
 // keys says which parts must be made, and brings named up to date.
 func (b *builder) keys(todo staleness, parts map[partKey]part, named map[string]string) (map[partKey]bool, error) {
 	keys := maps.Clone(todo.parts)
+	if keys == nil {
+		keys = map[partKey]bool{}
+	}
 	if todo.all {
 		return keys, b.allKeys(keys, parts, named)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"maps"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/control/identity"
@@ -75,13 +74,27 @@ func (s staleness) none() bool {
 
 func (s *staleness) add(o staleness) {
 	s.all = s.all || o.all
-	maps.Copy(s.parts, o.parts)
-	maps.Copy(s.named, o.named)
-	maps.Copy(s.used, o.used)
+	for key := range o.parts {
+		s.part(key)
+	}
+	for key := range o.named {
+		s.name(key)
+	}
+	for what := range o.used {
+		s.use(what)
+	}
 }
 
-func fresh() staleness {
-	return staleness{parts: map[partKey]bool{}, named: map[string]bool{}, used: map[string]bool{}}
+// part, name and use note one thing more. There are thousands of services of which nothing is stale: they have no maps.
+func (s *staleness) part(key partKey) { noted(&s.parts, key) }
+func (s *staleness) name(key string)  { noted(&s.named, key) }
+func (s *staleness) use(what string)  { noted(&s.used, what) }
+
+func noted[K comparable](set *map[K]bool, key K) {
+	if *set == nil {
+		*set = map[K]bool{}
+	}
+	(*set)[key] = true
 }
 
 // useOf is how part.uses lists a document: no name of a named value has a slash.
@@ -105,11 +118,14 @@ type service struct {
 	// manifest names the parts; digest is empty until it was made once.
 	manifest snapshot.Manifest
 	digest   string
+
+	awake   *list.Element // in Publisher.awake; nil for a service of no pool, and for one that rests
+	resting bool          // of what was made only the digest is known: see rest.go
 }
 
 func newService(id string) *service {
 	s := &service{
-		id: id, key: store.Key(id), making: newTurn(), parts: map[partKey]part{}, named: map[string]string{}, stale: fresh(),
+		id: id, key: store.Key(id), making: newTurn(),
 		manifest: snapshot.Manifest{Format: snapshot.Format, Service: id, Name: lastSegment(id)},
 	}
 	s.stale.all = true
@@ -135,7 +151,7 @@ func (p *Publisher) mark(ctx context.Context, c store.Change, docs map[string]st
 			p.insert(s)
 		}
 		s.seq = max(s.seq, c.Seq)
-		s.stale.parts[servicePart] = true
+		s.stale.part(servicePart)
 		p.describe(ctx, s, d)
 		p.enlist(s)
 		return
@@ -162,6 +178,7 @@ func (p *Publisher) remove(key string) {
 		return
 	}
 	s.leavePool()
+	p.arouse(s)
 	delete(p.services, key)
 	delete(p.hosts, hostName(s.id, p.opt.Domain))
 }
@@ -182,32 +199,32 @@ func (s *service) touch(key, rest string) {
 	segs := strings.Split(rest, "/")
 	switch segs[0] {
 	case "policies":
-		s.stale.parts[servicePart] = true
+		s.stale.part(servicePart)
 	case "subscriptions":
-		s.stale.parts[subscriptionsPart] = true
-		s.stale.parts[usersPart] = true // it holds those that own one
+		s.stale.part(subscriptionsPart)
+		s.stale.part(usersPart) // it holds those that own one
 	case "users":
-		s.stale.parts[usersPart] = true
+		s.stale.part(usersPart)
 	case "groups":
-		s.stale.parts[usersPart] = true
+		s.stale.part(usersPart)
 		if len(segs) == 2 { // products list the groups that see them
-			s.stale.parts[productsPart] = true
+			s.stale.part(productsPart)
 		}
 	case "backends":
-		s.stale.parts[backendsPart] = true
+		s.stale.part(backendsPart)
 	case "certificates":
-		s.stale.parts[certificatesPart] = true
+		s.stale.part(certificatesPart)
 	case "products":
-		s.stale.parts[productsPart] = true
+		s.stale.part(productsPart)
 	case "namedvalues":
-		s.stale.named[key] = true
+		s.stale.name(key)
 	case "policyfragments", "apiversionsets":
-		s.stale.used[rest] = true
+		s.stale.use(rest)
 	case "apis":
 		if len(segs) < 2 {
 			return
 		}
-		s.stale.parts[partKey{snapshot.KindAPI, segs[1]}] = true
+		s.stale.part(partKey{snapshot.KindAPI, segs[1]})
 	}
 }
 
@@ -215,7 +232,7 @@ func (s *service) touch(key, rest string) {
 func (p *Publisher) markHost(host string, seq int64) {
 	if s := p.hosts[host]; s != nil {
 		s.seq = max(s.seq, seq)
-		s.stale.parts[servicePart] = true
+		s.stale.part(servicePart)
 		p.enlist(s)
 	}
 }
