@@ -46,7 +46,7 @@ func (c *Controller) endpoint(ctx context.Context, w *worker, n fabric.Networker
 		if err != nil {
 			return err
 		}
-		w.endpoints[name] = nil
+		keep(&w.endpoints, name, nil)
 	}
 	if ok && slices.Equal(told, v.Sets) {
 		return nil
@@ -54,7 +54,7 @@ func (c *Controller) endpoint(ctx context.Context, w *worker, n fabric.Networker
 	if err := call("route", name, func() error { return c.f.Route(ctx, l, v) }); err != nil {
 		return err
 	}
-	w.endpoints[name] = slices.Clip(v.Sets)
+	keep(&w.endpoints, name, slices.Clip(v.Sets))
 	return nil
 }
 

@@ -41,7 +41,7 @@ func (t *telling) attach(ctx context.Context) error {
 		if err := call("attach", in.ID, func() error { return n.Attach(ctx, t.lease, *a, avoid) }); err != nil {
 			return err
 		}
-		t.worker.attached[in.ID] = *a
+		keep(&t.worker.attached, in.ID, *a)
 		t.network(t.worker.key)
 	}
 	return nil

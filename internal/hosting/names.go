@@ -67,9 +67,45 @@ func (c *Controller) names(ctx context.Context, w *worker, rec *record, places [
 	return nil
 }
 
+// A pointing is which sets some host names were last pointed at. Services have one or a few.
+type pointing []pointed
+
+type pointed struct {
+	host string
+	sets []string
+}
+
+func (p pointing) sets(host string) (sets []string, ok bool) {
+	for _, one := range p {
+		if one.host == host {
+			return one.sets, true
+		}
+	}
+	return nil, false
+}
+
+func (p *pointing) point(host string, sets []string) {
+	for i := range *p {
+		if (*p)[i].host == host {
+			(*p)[i].sets = sets
+			return
+		}
+	}
+	*p = append(*p, pointed{host, sets})
+}
+
+// hosts are sorted.
+func (p pointing) hosts() (all []string) {
+	for _, one := range p {
+		all = append(all, one.host)
+	}
+	slices.Sort(all)
+	return all
+}
+
 // mayHave lists the names that the fabric may know of a service. A service that never had one has no name to take back.
 func (c *Controller) mayHave(w *worker, rec *record) []string {
-	known := slices.Sorted(maps.Keys(w.named))
+	known := w.named.hosts()
 	for _, l := range rec.status.Locations() {
 		if l.Wish.Gone {
 			known = append(known, c.regional(rec.doc.ID, l.Name))
@@ -83,20 +119,20 @@ func (c *Controller) mayHave(w *worker, rec *record) []string {
 
 // point points a host name at sets, unless the fabric is known to have it there.
 func (c *Controller) point(ctx context.Context, w *worker, l fabric.Lease, host string, sets []string) error {
-	if told, ok := w.named[host]; ok && slices.Equal(told, sets) {
+	if told, ok := w.named.sets(host); ok && slices.Equal(told, sets) {
 		return nil
 	}
 	n := fabric.Names{Hosts: []string{host}, Sets: sets}
 	if err := call("name", host, func() error { return c.f.Name(ctx, l, n) }); err != nil {
 		return err
 	}
-	w.named[host] = sets
+	w.named.point(host, sets)
 	return nil
 }
 
 // unname takes all names of a service back.
 func (c *Controller) unname(ctx context.Context, w *worker, l fabric.Lease) error {
-	for _, host := range slices.Sorted(maps.Keys(w.named)) {
+	for _, host := range w.named.hosts() {
 		if err := c.point(ctx, w, l, host, nil); err != nil {
 			return err
 		}

@@ -73,8 +73,8 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 		return err
 	}
 	for _, host := range customHosts(rec.doc) { // an earlier controller may have told the fabric
-		if _, told := w.named[host]; !told {
-			w.named[host] = []string{"?"} // nowhere that a set is
+		if _, told := w.named.sets(host); !told {
+			w.named.point(host, []string{"?"}) // nowhere that a set is
 		}
 	}
 	c.log.WarnContext(ctx, "operation failed", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name), slog.String("reason", message))

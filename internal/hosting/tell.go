@@ -21,6 +21,7 @@ func (c *Controller) tell(ctx context.Context, w *worker, rec *record, places []
 	tellings := make([]*telling, len(places))
 	for i, p := range places {
 		tellings[i] = c.telling(w, rec.lease(c.epoch), p)
+		defer tellings[i].remember()
 		if p.late, p.err = tellings[i].open(ctx); errors.Is(p.err, errChanged) {
 			return p.err
 		}
@@ -53,10 +54,20 @@ type telling struct {
 }
 
 func (c *Controller) telling(w *worker, l fabric.Lease, p *place) *telling {
-	if w.told[p.Name] == nil {
-		w.told[p.Name] = &platform.State{}
+	told := w.told[p.Name]
+	if told == nil {
+		told = &platform.State{}
 	}
-	return &telling{Controller: c, place: p, worker: w, lease: l, told: w.told[p.Name]}
+	return &telling{Controller: c, place: p, worker: w, lease: l, told: told}
+}
+
+// remember notes what the fabric was told, if that is anything: of a service that lives in a pool it is nothing.
+func (t *telling) remember() {
+	if t.told.Empty() {
+		delete(t.worker.told, t.Name)
+	} else {
+		keep(&t.worker.told, t.Name, t.told)
+	}
 }
 
 // open tells the fabric what must hold before names lead to a place.
@@ -261,7 +272,9 @@ func (c *Controller) clear(ctx context.Context, w *worker) error {
 	}
 	for name := range w.told {
 		p := &place{Location: &platform.Location{Name: name}}
-		if err := c.telling(w, l, p).remove(ctx); err != nil {
+		t := c.telling(w, l, p)
+		err := t.remove(ctx)
+		if t.remember(); err != nil {
 			return err
 		}
 	}

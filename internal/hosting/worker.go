@@ -29,11 +29,20 @@ type worker struct {
 	failures int      // turns in a row
 	listed   []string // what own noted
 
-	// Used by turns only, which run one at a time.
+	// Used by turns only, which run one at a time. There are thousands of services that need none of these maps: they are
+	// made when something is put in, by keep.
 	told      map[string]*platform.State     // what the fabric was told, as far as known, by location
 	attached  map[string]platform.Attachment // by ID
 	endpoints map[string][]string            // sets that private endpoints were pointed at, by name
-	named     map[string][]string            // the sets that host names were last pointed at, as far as known
+	named     pointing                       // as far as known
+}
+
+// keep puts something into a map of a worker.
+func keep[V any](to *map[string]V, key string, v V) {
+	if *to == nil {
+		*to = map[string]V{}
+	}
+	(*to)[key] = v
 }
 
 // outcome is how a turn ended.
@@ -48,7 +57,7 @@ type outcome struct {
 func (c *Controller) worker(key string) *worker {
 	w := c.workers[key]
 	if w == nil {
-		w = &worker{key: key, told: map[string]*platform.State{}, attached: map[string]platform.Attachment{}, endpoints: map[string][]string{}, named: map[string][]string{}}
+		w = &worker{key: key}
 		c.workers[key] = w
 	}
 	return w
@@ -109,7 +118,7 @@ func (c *Controller) begin(w *worker) {
 	defer c.mu.Unlock()
 	w.pending = false
 	if w.stale {
-		w.stale, w.told, w.attached, w.endpoints, w.named = false, map[string]*platform.State{}, map[string]platform.Attachment{}, map[string][]string{}, map[string][]string{}
+		w.stale, w.told, w.attached, w.endpoints, w.named = false, nil, nil, nil, nil
 	}
 }
 
