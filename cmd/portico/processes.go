@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -188,12 +189,14 @@ func runMachine(ctx context.Context, cfg config.Up, log *slog.Logger) error {
 	defer srv.Close() //nolint:errcheck // the process ends
 
 	ctx, cancel := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	defer following.Wait()
 	defer cancel()
-	go func() {
+	following.Go(func() {
 		if err := f.Run(ctx); err != nil && ctx.Err() == nil {
 			log.ErrorContext(ctx, "configuration is no longer followed", slog.Any("error", err))
 		}
-	}()
+	})
 	go reportLoad(ctx, g, srv, m)
 	go tidy(ctx)
 	return g.Run(ctx, srv)

@@ -22,6 +22,7 @@ import (
 //	DIR/parts/<digest>
 //	DIR/services/<hash of the resource ID>
 //	DIR/changes/<hash of the resource ID>, what came after: see journal.go
+//	DIR/summary, of all of it, while no worker runs: see summary.go
 //
 // A file that cannot be opened, because it is damaged or sealed with another key, counts as absent. Without a folder
 // parts live in memory.
@@ -30,6 +31,7 @@ type cache struct {
 	seal cipher.AEAD
 
 	journals map[string]*journal // by service; used by Feed.Run alone
+	summary  *summary            // that the worker before has left; used by Feed.Run alone
 
 	mu     sync.Mutex // guards below
 	parts  map[string]use
@@ -64,6 +66,9 @@ func openCache(dir string, key []byte) (*cache, error) {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, err
 		}
+	}
+	if c.summary = c.takeSummary(); c.summary != nil {
+		return c, nil
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, "parts"))
 	if err != nil {

@@ -155,7 +155,7 @@ func (f *Feed) refusals() []snapshot.Refusal {
 // Run serves from the cache and then follows the control plane until ctx ends. A machine without a control plane
 // goes on with what it has.
 func (f *Feed) Run(ctx context.Context) error {
-	restored := f.restore(ctx)
+	restored := f.recall() || f.restore(ctx)
 	if restored && f.opt.AskFirst {
 		f.askFirst(ctx)
 	}
@@ -182,6 +182,9 @@ func (f *Feed) Run(ctx context.Context) error {
 		}
 	}
 	f.client.CloseIdleConnections()
+	if err := f.summarize(); err != nil {
+		f.log.WarnContext(ctx, "leave a summary", slog.Any("error", err))
+	}
 	return context.Cause(ctx)
 }
 

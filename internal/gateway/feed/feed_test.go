@@ -578,15 +578,26 @@ func TestFeed_WorkerFollowsWhatItKeepsOnDisk(t *testing.T) {
 	}
 	m.stop(t)
 
-	m = startMachine(t, &control{socket: c.socket + "-nobody"}, cache, "")
-	m.ready(t)
-	if got := loaded(); got != second.Manifest.Digest() {
-		t.Errorf("after a start the manifest is %s, want %s", got, second.Manifest.Digest())
+	summary := filepath.Join(cache, "summary")
+	for _, killed := range []bool{false, true} { // who is killed leaves no summary
+		if killed {
+			if err := os.Remove(summary); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m = startMachine(t, &control{socket: c.socket + "-nobody"}, cache, "")
+		m.ready(t)
+		if _, err := os.Stat(summary); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the summary of the worker before is still there: %v", err)
+		}
+		if got := loaded(); got != second.Manifest.Digest() || m.Seq() != 4 {
+			t.Errorf("after a start the manifest is %s at %d, want %s at 4", got, m.Seq(), second.Manifest.Digest())
+		}
+		if id, ok := m.Find(shop.Service.Hosts[0].Name); !ok || id != gatewaytest.ServiceID {
+			t.Errorf("the host of the service leads to %q", id)
+		}
+		m.stop(t)
 	}
-	if id, ok := m.Find(shop.Service.Hosts[0].Name); !ok || id != gatewaytest.ServiceID {
-		t.Errorf("the host of the service leads to %q", id)
-	}
-	m.stop(t)
 
 	files, err := filepath.Glob(filepath.Join(cache, "services", "*"))
 	if err != nil || len(files) != 1 {

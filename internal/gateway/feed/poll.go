@@ -56,7 +56,10 @@ func (f *Feed) request(first bool) snapshot.PollRequest {
 	if req.Session = f.session; f.session != "" {
 		return req
 	}
-	req.Parts, req.Have = f.cache.list(), make(map[string]string, len(f.services))
+	req.Have = make(map[string]string, len(f.services))
+	if f.opt.Service != "" { // a worker's are too many to list: of what changed while it was away it gets all parts
+		req.Parts = f.cache.list()
+	}
 	for _, s := range f.services {
 		if !s.gone && !s.lost && f.whole(s) {
 			req.Have[s.id] = s.digest
