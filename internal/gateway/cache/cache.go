@@ -26,6 +26,7 @@ type Cache struct {
 	mu       sync.Mutex // guards below
 	size     int64      // of all entries
 	reserved int64
+	reserves map[string]int64 // by owner
 	byKey    map[string]*list.Element
 	byOwner  map[string]*share
 }
@@ -49,7 +50,7 @@ func New(size int64) *Cache {
 	if size <= 0 {
 		size = DefaultSize
 	}
-	return &Cache{max: size, byKey: make(map[string]*list.Element), byOwner: make(map[string]*share)}
+	return &Cache{max: size, byKey: make(map[string]*list.Element), byOwner: make(map[string]*share), reserves: make(map[string]int64)}
 }
 
 // Largest is the size of the largest value that is kept, with its key: one must not push out all others.
@@ -132,20 +133,25 @@ func (c *Cache) largest() (most *share) {
 }
 
 // Reserve asks for memory for what may be kept later, while it is still coming in. All that is reserved together is
-// bounded like the cache itself; false means that there is no room. Release gives it back.
-func (c *Cache) Reserve(n int64) bool {
+// bounded like the cache itself, and no owner gets more than is left for others then: one alone half of it, so that there
+// is always some for the next. False means that there is no room. Release gives it back.
+func (c *Cache) Reserve(owner string, n int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reserved+n > c.max {
+	if c.reserves[owner]+n > c.max-c.reserved {
 		return false
 	}
 	c.reserved += n
+	c.reserves[owner] += n
 	return true
 }
 
 // Release gives back what Reserve granted.
-func (c *Cache) Release(n int64) {
+func (c *Cache) Release(owner string, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reserved -= n
+	if c.reserves[owner] -= n; c.reserves[owner] == 0 {
+		delete(c.reserves, owner)
+	}
 }

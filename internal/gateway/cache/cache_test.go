@@ -144,7 +144,7 @@ func TestCache_Reserve(t *testing.T) {
 	var wg sync.WaitGroup
 	got := make(chan bool, 20)
 	for range 20 {
-		wg.Go(func() { got <- c.Reserve(100) })
+		wg.Go(func() { got <- c.Reserve("a", 100) })
 	}
 	wg.Wait()
 	close(got)
@@ -154,9 +154,18 @@ func TestCache_Reserve(t *testing.T) {
 			granted++
 		}
 	}
-	c.Release(300)
-	if granted != 10 || !c.Reserve(300) || c.Reserve(1) {
-		t.Errorf("%d of 10 granted", granted)
+	if granted != 5 {
+		t.Errorf("%d of 5 granted", granted)
+	}
+	for i, want := range []bool{true, true, false} { // who comes later finds half of what is left
+		if got := c.Reserve("b", 125); got != want {
+			t.Errorf("reservation %d of another owner: %v, want %v", i, got, want)
+		}
+	}
+	c.Release("b", 250)
+	c.Release("a", 300)
+	if !c.Reserve("a", 300) || c.Reserve("a", 1) {
+		t.Error("what was released is not there")
 	}
 }
 

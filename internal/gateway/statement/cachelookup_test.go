@@ -178,7 +178,7 @@ func TestCacheStore_KeepsWholeResponsesOnly(t *testing.T) {
 			t.Errorf("%s: the backend saw %d requests, want %d", query, got, want)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); !kept.Reserve(16 << 10); { // the end of what was cut is seen here first
+	for deadline := time.Now().Add(10 * time.Second); !kept.Reserve("other", 16<<10); { // the end of what was cut is seen here first
 		if time.Now().After(deadline) {
 			t.Fatal("memory that was reserved was not given back")
 		}

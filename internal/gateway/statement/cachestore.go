@@ -98,7 +98,7 @@ func (c *store) keep(owner, key string, m *pipeline.Message, keep time.Duration)
 	if size > c.cache.Largest() {
 		return
 	}
-	m.Body = pipeline.Stream(&recorder{ReadCloser: m.Body.Reader(), cache: c.cache, size: size, put: put}, size)
+	m.Body = pipeline.Stream(&recorder{ReadCloser: m.Body.Reader(), cache: c.cache, owner: owner, size: size, put: put}, size)
 }
 
 // size is about the memory that a response takes.
@@ -115,6 +115,7 @@ func (k *kept) size() int64 {
 type recorder struct {
 	io.ReadCloser
 	cache    *cache.Cache
+	owner    string
 	size     int64 // -1: unknown
 	put      func([]byte)
 	buf      []byte
@@ -146,7 +147,7 @@ func (r *recorder) note(p []byte) bool {
 	}
 	r.buf = append(r.buf, p...)
 	if more := int64(cap(r.buf)) - r.reserved; more > 0 {
-		if !r.cache.Reserve(more) {
+		if !r.cache.Reserve(r.owner, more) {
 			return false
 		}
 		r.reserved += more
@@ -155,7 +156,7 @@ func (r *recorder) note(p []byte) bool {
 }
 
 func (r *recorder) stop() {
-	r.cache.Release(r.reserved)
+	r.cache.Release(r.owner, r.reserved)
 	r.buf, r.reserved, r.over = nil, 0, true
 }
 
