@@ -26,6 +26,9 @@ type Meter struct {
 	mu     sync.Mutex // guards below
 	counts counts
 	fresh  bool // something was counted since the last write
+
+	month       string // that is counted in
+	from, until time.Time
 }
 
 // counts are calls by month (UTC, "2026-11") and by resource ID in lower case.
@@ -52,14 +55,23 @@ func Open(dir, worker string) (*Meter, error) {
 
 // Count counts a call of a service, given by its resource ID in lower case.
 func (m *Meter) Count(service string) {
-	month := m.now().UTC().Format("2006-01")
+	now := m.now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.counts[month] == nil {
-		m.counts[month] = map[string]int64{}
+	if !now.Before(m.until) || now.Before(m.from) {
+		m.turn(now.UTC())
 	}
-	m.counts[month][service]++
+	if m.counts[m.month] == nil {
+		m.counts[m.month] = map[string]int64{}
+	}
+	m.counts[m.month][service]++
 	m.fresh = true
+}
+
+// turn notes which month it is. m.mu is held.
+func (m *Meter) turn(now time.Time) {
+	m.from = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	m.month, m.until = now.Format("2006-01"), m.from.AddDate(0, 1, 0)
 }
 
 // Run writes what was counted every second until ctx ends, and then once more.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -71,7 +70,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, t *tenant, conn *
 // bound gives an exchange the limits of a service of the pool. cancel ends its time.
 func (s *Server) bound(x *pipeline.Exchange, t *tenant) (cancel func()) {
 	limits := s.tenants.limits
-	x.Context, cancel = context.WithTimeoutCause(x.Context, limits.Duration, errTooLong)
+	x.Context, cancel = withDeadline(x.Context, time.Now().Add(limits.Duration), errTooLong)
 	x.MaxBuffer = min(x.MaxBuffer, limits.Buffer)
 	x.Budget = csharp.Budget{Steps: limits.Steps, Memory: limits.Memory}
 	x.Share = t.share

@@ -16,7 +16,7 @@ import (
 
 // A Catalogue is what an mtv1 worker knows of services that it has not activated.
 type Catalogue interface {
-	// Find is the resource ID of the service that answers to a host name, given in lower case.
+	// Find is the resource ID, in lower case, of the service that answers to a host name, given in lower case.
 	Find(host string) (serviceID string, ok bool)
 	// Load gives a service's snapshot.
 	Load(serviceID string) (service.Bundle, error)
@@ -100,7 +100,7 @@ func (t *tenants) find(ctx context.Context, host string) (*service.Service, *ten
 	if !ok {
 		return nil, nil, nil
 	}
-	e := t.entry(strings.ToLower(id))
+	e := t.entry(id)
 	e.used.Store(time.Now().UnixNano())
 	if cur := e.current.Load(); cur != nil {
 		return cur, e, nil

@@ -59,7 +59,7 @@ type Feed struct {
 	seq      int64
 	session  string            // of the last answer, when all of it was taken
 	services map[string]*state // by resource ID, lower case
-	hosts    map[string]string // host name to resource ID
+	hosts    map[string]string // host name to resource ID, lower case
 	refusing map[string]bool   // keys of services with parts that were refused
 	err      error             // of the last poll
 }
@@ -495,10 +495,11 @@ func (f *Feed) replace(old, next *state) {
 			delete(f.hosts, h)
 		}
 	}
-	f.services[key(next.id)] = next
+	k := key(next.id)
+	f.services[k] = next
 	f.refuse(next)
 	for _, h := range next.hosts {
-		f.hosts[h] = next.id
+		f.hosts[h] = k
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -593,7 +594,7 @@ func TestFeed_WorkerFollowsWhatItKeepsOnDisk(t *testing.T) {
 		if got := loaded(); got != second.Manifest.Digest() || m.Seq() != 4 {
 			t.Errorf("after a start the manifest is %s at %d, want %s at 4", got, m.Seq(), second.Manifest.Digest())
 		}
-		if id, ok := m.Find(shop.Service.Hosts[0].Name); !ok || id != gatewaytest.ServiceID {
+		if id, ok := m.Find(shop.Service.Hosts[0].Name); !ok || !strings.EqualFold(id, gatewaytest.ServiceID) {
 			t.Errorf("the host of the service leads to %q", id)
 		}
 		m.stop(t)
