@@ -26,7 +26,7 @@ var proofs = map[string]string{
 	"portico up --config":                                "TestCLI_Config",
 	"portico down":                                       "TestUp_PortZeroIsKept",
 	"portico restart":                                    "TestRestart_KeepsTheGatewaysAndTheAddress",
-	"portico restart --agent":                            "TestUp_AnotherBuildReplacesTheAgent",
+	"portico restart --agent":                            "TestSoak",
 	"portico token":                                      "TestToken_IsAccepted",
 	"portico version":                                    "TestCLI_Version",
 	"portico config":                                     "TestCLI_Config",

@@ -173,8 +173,10 @@ func startChaos(t *testing.T, seed uint64) *chaos {
 func (c *chaos) round() {
 	c.t.Helper()
 	c.rounds++
-	began := time.Now()
+	var times chaosTimes
+	times.begin()
 	c.settle()
+	times.end("settled")
 	trouble := c.trouble()
 	c.tally[trouble.name]++
 	changes := map[*chaosSubject]chaosChange{}
@@ -187,21 +189,26 @@ func (c *chaos) round() {
 	c.story = fmt.Sprintf("round %d: %s, while %s", c.rounds, names(changes), trouble.name)
 	pollers := c.load(changes, trouble)
 
+	times.end("chosen")
 	answers := c.carryOut(changes, trouble)
+	times.end("answered")
 	if trouble.after != nil {
 		trouble.after(c)
 	}
 	c.aim(point{})
 	c.disk.free(c.t)
 	c.recover()
+	times.end("recovered")
 	for _, a := range answers {
 		for c.revive(c.follow(a.res)) { // it had been hit, and died a moment later
 			c.tally["starts of the control plane"]++
 		}
 	}
+	times.end("followed")
 	for s, ch := range changes {
 		c.check(s, ch, answers[s])
 	}
+	times.end("checked")
 	for name, p := range pollers {
 		p.stop()
 		if most := trouble.cuts(name); p.count == 0 || len(p.failures) > most {
@@ -211,8 +218,25 @@ func (c *chaos) round() {
 	if c.t.Failed() {
 		c.t.FailNow()
 	}
-	c.t.Logf("%s; %.1f s", c.story, time.Since(began).Seconds())
+	c.t.Log(c.story + times.String())
 }
+
+// chaosTimes tell where a round spent its time.
+type chaosTimes struct {
+	last  time.Time
+	parts []string
+}
+
+func (t *chaosTimes) begin() { t.last = time.Now() }
+
+func (t *chaosTimes) end(part string) {
+	if took := time.Since(t.last); took > time.Second {
+		t.parts = append(t.parts, fmt.Sprintf("; %s after %.1f s", part, took.Seconds()))
+	}
+	t.last = time.Now()
+}
+
+func (t *chaosTimes) String() string { return strings.Join(t.parts, "") }
 
 func names(changes map[*chaosSubject]chaosChange) string {
 	var all []string

@@ -262,7 +262,7 @@ func (h *crashHost) revive(err error) (died bool) {
 func (h *crashHost) follow(res *armclient.Response) error {
 	h.t.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 160*time.Millisecond) {
 		if h.dead() {
 			return errDied
 		}
@@ -276,7 +276,7 @@ func (h *crashHost) follow(res *armclient.Response) error {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("not settled: %s", reason)
 		}
-		time.Sleep(10 * time.Millisecond) // between two looks at a condition
+		time.Sleep(pause) // between two looks at a condition, which cost something
 	}
 }
 

@@ -61,6 +61,20 @@ var scenarios = []scenario{
 			}
 		}
 	}},
+	{"sleep", "the pool sleeps and wakes", func(s *strain) func() {
+		t := s.serve("thin", "Consumption", 0, recent)
+		calls := s.form.least // between two sleeps
+		if !s.form.once {
+			calls = 2000
+		}
+		return func() {
+			s.under(t)
+			until := s.soFar().Done + calls
+			eventually(s.t, 2*time.Minute, "requests to what is awake", func() bool { return s.soFar().Done >= until })
+			s.pause()
+			s.asleep("thin")
+		}
+	}},
 	{"retire", "the retirement of stv1", func(s *strain) func() { return s.retire }},
 
 	{"change", "scale on stv2", scaling("wide", "Premium", recent)},
@@ -204,11 +218,27 @@ var scenarios = []scenario{
 		t := s.serve("wide", "Premium", 1, recent)
 		s.under(t, s.edge("wide", t))
 		return func() {
-			was := 0
-			eventually(s.t, time.Minute, "an agent", func() bool { was = s.agentPID(); return was != 0 })
+			others := func() []int { return slices.Concat(s.pidsOf("edge"), s.pidsOf("machine")) }
+			was, before := 0, []int{}
+			eventually(s.t, time.Minute, "an agent", func() bool { was, before = s.agentPID(), others(); return was != 0 })
 			s.killing(was, t.Addr, s.edge("wide", t).Addr)
 			eventually(s.t, time.Minute, "another agent", func() bool { now := s.agentPID(); return now != 0 && now != was })
 			eventually(s.t, time.Minute, "its machines", func() bool { return len(s.machines("wide")) == 2 })
+			if after := others(); !slices.Equal(before, after) {
+				s.t.Errorf("edge and machines were %v, are %v", before, after)
+			}
+			s.stays("wide", t)
+		}
+	}},
+	{"kill", "the control plane is of another build", func(s *strain) func() {
+		t := s.serve("wide", "Premium", 1, recent)
+		s.under(t, s.edge("wide", t))
+		return func() {
+			s.replaced(next(s.t))
+			s.portico("restart", "--agent") // the command is of the first build
+			s.runs(program)
+			s.replaced(program)
+			s.stays("wide", t)
 		}
 	}},
 	{"kill", "the edge is killed", func(s *strain) func() {
@@ -331,6 +361,28 @@ func (s *strain) renewing() (round func()) {
 	shows(rename())
 	s.under(targets...)
 	return func() { shows(rename()) }
+}
+
+// replaced starts the control plane as another build, which makes agent and edge run that too.
+func (s *strain) replaced(build string) {
+	s.t.Helper()
+	agent, machines := s.agentPID(), s.pidsOf("machine")
+	s.kill()
+	s.program = build
+	s.up(nil, s.args...)
+	s.runs(build)
+	if now := s.agentPID(); now != agent {
+		s.t.Errorf("the agent is process %d, was %d", now, agent)
+	}
+	if now := s.pidsOf("machine"); !slices.Equal(machines, now) {
+		s.t.Errorf("machines are %v, were %v", now, machines)
+	}
+}
+
+// runs waits until agent and edge run a program.
+func (s *strain) runs(build string) {
+	s.t.Helper()
+	eventually(s.t, time.Minute, "agent and edge run "+build, func() bool { return s.programOf("host") == build && s.programOf("edge") == build })
 }
 
 // holdZone holds the machines of services in a zone still, and counts their connections.

@@ -33,6 +33,7 @@ var laneArgs = map[string][]string{
 	"kill":    nil,
 	"move":    {"--pace", "manual", "--coexistence", "2h"}, // the window lasts as long as the scenario wants
 	"retire":  nil,
+	"sleep":   {"--sleep", "200ms", "--idle", "100ms"},
 	"network": {"--pace", "manual", "--coexistence", "2h"},
 }
 
@@ -50,7 +51,7 @@ func TestSoak(t *testing.T) {
 	}
 	var results table
 	t.Cleanup(func() { fmt.Fprint(os.Stdout, results.String()) })
-	for _, name := range []string{"change", "kill", "move", "retire", "network"} {
+	for _, name := range []string{"change", "kill", "move", "retire", "sleep", "network"} {
 		t.Run(name, func(t *testing.T) {
 			if form.once {
 				t.Parallel()
@@ -153,6 +154,11 @@ func (s *strain) rest() {
 	for s.soFar().Done < s.form.least && s.form.once && !s.t.Failed() {
 		time.Sleep(5 * time.Millisecond) // between two looks
 	}
+	s.pause()
+}
+
+// pause ends the load until it is aimed again.
+func (s *strain) pause() {
 	s.before = s.before.Add(s.c.Stop())
 	s.waits.Add(s.c.TakeWaits())
 	s.texts = append(s.texts, s.c.Failures()...)
