@@ -52,16 +52,18 @@ type Up struct {
 	Coexistence time.Duration
 	// HealthDeadline is how long new gateways may take to become healthy.
 	HealthDeadline time.Duration
-	RetireSTv1     time.Time     // zero: never
-	SoftDelete     time.Duration // how long a deleted service can be restored
-	Idle           time.Duration // after which an mtv1 worker unloads a service
-	Sleep          time.Duration // after which an mtv1 worker without connections ends its process; 0: never
-	Counters       int           // for rate limits, and as many for quotas, of a service at a location
-	Cache          int64         // bytes of one machine for responses and values that policies keep
-	MachineCores   float64       // that a machine is meant to use
-	MachineMemory  int64         // bytes that it is meant to use
-	Limits         platform.Era  // on what services may hold
-	Pace           pace.Pace     // of platform time
+	// HangTime is how long a gateway may leave the questions of its agent unanswered.
+	HangTime      time.Duration
+	RetireSTv1    time.Time     // zero: never
+	SoftDelete    time.Duration // how long a deleted service can be restored
+	Idle          time.Duration // after which an mtv1 worker unloads a service
+	Sleep         time.Duration // after which an mtv1 worker without connections ends its process; 0: never
+	Counters      int           // for rate limits, and as many for quotas, of a service at a location
+	Cache         int64         // bytes of one machine for responses and values that policies keep
+	MachineCores  float64       // that a machine is meant to use
+	MachineMemory int64         // bytes that it is meant to use
+	Limits        platform.Era  // on what services may hold
+	Pace          pace.Pace     // of platform time
 	// BlobEndpoint is where the Blob service of a storage account is, {account} in it; BackupFolders stand in for accounts.
 	BlobEndpoint  string
 	BackupFolders map[string]string
@@ -84,6 +86,7 @@ func Settings() []Setting {
 		{"domain", "apim.localhost", "services are {name}.DOMAIN on the edge", "TestUp_Domain", text(func(u *Up) *string { return &u.Domain })},
 		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestSoak", window(func(u *Up) *time.Duration { return &u.Coexistence })},
 		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_OfAMigration", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
+		{"hang-time", "15s", "after about how long without an answer a gateway is killed and started again", "TestMachine_ThatHangs", positive(func(u *Up) *time.Duration { return &u.HangTime })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"retire-stv1", "", "day, or time, from which no service is put on stv1, and those on it are migrated; empty: never", "TestSoak", date(func(u *Up) *time.Time { return &u.RetireSTv1 })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},

@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -17,6 +20,29 @@ func (h *host) running(name string) map[string]int {
 		}
 	}
 	return n
+}
+
+// A gateway that neither ends nor answers is found and started again. Who connects meanwhile waits.
+func TestMachine_ThatHangs(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--hang-time", "1500ms")
+	h.create("stuck", "Developer", 1, recent)
+	before := h.machines("stuck")[0]
+	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "the process is stopped", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", before.PID))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
+	res, err := http.Get(h.show("stuck").Properties.GatewayURL + "/status-0123456789abcdef")
+	if err != nil {
+		t.Fatalf("a request to a gateway that hangs: %v", err)
+	}
+	defer res.Body.Close()
+	if now := h.machines("stuck")[0]; res.StatusCode != http.StatusOK || now.ID != before.ID || now.PID == before.PID {
+		t.Errorf("%s from %+v, was %+v", res.Status, now, before)
+	}
 }
 
 func TestMachine_Kill(t *testing.T) {

@@ -140,6 +140,9 @@ func (s *Server) hand(c net.Conn) {
 	}
 }
 
+// Check serves a connection that is no client's: it needs none of the slots of connections, and no drain waits for it.
+func (s *Server) Check(c net.Conn) { s.hand(c) }
+
 // handover is the listener that net/http sees.
 type handover struct {
 	conns <-chan net.Conn

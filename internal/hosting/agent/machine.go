@@ -58,6 +58,7 @@ type machine struct {
 
 	struck  bool     // the process is to be killed, as by a crash
 	adopted *process // that an earlier agent started; taken by run
+	hung    bool     // it was killed because it did not answer
 	excused bool     // the last run failed for want of something that the host has too little of; supervise's own
 }
 
@@ -278,6 +279,8 @@ func (m *machine) run() (asked bool) {
 	lasted := time.After(healthyTime)
 	resend := time.NewTicker(resendEvery)
 	defer resend.Stop()
+	health := newPulse(m.a.opt.HangTime)
+	defer health.stop()
 	again, killed := false, false
 	for {
 		var look <-chan time.Time
@@ -304,6 +307,14 @@ func (m *machine) run() (asked bool) {
 			m.note(r)
 		case <-lasted:
 			m.lasted()
+		case <-health.due():
+			if m.answers() {
+				health.ask(p)
+			}
+		case err := <-health.answer:
+			if health.lost(err) {
+				m.hang(p, err)
+			}
 		case <-kill:
 			m.a.log.Warn("machine killed: it did not drain in time", slog.String("machine", m.status.ID))
 			killed = true
@@ -524,6 +535,8 @@ func (m *machine) exited(p *process, killed bool) (asked bool) {
 		why = ""
 	case asked:
 		why = "did not drain in time or in order: " + why
+	case m.hung:
+		why = "hung, and was killed"
 	default:
 		why = "exited without being asked: " + why
 	}
@@ -536,7 +549,7 @@ func (m *machine) exited(p *process, killed bool) (asked bool) {
 func (m *machine) ended(why string) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
-	m.fresh, m.struck = m.leaving, false
+	m.fresh, m.struck, m.hung = m.leaving, false, false
 	m.status.PID, m.status.Active, m.status.Conns, m.status.Load = 0, 0, 0, platform.Load{}
 	m.status.Error = why
 	if m.rest != asleep {

@@ -43,6 +43,12 @@ type Handler interface {
 	Drain(ctx context.Context) error
 }
 
+// A Checker is a Handler that can be asked whether it answers, past all of its queues and bounds.
+type Checker interface {
+	// Check serves one connection and returns without waiting for its end.
+	Check(c net.Conn)
+}
+
 // Guest is a machine's tie to its agent. Its methods may be called concurrently.
 type Guest struct {
 	config fabric.MachineConfig

@@ -53,6 +53,8 @@ func (g *Guest) readOrders(ctx context.Context, conn *wire.Conn, s *serving, ask
 				g.log.ErrorContext(ctx, "channel to agent broke", slog.Any("error", err))
 			}
 			return
+		case m.Check:
+			s.check(files)
 		case m.Order == nil:
 			wire.CloseAll(files)
 		case m.Order.Drain:
@@ -84,6 +86,21 @@ func (g *Guest) obey(s *serving, o wire.Order, files []*wire.Handle) {
 	}
 	s.giveBack(o)
 	g.report(func(st *wire.FromMachine) { st.Gen, st.Failed = o.Gen, "" })
+}
+
+// check lets the handler answer on the connection of a check, or closes it.
+func (s *serving) check(files []*wire.Handle) {
+	c, ok := s.handler.(Checker)
+	if !ok || len(files) != 1 {
+		wire.CloseAll(files)
+		return
+	}
+	conn, err := files[0].Conn()
+	if err != nil {
+		s.log.Error("check not answered", slog.Any("error", err))
+		return
+	}
+	c.Check(conn)
 }
 
 // offer is everything that the next agent needs: who this is, how it is, and duplicates of what it accepts on. No order

@@ -20,11 +20,14 @@ type Tie struct {
 }
 
 // ToMachine is what the agent says to a machine. The first message carries Config, the Tie and two descriptors to keep,
-// the listeners of the edge; every later one an Order. Orders are whole: a machine needs only the newest.
+// the listeners of the edge; every later one an Order or a Check. Orders are whole: a machine needs only the newest.
 type ToMachine struct {
 	Config *fabric.MachineConfig `json:"config,omitempty"`
 	Tie    Tie                   `json:"tie,omitzero"`
 	Order  *Order                `json:"order,omitempty"`
+	// Check brings a connection on which the agent asks whether the machine still answers. One that knows of no checks
+	// closes it, which is an answer too.
+	Check bool `json:"check,omitempty"`
 }
 
 // An Order says all that a machine should accept. Its descriptors are, in this order: the four of the intake when Intake
