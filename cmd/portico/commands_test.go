@@ -53,6 +53,7 @@ var proofs = map[string]string{
 	"portico service upgrade":                            "TestUpgrade_UnderLoad",
 	"portico service upgrade --to":                       "TestUpgrade_UnderLoad",
 	"portico service upgrade --all":                      "TestUpgrade_UnderLoad",
+	"portico service upgrade --cancel":                   "TestUpgrade_Canceled",
 	"portico gateway install":                            "TestUpgrade_UnderLoad",
 	"portico gateway list":                               "TestUpgrade_UnderLoad",
 	"portico up --check":                                 "TestControlPlane_ABrokenProgramIsRolledBack",

@@ -13,7 +13,7 @@ import (
 
 func serviceUpgradeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "upgrade [NAME] --to VERSION",
+		Use:   "upgrade [NAME] --to VERSION | --cancel",
 		Short: "run a service on another installed version of the gateway; no request is lost (Developer on stv1: callers wait)",
 		Long: `Replaces the machines of a service by machines of another version of the gateway, as
 its platform walks: one update domain after another on stv1, in batches of a fifth
@@ -21,14 +21,20 @@ beside the old ones on stv2. A machine that does not get healthy undoes all of i
 A Consumption service shares its machines: the pool of its location is upgraded.
 
 With --all, services are upgraded one after another, and the first that fails
-ends it: those after it are not touched. Older versions are fine too.`,
+ends it: those after it are not touched. Older versions are fine too.
+
+With --cancel, an upgrade of NAME that is under way goes back instead: its machines
+are walked to the version that they had.`,
 		Example: "  portico gateway install ./portico-1.3\n  portico service upgrade --all --to 1.3",
 		Args:    cobra.MaximumNArgs(1),
 	}
 	t := targetFlags(cmd)
 	to := cmd.Flags().String("to", "", "version of the gateway; `portico gateway list` shows those there are")
 	all := cmd.Flags().Bool("all", false, "upgrade every service (with -g, of a resource group)")
-	_ = cmd.MarkFlagRequired("to")
+	cancel := cmd.Flags().Bool("cancel", false, "give up the upgrade that is under way")
+	cmd.MarkFlagsOneRequired("to", "cancel")
+	cmd.MarkFlagsMutuallyExclusive("to", "cancel")
+	cmd.MarkFlagsMutuallyExclusive("all", "cancel")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := armclient.Open(*t.dir)
 		if err != nil {
@@ -37,6 +43,9 @@ ends it: those after it are not touched. Older versions are fine too.`,
 		services, err := t.upgradable(cmd.Context(), c, args, *all)
 		if err != nil {
 			return err
+		}
+		if *cancel {
+			return cancelUpgrade(cmd, c, services[0])
 		}
 		for i, s := range services {
 			if err := upgrade(cmd, c, s, *to); err != nil {
@@ -79,5 +88,14 @@ func upgrade(cmd *cobra.Command, c *armclient.Client, s serviceView, version str
 		return err
 	}
 	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "%s runs gateway %s\n", s.Name, version)
+	return err
+}
+
+// cancelUpgrade gives up the upgrade of a service and says so. Going back takes a while, for which nobody has to wait.
+func cancelUpgrade(cmd *cobra.Command, c *armclient.Client, s serviceView) error {
+	if _, err := c.Do(cmd.Context(), http.MethodPost, s.ID+"/providers/Portico.Hosting/cancelUpgrade", cliAPIVersion, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(cmd.ErrOrStderr(), "the upgrade of %s is canceled; it goes back to the gateway that it had\n", s.Name)
 	return err
 }

@@ -53,7 +53,10 @@ type Up struct {
 	// HealthDeadline is how long new gateways may take to become healthy.
 	HealthDeadline time.Duration
 	// HangTime is how long a gateway may leave the questions of its agent unanswered.
-	HangTime      time.Duration
+	// HangTime is how long a gateway may leave the questions of its agent unanswered.
+	HangTime time.Duration
+	// Grace is how long after a change no machine is given up; Pause the platform time between two batches of a walk.
+	Grace, Pause  time.Duration
 	RetireSTv1    time.Time     // zero: never
 	SoftDelete    time.Duration // how long a deleted service can be restored
 	Idle          time.Duration // after which an mtv1 worker unloads a service
@@ -87,6 +90,8 @@ func Settings() []Setting {
 		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestSoak", window(func(u *Up) *time.Duration { return &u.Coexistence })},
 		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_OfAMigration", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
 		{"hang-time", "15s", "after about how long without an answer a gateway is killed and started again", "TestMachine_ThatHangs", positive(func(u *Up) *time.Duration { return &u.HangTime })},
+		{"repair-grace", "1m", "how long after machines were added none is given up and replaced; on stv2, in the pools and the v2 tiers", "TestRepair_WaitsForItsGrace", positive(func(u *Up) *time.Duration { return &u.Grace })},
+		{"batch-pause", "0s", "platform time between two batches of an upgrade, on stv2, in the pools and the v2 tiers", "TestUpgrade_PausesBetweenBatches", window(func(u *Up) *time.Duration { return &u.Pause })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},
 		{"retire-stv1", "", "day, or time, from which no service is put on stv1, and those on it are migrated; empty: never", "TestSoak", date(func(u *Up) *time.Time { return &u.RetireSTv1 })},
 		{"idle", "20m", "after how long without a request an mtv1 worker unloads a service", "TestConsumption_ActivatesAndUnloads", window(func(u *Up) *time.Duration { return &u.Idle })},

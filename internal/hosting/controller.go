@@ -49,6 +49,10 @@ type Options struct {
 	// HealthDeadline is how long new machines and addresses may take before a customer operation is given up; 2 minutes
 	// by default.
 	HealthDeadline time.Duration
+	// Grace is how long after machines were added none is given up; 1 minute by default.
+	Grace time.Duration
+	// Pause is the platform time between two batches of a walk; none by default.
+	Pause time.Duration
 	// Domain is the suffix of default host names; "apim.localhost" by default.
 	Domain string
 	// Gateway is the version of the gateway program that services run unless their wish names another.
@@ -77,6 +81,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HealthDeadline <= 0 {
 		o.HealthDeadline = 2 * time.Minute
+	}
+	if o.Grace <= 0 {
+		o.Grace = time.Minute
 	}
 	if o.Domain == "" {
 		o.Domain = "apim.localhost"

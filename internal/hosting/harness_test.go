@@ -55,6 +55,9 @@ type world struct {
 
 func newWorld(t *testing.T, opt hosting.Options) *world {
 	t.Helper()
+	if opt.Grace == 0 {
+		opt.Grace = time.Millisecond
+	}
 	w := &world{t: t, opt: opt, faults: map[string]error{}, calls: map[string]int{}, hold: map[string]chan struct{}{}}
 	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), sqlite.Options{})
 	if err != nil {

@@ -34,6 +34,7 @@ const kindUpgrade = "service.upgrade"
 const (
 	codeTimedOut   = "OperationTimedOut"
 	codeImpossible = "OperationFailed"
+	codeCanceled   = "OperationCanceled"
 )
 
 // finish ends a customer operation well, in one transaction with everything that it changes.
@@ -60,14 +61,37 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 	if rec.status.Previous != nil {
 		message += " The service goes on as before."
 	}
+	failed := stateFailed
+	if rec.status.ProvisioningState == stateTerminating {
+		failed = stateTerminationFailed
+	}
+	if err := c.goBack(ctx, w, rec, failed, lro.Failed, &arm.Error{Status: http.StatusInternalServerError, Code: code, Message: message}); err != nil {
+		return err
+	}
+	c.log.WarnContext(ctx, "operation failed", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name), slog.String("reason", message))
+	return nil
+}
+
+// cancel ends a customer operation whose client has changed its mind, as far as it has come: a service has one version,
+// so that it goes back instead of staying where it is.
+func (c *Controller) cancel(ctx context.Context, w *worker, rec *record) error {
+	if rec.op == nil {
+		rec.op, rec.held = rec.held, nil
+	}
+	e := &arm.Error{Status: http.StatusConflict, Code: codeCanceled, Message: "The operation was canceled. The service goes on as before."}
+	if err := c.goBack(ctx, w, rec, stateSucceeded, lro.Canceled, e); err != nil {
+		return err
+	}
+	c.log.InfoContext(ctx, "operation canceled", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name))
+	return nil
+}
+
+// goBack ends an operation with what it replaced restored.
+func (c *Controller) goBack(ctx context.Context, w *worker, rec *record, state string, how lro.Status, e *arm.Error) error {
 	err := c.commit(ctx, w, rec, func(tx store.Tx, st *platform.ServiceStatus) (bool, error) {
-		failed := stateFailed
-		if st.ProvisioningState == stateTerminating {
-			failed = stateTerminationFailed
-		}
-		st.ProvisioningState, st.TargetProvisioningState, st.Operation = failed, "", ""
+		st.ProvisioningState, st.TargetProvisioningState, st.Operation = state, "", ""
 		st.GoBack()
-		return false, c.end(tx, rec, *st, lro.Failed, &arm.Error{Status: http.StatusInternalServerError, Code: code, Message: message})
+		return false, c.end(tx, rec, *st, how, e)
 	})
 	if err != nil {
 		return err
@@ -77,7 +101,6 @@ func (c *Controller) giveUp(ctx context.Context, w *worker, rec *record, code, m
 			w.named.point(host, []string{"?"}) // nowhere that a set is
 		}
 	}
-	c.log.WarnContext(ctx, "operation failed", slog.String("service", rec.doc.ID), slog.String("kind", rec.op.Kind), slog.String("operation", rec.op.Name), slog.String("reason", message))
 	c.wakePool(ctx, w, rec, false)
 	return nil
 }
@@ -88,7 +111,7 @@ func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, st
 	if err != nil {
 		return err
 	}
-	if err := leaveUpgrade(tx, rec, status == lro.Failed); err != nil {
+	if err := leaveUpgrade(tx, rec, status != lro.Succeeded); err != nil {
 		return err
 	}
 	told := TimelineStep{Step: "operation " + strings.ToLower(string(status))}
@@ -98,10 +121,10 @@ func (c *Controller) end(tx store.Tx, rec *record, st platform.ServiceStatus, st
 	if err := c.enter(tx, rec, told); err != nil {
 		return err
 	}
-	if status == lro.Failed && len(st.Before) > 0 {
+	if status != lro.Succeeded && len(st.Before) > 0 {
 		d.Desired = st.Before
 	}
-	st.Before, st.Renames = nil, false
+	st.Before, st.Renames, st.Cancel = nil, false, false
 	if d.Status, err = encodeStatus(st); err != nil {
 		return err
 	}

@@ -85,6 +85,8 @@ func (c *Controller) turn(ctx context.Context, w *worker) (outcome, error) {
 // there may be more to do at once.
 func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out outcome, again bool, err error) {
 	switch {
+	case rec.status.Cancel && (rec.op != nil || rec.held != nil):
+		return outcome{}, true, c.cancel(ctx, w, rec)
 	case rec.held != nil && rec.status.Previous == nil: // there is nothing to look after meanwhile
 		return outcome{due: rec.held.NotBefore}, false, nil
 	case rec.op != nil && rec.op.Begun.IsZero() && !rec.op.NotBefore.IsZero():
@@ -333,7 +335,7 @@ func (c *Controller) decide(p *place, obs platform.Observation) platform.Decisio
 func (c *Controller) input(p *place, obs platform.Observation) platform.Input {
 	in := platform.Input{
 		Wish: p.wish(), State: p.Hosting, Observation: obs, Now: obs.At, Clock: c.opt.Clock.Now(),
-		Service: p.doc.ID, Location: p.Name, Seq: p.seq, Coexistence: c.opt.Coexistence,
+		Service: p.doc.ID, Location: p.Name, Seq: p.seq, Coexistence: c.opt.Coexistence, Grace: c.opt.Grace, Pause: c.opt.Pause,
 		Gateway: c.opt.Gateway, Zones: c.opt.Zones, NewID: newID,
 	}
 	if in.Now.IsZero() { // a forecast has seen nothing

@@ -22,6 +22,8 @@ type Input struct {
 	Seq int64
 	// Coexistence is how long the old set of a migration is kept.
 	Coexistence time.Duration
+	// Grace is how long after machines were added none is given up, Pause the platform time between two batches.
+	Grace, Pause time.Duration
 	// Gateway is the version that a Wish without one means.
 	Gateway string
 	// Zones are those that the fabric has, for services that are spread over whatever there is.
@@ -61,6 +63,7 @@ type Decision struct {
 // Steps that Next takes. They are what an operation's story shows.
 const (
 	StepStart   = "start machines"
+	StepRepair  = "give up machines"
 	StepReserve = "reserve an address"
 	StepServe   = "serve on new machines"
 	StepDrain   = "drain machines"
@@ -196,9 +199,9 @@ func (p *plan) complete(s *Set) bool {
 	return true
 }
 
-// right says whether a machine is one that the wish wants: in its place, of its version, not broken.
+// right says whether a machine is one that the wish wants: in its place, of its version, not given up.
 func (p *plan) right(m Machine) bool {
-	return m.Gateway == p.gateway && slices.Contains(p.zones, m.Zone) && !p.broken(m)
+	return m.Gateway == p.gateway && slices.Contains(p.zones, m.Zone) && !m.Faulty
 }
 
 // live says whether a machine can serve now: it is ready, or asleep, and has taken the mode that it should have.
@@ -230,29 +233,6 @@ func (p *plan) gone(m Machine) bool {
 	return !ok || o.Phase == Exited
 }
 
-// broken says whether the platform replaces the machine: it has not been ready for longer than restarts should take.
-// While a wish can fail, machines that it brought are not replaced: they decide about it.
-func (p *plan) broken(m Machine) bool {
-	at := p.brokenAt(m)
-	return !at.IsZero() && !p.Now.Before(at)
-}
-
-// brokenAt is when an unready machine counts as broken; zero for never.
-func (p *plan) brokenAt(m Machine) time.Time {
-	o, ok := p.Observation.Machines[m.ID]
-	if !ok || o.Since.IsZero() || p.profile.Repair == 0 || p.down(m.Zone) || p.Deadline > 0 && p.target != nil && p.fresh(m) {
-		return time.Time{}
-	}
-	switch o.Phase {
-	case Exited:
-		return o.Since.Add(p.profile.Repair)
-	case Starting:
-		return o.Since.Add(startsWithin * p.profile.Repair)
-	case Ready, Stopping, Asleep:
-	}
-	return time.Time{}
-}
-
 // accepts says whether machines of a set are seen to accept on a VIP.
 func (p *plan) accepts(vip, set string) bool {
 	return slices.Contains(p.Observation.VIPs[vip], set)
@@ -262,6 +242,13 @@ func (p *plan) accepts(vip, set string) bool {
 func (p *plan) waits(reason string) {
 	if p.wait == "" {
 		p.wait = reason
+	}
+}
+
+// dueBy notes the platform time at which to ask again at the latest.
+func (p *plan) dueBy(at time.Time) {
+	if p.due.IsZero() || at.Before(p.due) {
+		p.due = at
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -95,6 +96,7 @@ func TestNext_PoolArrives(t *testing.T) {
 
 func arrives(t *rapid.T, draw func(*rapid.T) platform.Wish, faults bool) {
 	s := newSim(rapid.Uint64().Draw(t, "seed"), faults)
+	s.pause = time.Duration(rapid.IntRange(0, 8).Draw(t, "pause")) * time.Second
 	for i := range rapid.IntRange(1, 5).Draw(t, "wishes") {
 		s.want(draw(t))
 		if rapid.IntRange(0, 3).Draw(t, "upgrade") == 0 {

@@ -105,3 +105,62 @@ func drained(was, is platform.Set, active bool, need int) error {
 	}
 	return nil
 }
+
+// batched says whether a step begins to replace machines that serve before it may: a batch is a fifth at most, the one
+// before must be whole, no more than a fifth of all and of the new ones unready, and the pause between them over.
+func (s *sim) batched(d platform.Decision) error {
+	was, is := s.state.Set(d.State.Active), d.State.Set(d.State.Active)
+	if was == nil || is == nil || !platform.ProfileOf(is.Platform).Surge || !s.wish.Form(*is) || len(s.down) > 0 {
+		return nil
+	}
+	b := s.batch(*was)
+	if d.Step == platform.StepServe && b.old > 0 {
+		defer func() { s.served, s.servedBy = s.now, s.gateway }()
+	}
+	added := len(is.Machines) - len(was.Machines)
+	if b.misplaced || b.old == 0 || added <= max(0, s.wish.Machines()-b.young-b.old) {
+		return nil
+	}
+	switch all := b.young + b.aged; {
+	case b.parked > 0:
+		return fmt.Errorf("a batch begins while %d machines of the one before do not serve", b.parked)
+	case b.sickYoung*5 > b.young || (b.sickYoung+b.aged-b.old)*5 > all:
+		return fmt.Errorf("a batch begins with %d of %d new machines unready, %d of %d in all", b.sickYoung, b.young, b.sickYoung+b.aged-b.old, all)
+	case s.servedBy == s.gateway && s.now.Before(s.served.Add(s.pause)):
+		return fmt.Errorf("a batch begins %v after the one before, the pause is %v", s.now.Sub(s.served), s.pause)
+	}
+	return nil
+}
+
+// A batch counts the machines of a set in the middle of a walk: young ones are of the version that is wanted, old ones
+// are not and serve, aged ones are not.
+type batch struct {
+	young, sickYoung, parked, aged, old int
+	misplaced                           bool // some are where the wish does not want them
+}
+
+func (s *sim) batch(set platform.Set) (b batch) {
+	for _, m := range set.Machines {
+		o := s.machines[m.ID]
+		serves := o != nil && (o.phase == platform.Ready || o.phase == platform.Asleep) && o.mode == platform.Serving && m.Mode == platform.Serving
+		zoned := s.wish.Tier.Facts().Zones && set.Platform != platform.MTv1
+		b.misplaced = b.misplaced || zoned != (m.Zone != "")
+		switch {
+		case m.Mode == platform.Draining:
+		case m.Gateway != s.gateway || m.Faulty:
+			b.aged++
+			if serves {
+				b.old++
+			}
+		default:
+			b.young++
+			if m.Mode == platform.Parked {
+				b.parked++
+			}
+			if !serves {
+				b.sickYoung++
+			}
+		}
+	}
+	return b
+}

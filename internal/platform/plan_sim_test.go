@@ -25,7 +25,10 @@ type sim struct {
 	previous *platform.Wish // of a wish that can fail
 	bad      func(platform.Machine, *simMachine)
 	zones    []string
-	down     []string // zones that are switched off
+	pause    time.Duration // between two batches
+	servedBy string        // version of the batch
+	served   time.Time     // when a batch last began to serve that another was to follow
+	down     []string      // zones that are switched off
 	machines map[string]*simMachine
 	routes   map[string][]string // VIP to sets that accept
 	leading  map[string][]string // VIP to sets that are to accept: it takes a while until they do
@@ -86,7 +89,7 @@ func newSim(seed uint64, faults bool) *sim {
 func (s *sim) input() platform.Input {
 	in := platform.Input{
 		Wish: s.wish, State: s.state, Now: s.now, Service: "/service", Location: "westeurope", Seq: s.seq,
-		Coexistence: 20 * time.Second, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Previous: s.previous,
+		Coexistence: 20 * time.Second, Grace: 20 * time.Second, Pause: s.pause, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Previous: s.previous,
 		NewID: s.newID,
 		Observation: platform.Observation{
 			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}, Down: s.down,
@@ -145,7 +148,7 @@ func (s *sim) control() platform.Decision {
 	if d.Step != "" {
 		s.story = append(s.story, d.Step)
 		if s.broke == nil {
-			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines()), s.leaves(d.State))
+			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines()), s.leaves(d.State), s.batched(d))
 		}
 		s.state, s.acted = d.State, false
 		s.seq++

@@ -194,10 +194,10 @@ func TestNext_TellsTheStory(t *testing.T) {
 	}
 }
 
-// TestNext_ReplacesWhatStaysAway: stv2 replaces a machine that does not come back, stv1 leaves it to the fabric.
-func TestNext_ReplacesWhatStaysAway(t *testing.T) {
+// TestNext_GivesUpWhatStaysAway: stv2 replaces a machine that does not come back, stv1 leaves it to the fabric.
+func TestNext_GivesUpWhatStaysAway(t *testing.T) {
 	t.Parallel()
-	for v, want := range map[platform.Version]string{platform.STv1: "", platform.STv2: platform.StepStart} {
+	for v, want := range map[platform.Version]string{platform.STv1: "", platform.STv2: platform.StepRepair} {
 		s := newSim(1, false)
 		calm(t, s, platform.Wish{Platform: v, Tier: platform.Premium, Units: 1})
 		for _, m := range s.machines {

@@ -89,6 +89,8 @@ type Machine struct {
 	FaultDomain  int    `json:"faultDomain"`
 	Gateway      string `json:"gateway,omitempty"` // version of the gateway program
 	Mode         Mode   `json:"mode"`
+	// Faulty says that the platform has given the machine up: another one is to take its place.
+	Faulty bool `json:"faulty,omitempty"`
 }
 
 // A Set lists the machines of one platform at one location. Service is empty for the mtv1 pool.
@@ -109,6 +111,14 @@ type Set struct {
 	// Sleep is for how long the set's intake may bring nothing before a machine ends its process until something comes; 0
 	// keeps them all awake. It is no part of a record: whoever tells the fabric knows it.
 	Sleep time.Duration `json:"sleep,omitempty"`
+	// Batch is the last one that began to serve while others were to follow; zero where they follow without a pause.
+	Batch Batch `json:"batch,omitzero"`
+}
+
+// A Batch is a part of a walk: machines of a version that took the places of others together.
+type Batch struct {
+	Gateway string    `json:"gateway,omitempty"`
+	Served  time.Time `json:"served"` // platform time at which the last of them began to serve
 }
 
 // A VIP is an address of a service. Its ID is committed before a fabric is asked for an address.
@@ -226,6 +236,8 @@ type ServiceStatus struct {
 	Renames bool `json:"renames,omitempty"`
 	// Operation is the ID of the running customer operation; empty when there is none.
 	Operation string `json:"operation,omitempty"`
+	// Cancel says that the running operation is to be given up: its client has changed its mind.
+	Cancel bool `json:"cancel,omitempty"`
 	// Epoch is the lease under which hosting last acted; fabrics refuse an older one.
 	Epoch int64 `json:"epoch,omitempty"`
 }

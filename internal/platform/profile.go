@@ -13,14 +13,16 @@ type Profile struct {
 	UpdateDomains, FaultDomains int
 	// Surge replaces a machine by a new one beside it; without it the old one goes first.
 	Surge bool
-	// Batch is the share of machines, in percent, that may be added over the number needed and that may be unready
-	// before a walk goes on; at least one.
-	Batch int
+	// Budgets of a walk by surge, as rolling upgrades of scale sets have them, in percent. Batch is the share of machines
+	// that are replaced at a time, at least one; Unhealthy and UnhealthyNew are how many of all, and of the new ones, may
+	// be unready when the next batch begins.
+	Batch, Unhealthy, UnhealthyNew int
 	// Spread places machines over zones so that the numbers per zone differ by at most one.
 	Spread bool
 	// Address gives each service its own VIP.
 	Address bool
-	// Repair replaces a machine that has not been ready for so long; 0 leaves it to the fabric's restarts.
+	// Repair replaces a machine that has not been ready for so long, a batch of them at a time and none for a while after
+	// a change; 0 leaves it to the fabric's restarts.
 	Repair time.Duration
 }
 
@@ -31,17 +33,17 @@ func ProfileOf(v Version) Profile {
 		return Profile{Platform: STv1, UpdateDomains: 5, FaultDomains: 2, Address: true}
 	case STv2:
 		return Profile{
-			Platform: STv2, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Spread: true, Address: true,
-			Repair: 30 * time.Second,
+			Platform: STv2, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Unhealthy: 20, UnhealthyNew: 20,
+			Spread: true, Address: true, Repair: 30 * time.Second,
 		}
 	case V2: // little is published of it: here it is walked and spread as stv2 is
 		return Profile{
-			Platform: V2, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Spread: true, Address: true,
-			Repair: 30 * time.Second,
+			Platform: V2, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Unhealthy: 20, UnhealthyNew: 20,
+			Spread: true, Address: true, Repair: 30 * time.Second,
 		}
 	case MTv1:
 		return Profile{
-			Platform: MTv1, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20,
+			Platform: MTv1, UpdateDomains: 1, FaultDomains: 1, Surge: true, Batch: 20, Unhealthy: 20, UnhealthyNew: 20,
 			Repair: 30 * time.Second,
 		}
 	default:

@@ -24,7 +24,7 @@ func (p *plan) endCoexistence() string {
 		return ""
 	}
 	if p.Clock.Before(c.Until) {
-		p.due = c.Until
+		p.dueBy(c.Until)
 		return ""
 	}
 	p.state.Coexistence = nil

@@ -16,6 +16,9 @@ func (p *plan) walk() string {
 	if step := p.promote(s); step != "" {
 		return step
 	}
+	if p.giveUp(s) {
+		return StepRepair
+	}
 	if p.profile.Surge {
 		return p.walkSurge(s)
 	}
@@ -34,6 +37,9 @@ func (p *plan) promote(s *Set) string {
 			step = StepServe
 		}
 	}
+	if step != "" && p.Pause > 0 && p.profile.Surge && p.replacing(s, p.tally(s)) > 0 {
+		s.Batch = Batch{p.gateway, p.Clock}
+	}
 	return step
 }
 
@@ -44,7 +50,7 @@ func (p *plan) open(s *Set) bool {
 
 // tally is a set seen by its machines. Indexes point into Set.Machines.
 type tally struct {
-	good, bad []int          // listed and not draining; bad ones are of the wrong version, misplaced or broken
+	good, bad []int          // listed and not draining; bad ones are of the wrong version, misplaced or given up
 	draining  int            // still there
 	live      int            // of good and bad, those that serve, or could
 	right     map[string]int // good machines by zone
@@ -68,7 +74,6 @@ func (p *plan) tally(s *Set) tally {
 		} else {
 			t.bad = append(t.bad, i)
 		}
-		p.askAgain(p.brokenAt(m))
 	}
 	return t
 }
@@ -97,6 +102,9 @@ func (p *plan) walkSurge(s *Set) string {
 // addBeside adds the machines that are missing, up to the surge ceiling, where they are missing most.
 func (p *plan) addBeside(s *Set, t tally) bool {
 	missing := p.need - len(t.good)
+	if old := p.replacing(s, t); old > 0 && !p.mayReplace(s, t) {
+		missing -= old
+	}
 	room := p.need + p.profile.batch(p.need) - len(t.good) - len(t.bad)
 	added := false
 	for range min(missing, room) {
@@ -198,7 +206,7 @@ func (p *plan) detour(s *Set, t tally) bool {
 	if len(t.bad) == 0 || t.draining > 0 || p.unready(s, t.good) > 0 {
 		return false
 	}
-	if len(t.good)+len(t.bad) > p.need+p.profile.batch(p.need) {
+	if len(t.good)+len(t.bad) > p.need+p.profile.batch(p.need) || p.replacing(s, t) > 0 && !p.mayReplace(s, t) {
 		return false
 	}
 	zones := slices.SortedStableFunc(slices.Values(p.zones), func(a, b string) int { return cmp.Compare(t.right[a], t.right[b]) })

@@ -122,6 +122,38 @@ func (v *versions) stop(t testing.TB) map[string]int {
 	return v.answered()
 }
 
+// TestUpgrade_Canceled gives an upgrade up in the pause after its first batch: the service goes back at once, and nobody
+// notices.
+func TestUpgrade_Canceled(t *testing.T) {
+	t.Parallel()
+	h := start(t, "--batch-pause", "10m")
+	h.create("wide", "Premium", 2, recent)
+	h.portico("gateway", "install", next(t))
+	p := press(t, 200, h.shop("wide"))
+	p.since()
+	h.do(http.MethodPost, h.service("wide")+"/providers/Portico.Hosting/upgrade", latest, object{"gateway": nextVersion})
+	versions := func() map[string]int {
+		n := map[string]int{}
+		for _, m := range h.machines("wide") {
+			n[m.Gateway+" "+m.Mode]++
+		}
+		return n
+	}
+	eventually(t, time.Minute, "the pause after the first batch", func() bool {
+		return cmp.Equal(map[string]int{"e2e serving": 3, nextVersion + " serving": 1}, versions())
+	})
+	h.portico("service", "upgrade", "wide", "--cancel")
+	eventually(t, time.Minute, "all machines on the version before", func() bool {
+		return cmp.Equal(map[string]int{"e2e serving": 4}, versions())
+	})
+	if total := p.c.Stop(); total.Failed > 0 {
+		t.Errorf("%d requests failed:\n%s", total.Failed, strings.Join(p.c.Failures(), "\n"))
+	}
+	if v := h.show("wide"); v.Properties.ProvisioningState != "Succeeded" {
+		t.Errorf("the service is %s", v.Properties.ProvisioningState)
+	}
+}
+
 // TestUpgrade_UnderLoad moves services of every platform to another version and checks that no request failed, that both
 // versions answered, and that the commands tell what is where.
 func TestUpgrade_UnderLoad(t *testing.T) {

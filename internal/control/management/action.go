@@ -118,7 +118,7 @@ func (q *request) regenerate(name string) (*reply, *arm.Error) {
 // hostingActions are the actions that Portico adds to a service.
 func hostingActions() map[string]func(*request) (*reply, *arm.Error) {
 	return map[string]func(*request) (*reply, *arm.Error){
-		"upgrade": (*request).upgrade, "rollback": (*request).rollBack, "forecast": (*request).forecast,
+		"upgrade": (*request).upgrade, "cancelupgrade": (*request).cancelUpgrade, "rollback": (*request).rollBack, "forecast": (*request).forecast,
 	}
 }
 

@@ -57,6 +57,33 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 	return rep, err
 }
 
+// cancelUpgrade gives up an upgrade that is under way: its operation ends Canceled, and the service goes back to the
+// version that it had.
+func (q *request) cancelUpgrade() (*reply, *arm.Error) {
+	err := q.update(func(tx store.Tx) error {
+		p, err := q.existing(tx)
+		if err != nil {
+			return err
+		}
+		st := serviceStatus(p.doc)
+		op, loadErr := lro.Load(tx, st.Operation)
+		if loadErr != nil || op.Kind != UpgradeService || op.Status != lro.InProgress {
+			return problem(http.StatusConflict, "NothingToCancel", "No upgrade of the API Service %s is under way.", lastSegment(p.doc.ID))
+		}
+		st.Cancel = true
+		d := *p.doc
+		if d.Status, loadErr = json.Marshal(st); loadErr != nil {
+			return loadErr
+		}
+		if _, err := tx.Put(d); err != nil {
+			return err
+		}
+		q.monitors(d.ID, op.Name).SetHeaders(q.header)
+		return nil
+	})
+	return &reply{status: http.StatusAccepted}, err
+}
+
 // hostPath answers what concerns the host, below /portico.
 func (q *request) hostPath() (*reply, *arm.Error) {
 	path := strings.ToLower(strings.Join(q.id.Tail[1:], "/"))

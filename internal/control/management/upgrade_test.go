@@ -81,3 +81,28 @@ func TestHost_AnswersWhatIsThere(t *testing.T) {
 	w.want(405, "DELETE", "/portico/gateways", "")
 	w.want(404, "GET", "/portico/nothing", "")
 }
+
+func TestUpgrade_CanBeCanceledWhileItIsUnderWay(t *testing.T) {
+	t.Parallel()
+	const upgrade, cancel = servicePath + "/providers/Portico.Hosting/upgrade", servicePath + "/providers/Portico.Hosting/cancelUpgrade"
+	w := newWorld(t).withGroup()
+	w.want(404, "POST", cancel, "")
+	w.want(201, "PUT", servicePath, developerBody)
+	for range 2 { // while it is created, and when nothing is under way
+		if a := w.want(409, "POST", cancel, ""); a.code() != "NothingToCancel" {
+			t.Errorf("nothing to cancel: %s", a.Raw)
+		}
+		w.settle()
+	}
+	a := w.want(202, "POST", upgrade, `{"gateway":"2.0"}`)
+	for range 2 { // twice does what once does
+		b := w.want(202, "POST", cancel, "")
+		if got, want := b.Header.Get("Azure-AsyncOperation"), a.Header.Get("Azure-AsyncOperation"); got != want {
+			t.Errorf("monitor %s, want that of the upgrade, %s", got, want)
+		}
+	}
+	if st := w.status(); !st.Cancel || st.Operation == "" {
+		t.Errorf("status %+v", st)
+	}
+	w.want(405, "GET", cancel, "")
+}

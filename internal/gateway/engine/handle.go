@@ -22,9 +22,13 @@ const StatusPath = "/status-0123456789abcdef"
 
 // ServeHTTP takes one request from net/http to its answer.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn, _ := r.Context().Value(wireKey{}).(*wire)
+	if conn == nil { // a check: it is no client's, and counts for nothing
+		s.status(w, nil)
+		return
+	}
 	s.active.Add(1)
 	defer s.finish(r)
-	conn, _ := r.Context().Value(wireKey{}).(*wire)
 	switch {
 	case r.URL.Path == StatusPath:
 		s.status(w, conn)
