@@ -35,13 +35,14 @@ func main() {
 	micro := flag.Bool("micro", true, "run the micro benchmarks too")
 	apis := flag.Int("apis", 10_000, "how many APIs of ten API operations a service grows to")
 	services := flag.Int("services", 10_000, "how many Consumption services share the host")
+	singles := flag.Int("singles", 1000, "how many single-tenant services are looked after in process")
 	proxy := flag.String("proxy-to", "", "be the reverse proxy that the gateway is compared with, in front of this URL")
 	flag.Parse()
 	if *proxy != "" {
 		fmt.Fprintln(os.Stderr, "bench:", serveProxy(*proxy))
 		os.Exit(1)
 	}
-	if err := run(*bin, *n, *apis, *services, *idle, *only, *micro); err != nil {
+	if err := run(*bin, *n, *apis, *services, *singles, *idle, *only, *micro); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -55,7 +56,7 @@ type result struct {
 	samples []float64
 }
 
-func run(bin string, n, apis, services int, idle time.Duration, only string, micro bool) error {
+func run(bin string, n, apis, services, singles int, idle time.Duration, only string, micro bool) error {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
 		return err
@@ -71,6 +72,7 @@ func run(bin string, n, apis, services int, idle time.Duration, only string, mic
 		{"scale", func() ([]result, error) { return measureScale(bin, apis) }},
 		{"consumption", func() ([]result, error) { return measureConsumption(bin, services) }},
 		{"neighbours", func() ([]result, error) { return measureNeighbours(bin) }},
+		{"single", func() ([]result, error) { return measureSingle(singles) }},
 		{"peers", func() ([]result, error) { return measurePeers(bin, n) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
