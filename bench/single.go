@@ -194,7 +194,7 @@ func (c *crowd) restart(services int) (float64, error) {
 	if err := c.start(); err != nil {
 		return 0, err
 	}
-	want := calls + int64(services)*4 // reserve, apply, route, name
+	want := calls + int64(services)*5 // reserve, apply, route, and two names
 	for c.calls.Load() < want {
 		if time.Since(began) > settleFor {
 			return 0, fmt.Errorf("%d calls to the fabric, want %d", c.calls.Load()-calls, want-calls)

@@ -205,6 +205,7 @@ func (f *Fabric) Apply(_ context.Context, l fabric.Lease, s platform.Set) error 
 	for id, m := range have.machines {
 		m.gone = m.gone || !listed[id]
 	}
+	have.tell()
 	f.look()
 	return nil
 }
@@ -227,6 +228,7 @@ func (f *Fabric) Delete(_ context.Context, l fabric.Lease, setID string) error {
 	for host, to := range f.hosts {
 		f.point(host, slices.DeleteFunc(slices.Clone(to), func(id string) bool { return id == setID }))
 	}
+	s.tell()
 	f.look()
 	return nil
 }

@@ -281,41 +281,45 @@ func (m *machine) observed() platform.MachineStatus {
 // look makes every machine accept where it should. The machines of new sets start to accept before those of old ones
 // stop, and these stop only once there is another. f.mu is held.
 func (f *Fabric) look() {
-	for _, s := range f.sets {
-		for _, m := range s.machines {
-			m.serving.Store(m.spec.Mode == platform.Serving && !m.gone)
-			for _, v := range f.vips {
-				if slices.Contains(v.want, s.spec.ID) && m.mayAccept() {
-					m.listen(v)
-				}
-			}
-			select {
-			case m.kick <- struct{}{}:
-			default:
-			}
-		}
-	}
+	reached := map[string]bool{} // VIPs on which a machine of the route accepts
 	for _, v := range f.vips {
-		f.unlistenOthers(v)
-	}
-	f.bump()
-}
-
-// unlistenOthers ends accepting where it should be no more. f.mu is held.
-func (f *Fabric) unlistenOthers(v *vip) {
-	reached := len(v.want) == 0
-	for _, id := range v.want {
-		if s := f.sets[id]; s != nil {
-			for _, m := range s.machines {
-				reached = reached || m.listeners[v.id] != nil && m.mayAccept()
+		reached[v.id] = len(v.want) == 0
+		for _, id := range v.want {
+			if s := f.sets[id]; s != nil {
+				reached[v.id] = s.listen(v) || reached[v.id]
 			}
 		}
 	}
 	for id, s := range f.sets {
 		for _, m := range s.machines {
-			if !m.mayAccept() || reached && !slices.Contains(v.want, id) {
-				m.unlisten(v.id)
+			m.serving.Store(m.spec.Mode == platform.Serving && !m.gone)
+			for v := range m.listeners {
+				if !m.mayAccept() || reached[v] && !slices.Contains(f.vips[v].want, id) {
+					m.unlisten(v)
+				}
 			}
+		}
+	}
+	f.bump()
+}
+
+// listen lets the machines of a set accept that may, and says whether one does. f.mu is held.
+func (s *set) listen(v *vip) (accepts bool) {
+	for _, m := range s.machines {
+		if m.mayAccept() {
+			m.listen(v)
+			accepts = accepts || m.listeners[v.id] != nil
+		}
+	}
+	return accepts
+}
+
+// tell has the machines of a set look at what is wanted of them. f.mu is held.
+func (s *set) tell() {
+	for _, m := range s.machines {
+		select {
+		case m.kick <- struct{}{}:
+		default:
 		}
 	}
 }

@@ -24,23 +24,21 @@ func (f *Fabric) Observe(_ context.Context, sets ...string) (platform.Observatio
 		}
 	}
 	for id := range f.vips {
-		o.VIPs[id] = f.accepting(id)
+		o.VIPs[id] = []string{}
 	}
-	return o, nil
-}
-
-// accepting lists the sets of which a machine accepts on a VIP. f.mu is held.
-func (f *Fabric) accepting(vipID string) []string {
-	list := []string{}
 	for id, s := range f.sets {
 		for _, m := range s.machines {
-			if m.listeners[vipID] != nil && !slices.Contains(list, id) {
-				list = append(list, id)
+			for v := range m.listeners {
+				if !slices.Contains(o.VIPs[v], id) {
+					o.VIPs[v] = append(o.VIPs[v], id)
+				}
 			}
 		}
 	}
-	slices.Sort(list)
-	return list
+	for _, sets := range o.VIPs {
+		slices.Sort(sets)
+	}
+	return o, nil
 }
 
 // Inventory implements fabric.Fabric.
