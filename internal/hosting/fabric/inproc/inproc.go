@@ -67,6 +67,7 @@ type vip struct {
 	id, address string
 	listener    *net.TCPListener
 	want        []string
+	reached     bool // a machine of the route accepts, or there is no route; as of the last look
 }
 
 var (

@@ -281,21 +281,20 @@ func (m *machine) observed() platform.MachineStatus {
 // look makes every machine accept where it should. The machines of new sets start to accept before those of old ones
 // stop, and these stop only once there is another. f.mu is held.
 func (f *Fabric) look() {
-	reached := map[string]bool{} // VIPs on which a machine of the route accepts
 	for _, v := range f.vips {
-		reached[v.id] = len(v.want) == 0
+		v.reached = len(v.want) == 0
 		for _, id := range v.want {
 			if s := f.sets[id]; s != nil {
-				reached[v.id] = s.listen(v) || reached[v.id]
+				v.reached = s.listen(v) || v.reached
 			}
 		}
 	}
 	for id, s := range f.sets {
 		for _, m := range s.machines {
 			m.serving.Store(m.spec.Mode == platform.Serving && !m.gone)
-			for v := range m.listeners {
-				if !m.mayAccept() || reached[v] && !slices.Contains(f.vips[v].want, id) {
-					m.unlisten(v)
+			for vid := range m.listeners {
+				if v := f.vips[vid]; !m.mayAccept() || v.reached && !slices.Contains(v.want, id) {
+					m.unlisten(vid)
 				}
 			}
 		}

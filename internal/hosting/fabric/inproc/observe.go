@@ -14,13 +14,15 @@ import (
 func (f *Fabric) Observe(_ context.Context, sets ...string) (platform.Observation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	o := platform.Observation{Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}}
-	for id, s := range f.sets {
-		if len(sets) > 0 && !slices.Contains(sets, id) {
-			continue
-		}
-		for mid, m := range s.machines {
-			o.Machines[mid] = m.observed()
+	o := platform.Observation{Machines: map[string]platform.MachineStatus{}, VIPs: make(map[string][]string, len(f.vips))}
+	if len(sets) == 0 {
+		sets = slices.Collect(maps.Keys(f.sets))
+	}
+	for _, id := range sets {
+		if s := f.sets[id]; s != nil {
+			for mid, m := range s.machines {
+				o.Machines[mid] = m.observed()
+			}
 		}
 	}
 	for id := range f.vips {
