@@ -69,7 +69,7 @@ func (r Request) wish() Wish {
 	if r.Old == nil {
 		return w
 	}
-	w.Gateway = r.Old.Gateway
+	w.Gateway, w.Renewal = r.Old.Gateway, r.Old.Renewal
 	switch {
 	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))), !SameInjection(w.Injection, r.Old.Injection):
 		w.Address = NewIP // a change of zones or of the network changes the address

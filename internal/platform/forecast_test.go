@@ -110,6 +110,8 @@ func TestForesee_SaysWhatCallersNotice(t *testing.T) {
 	dev := wish(platform.STv1, platform.Developer, 1)
 	preserve, fresh := wish(platform.STv2, platform.Developer, 1), wish(platform.STv2, platform.Developer, 1)
 	fresh.Address = platform.NewIP
+	renewed := dev
+	renewed.Renewal = "2"
 	for _, tt := range []struct {
 		name     string
 		from, to platform.Wish
@@ -125,6 +127,10 @@ func TestForesee_SaysWhatCallersNotice(t *testing.T) {
 		{"other zones", wish(platform.STv2, platform.Premium, 2), wish(platform.STv2, platform.Premium, 2, "1", "2"), false, platform.None, 9, 1, []string{""}, true},
 		{"scale out", wish(platform.STv1, platform.Basic, 1), wish(platform.STv1, platform.Basic, 2), false, platform.None, 0, 1, []string{"10.0.0.x4"}, false},
 		{"upgrade Developer on stv1", dev, dev, true, platform.Waits, 0, 1, []string{"10.0.0.x3"}, false},
+		{"Developer to Basic on stv1", dev, wish(platform.STv1, platform.Basic, 1), false, platform.Waits, 0, 1, []string{"10.0.0.x3"}, false},
+		{"Basic to Developer on stv1", wish(platform.STv1, platform.Basic, 1), dev, false, platform.Waits, 0, 1, []string{"10.0.0.x4"}, false},
+		{"Developer to Basic on stv2", preserve, wish(platform.STv2, platform.Basic, 1), false, platform.None, 0, 1, []string{"10.0.0.x3"}, false},
+		{"another name of Developer on stv1", dev, renewed, false, platform.Waits, 0, 1, []string{"10.0.0.x3"}, false},
 		{"upgrade Standard on stv1", wish(platform.STv1, platform.Standard, 1), wish(platform.STv1, platform.Standard, 1), true, platform.Reduced, 0, 1, []string{"10.0.0.x4"}, false},
 		{"upgrade on stv2", preserve, preserve, true, platform.None, 0, 1, []string{"10.0.0.x3"}, false},
 		{"delete", dev, platform.Wish{Gone: true}, false, platform.Ends, 0, 1, []string{}, false},

@@ -111,6 +111,7 @@ type plan struct {
 	profile Profile
 	need    int
 	gateway string
+	role    Role
 	zones   []string // in which machines of the target belong
 	target  *Set     // in state; nil when there is none (yet)
 	active  *Set     // in state; nil when nothing serves
@@ -125,7 +126,7 @@ func newPlan(in Input) *plan {
 	if p.Clock.IsZero() {
 		p.Clock = p.Now
 	}
-	p.gateway = p.version(in.Wish)
+	p.gateway, p.role = p.version(in.Wish), in.Wish.role()
 	p.zones = p.profile.zones(in.Wish, p.upZones())
 	p.active = p.state.Set(p.state.Active)
 	p.target = p.findTarget()
@@ -201,7 +202,7 @@ func (p *plan) complete(s *Set) bool {
 
 // right says whether a machine is one that the wish wants: in its place, of its version, not given up.
 func (p *plan) right(m Machine) bool {
-	return m.Gateway == p.gateway && slices.Contains(p.zones, m.Zone) && !m.Faulty
+	return m.Gateway == p.gateway && slices.Contains(p.zones, m.Zone) && !m.Faulty && p.role.holds(m)
 }
 
 // live says whether a machine can serve now: it is ready, or asleep, and has taken the mode that it should have.

@@ -55,6 +55,9 @@ func drawWish(t *rapid.T) platform.Wish {
 		Platform: rapid.SampledFrom([]platform.Version{platform.STv1, platform.STv2, platform.STv2}).Draw(t, "platform"),
 		Address:  rapid.SampledFrom([]platform.AddressMode{"", platform.PreserveIP, platform.NewIP}).Draw(t, "address"),
 	}
+	if tier == platform.Developer {
+		w.Renewal = rapid.SampledFrom([]string{"", "", "2"}).Draw(t, "renewal")
+	}
 	if len(tier.Facts().Platforms) == 1 {
 		w.Platform = tier.Facts().Platforms[0]
 	}

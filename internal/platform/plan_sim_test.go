@@ -38,7 +38,7 @@ type sim struct {
 	faults bool // machines crash, the controller too
 	// What was asked for since the wish last held.
 	minNeed, inPlace, crashes int
-	mayReaddress              bool
+	mayReaddress, redeploys   bool
 	vip                       string
 	story                     []string
 	listed                    map[string]int // machines by set, at the check before
@@ -118,8 +118,15 @@ func (s *sim) want(w platform.Wish) {
 	old := s.wish
 	s.wish = w
 	s.minNeed = min(s.minNeed, w.Machines())
+	s.redeploys = s.redeploys || redeploys(old, w)
 	s.mayReaddress = s.mayReaddress || w.Gone || w.Address == platform.NewIP || !slices.Equal(old.Zones, w.Zones) || !platform.SameInjection(old.Injection, w.Injection)
 	s.story = append(s.story, fmt.Sprintf("want %+v", w))
+}
+
+// redeploys says whether a change takes everything down on stv1 before anything starts.
+func redeploys(old, w platform.Wish) bool {
+	single := func(w platform.Wish) bool { return w.Tier == platform.Developer }
+	return single(old) != single(w) || single(w) && old.Renewal != w.Renewal
 }
 
 // upgrade changes the version of the gateway program.
@@ -131,7 +138,7 @@ func (s *sim) upgrade(v string) {
 
 // settled forgets what was asked for on the way.
 func (s *sim) settled() {
-	s.minNeed, s.inPlace, s.crashes, s.mayReaddress, s.vip = s.wish.Machines(), 0, 0, false, ""
+	s.minNeed, s.inPlace, s.crashes, s.mayReaddress, s.redeploys, s.vip = s.wish.Machines(), 0, 0, false, false, ""
 	if len(s.state.VIPs) > 0 {
 		s.vip = s.state.VIPs[0].ID
 	}
@@ -352,7 +359,9 @@ func (s *sim) check() error {
 	}
 	floor := s.minNeed - s.crashes
 	if s.state.Active != "" && s.state.Set(s.state.Active).Platform == platform.STv1 {
-		floor -= s.inPlace
+		if floor -= s.inPlace; s.redeploys {
+			floor = 0
+		}
 	}
 	if n := s.accepting(); n < floor {
 		return fmt.Errorf("%d machines accept on the first VIP, %d are promised", n, floor)

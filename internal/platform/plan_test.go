@@ -111,9 +111,28 @@ func TestNext_TellsTheStory(t *testing.T) {
 			"drain machines stv1:2/2 | stv1",
 			"remove drained machines stv1:2/2 | stv1",
 		}},
-		{"Developer to Basic on stv1", []platform.Wish{dev(platform.STv1, "")}, "", platform.Wish{Platform: platform.STv1, Tier: platform.Basic, Units: 1}, []string{
-			"start machines stv1:1/2 | stv1",
+		{"Developer to Basic on stv1 is deployed anew", []platform.Wish{dev(platform.STv1, "")}, "", platform.Wish{Platform: platform.STv1, Tier: platform.Basic, Units: 1}, []string{
+			"drain machines stv1:0/0 | stv1",
+			"remove drained machines stv1:0/0 | stv1",
+			"start machines stv1:0/2 | stv1",
 			"serve on new machines stv1:2/2 | stv1",
+		}},
+		{"Premium to Developer on stv1 is deployed anew", []platform.Wish{prem(platform.STv1, 1)}, "", dev(platform.STv1, ""), []string{
+			"drain machines stv1:0/0 | stv1",
+			"remove drained machines stv1:0/0 | stv1",
+			"start machines stv1:0/1 | stv1",
+			"serve on new machines stv1:1/1 | stv1",
+		}},
+		{"Premium to Basic on stv1 is not", []platform.Wish{prem(platform.STv1, 1)}, "", platform.Wish{Platform: platform.STv1, Tier: platform.Basic, Units: 1}, nil},
+		{"Developer on stv1 gets another name", []platform.Wish{dev(platform.STv1, "")}, "", platform.Wish{Platform: platform.STv1, Tier: platform.Developer, Units: 1, Renewal: "2"}, []string{
+			"drain machines stv1:0/0 | stv1",
+			"remove drained machines stv1:0/0 | stv1",
+			"start machines stv1:0/1 | stv1",
+			"serve on new machines stv1:1/1 | stv1",
+		}},
+		{"Developer on stv2 becomes Basic beside itself", []platform.Wish{dev(platform.STv2, "")}, "", platform.Wish{Platform: platform.STv2, Tier: platform.Basic, Units: 1, Renewal: "2"}, []string{
+			"start machines stv2:1/2 | stv2",
+			"serve on new machines stv2:2/2 | stv2",
 		}},
 		{"Premium spread over zones to regional Standard", []platform.Wish{prem(platform.STv2, 1)}, "", platform.Wish{Platform: platform.STv2, Tier: platform.Standard, Units: 1}, []string{
 			"start machines stv2:2/3 | stv2",

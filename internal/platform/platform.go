@@ -52,6 +52,8 @@ type Wish struct {
 	NAT string `json:"nat,omitempty"`
 	// Prepared is the address that a service on stv1 will have on stv2, if it is migrated with NewIP; empty for none.
 	Prepared string `json:"prepared,omitempty"`
+	// Renewal is another text after each change of what the machines of a set that cannot take one in place answer to.
+	Renewal string `json:"renewal,omitempty"`
 	// Disabled takes the location out of rotation: names of the service lead to it only if they are its own.
 	Disabled bool `json:"disabled,omitempty"`
 	// Gone asks for no compute and no address.
@@ -89,6 +91,8 @@ type Machine struct {
 	FaultDomain  int    `json:"faultDomain"`
 	Gateway      string `json:"gateway,omitempty"` // version of the gateway program
 	Mode         Mode   `json:"mode"`
+	// Role is what the machine was deployed as; empty where that does not matter.
+	Role Role `json:"role,omitzero"`
 	// Faulty says that the platform has given the machine up: another one is to take its place.
 	Faulty bool `json:"faulty,omitempty"`
 }

@@ -7,7 +7,7 @@ import (
 
 // A Scenario is a way for a service to get from stv1 to stv2, to other zones or another network, or to or from Developer, as
 // the cloud service documents it: what it means for the address, for callers there, and for how long what is locked. Here none of them
-// has a downtime.
+// has a downtime, other than a change to or from Developer on stv1, in which callers wait.
 type Scenario struct {
 	// Number is that of the documents; 0 for what they do not count.
 	Number int

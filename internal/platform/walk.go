@@ -246,6 +246,9 @@ func (p *plan) unready(s *Set, machines []int) int {
 // slots. There are never more machines than needed.
 func (p *plan) walkInPlace(s *Set) string {
 	t := p.tally(s)
+	if p.redeploy(s) {
+		return StepDrain
+	}
 	if p.shrink(s, &t) {
 		return StepDrain
 	}
@@ -333,7 +336,7 @@ func (p *plan) add(s *Set, zone string) {
 	}
 	s.Required, s.Since = max(s.Required, p.Seq), p.Now
 	s.Machines = append(s.Machines, Machine{
-		ID: p.NewID(), Slot: slot, Zone: zone, Gateway: p.gateway, Mode: Parked,
+		ID: p.NewID(), Slot: slot, Zone: zone, Gateway: p.gateway, Mode: Parked, Role: p.role,
 		UpdateDomain: slot % p.profile.UpdateDomains, FaultDomain: slot % p.profile.FaultDomains,
 	})
 }

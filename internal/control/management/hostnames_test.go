@@ -321,3 +321,27 @@ func TestAuthorities(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// On stv1 another name deploys the one machine of Developer anew; elsewhere machines take it as they are.
+func TestHostnames_RenewDeveloperOnSTv1(t *testing.T) {
+	t.Parallel()
+	leaf := certtest.Authority(t, "CA").IssueRSA(t, "api.contoso.example")
+	for tier, renews := range map[string]bool{"Developer": true, "Basic": false} {
+		w := newWorld(t).withGroup()
+		const old = servicePath + "?api-version=2020-12-01"
+		w.want(201, "PUT", old, serviceBody(t, tier, nil))
+		w.settle()
+		body := serviceBody(t, tier, hosts(custom("api.contoso.example", leaf.PFX(t, "p"), "p")))
+		w.want(200, "PUT", old, body)
+		w.settle()
+		first := status(t, w, servicePath).Wish
+		if first.Platform != platform.STv1 || (first.Renewal != "") != renews {
+			t.Errorf("%s: wish %+v", tier, first)
+		}
+		w.want(200, "PUT", old, strings.Replace(body, `"Contoso"`, `"Other"`, 1)) // renews nothing
+		w.settle()
+		if now := status(t, w, servicePath).Wish; now.Renewal != first.Renewal {
+			t.Errorf("%s: renewed by another publisher: %q, was %q", tier, now.Renewal, first.Renewal)
+		}
+	}
+}

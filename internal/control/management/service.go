@@ -163,6 +163,9 @@ func (w *serviceWrite) decide() error {
 	if readErr = w.prepare(&wish, others); readErr != nil {
 		return readErr
 	}
+	if r.Old != nil && wish.Renews() && w.change.ChangesNames() {
+		wish.Renewal = w.opt.Clock.Now().Format(time.RFC3339Nano)
+	}
 	w.wish, w.others = wish, others
 	return w.limitService()
 }
