@@ -342,6 +342,9 @@ func (t *table) add(r outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rows = append(t.rows, r)
+	n := r.strain.before
+	fmt.Fprintf(os.Stdout, "    %s: %d requests, %d failed, %d cut of %d held by killed, %d rounds in %.1f s, p99 %v, longest %v\n", r.name,
+		n.Done, n.Failed, n.Cut, r.strain.mayCut, r.rounds, r.took.Seconds(), r.strain.waits.Quantile(0.99), r.strain.waits.Longest)
 }
 
 func (t *table) String() string {

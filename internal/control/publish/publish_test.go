@@ -670,6 +670,28 @@ func TestPoll_CertificateIsRenewed(t *testing.T) {
 	}
 }
 
+// TestPoll_GivenUpPublishesNothing: a machine that goes away while its service is read leaves others no half of it.
+func TestPoll_GivenUpPublishesNothing(t *testing.T) {
+	t.Parallel()
+	ctx, giveUp := context.WithCancel(t.Context())
+	w := newWorld(t, Options{Certificate: func(ctx context.Context, _ string) (string, string, error) {
+		giveUp()
+		return "cert", "key", ctx.Err()
+	}})
+	w.put(shopDocuments()...)
+	m := w.machine(shop, "")
+	if _, err := w.pub.Poll(ctx, m.req); !errors.Is(err, context.Canceled) {
+		t.Errorf("the poll that was given up: %v", err)
+	}
+	if parts := len(w.pub.services[strings.ToLower(shop)].parts); parts != 0 {
+		t.Errorf("%d parts were published", parts)
+	}
+	m.poll()
+	if got := held[snapshot.Service](m, shop, "service", shop).Hosts[0].CertificatePEM; got != "cert" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestPoll_WithoutRoomForASession: a machine more than sessions are kept of tells everything each time.
 func TestPoll_WithoutRoomForASession(t *testing.T) {
 	t.Parallel()

@@ -217,6 +217,9 @@ func (p *Publisher) finish(ctx context.Context, key partKey, d *draft, old part,
 		return nil, nil
 	}
 	p.addCertificates(ctx, d)
+	if err := ctx.Err(); err != nil {
+		return nil, err // whoever asked has gone: what is missing is not missing
+	}
 	for _, err := range d.errs {
 		p.log.ErrorContext(ctx, "document cannot be published, keeping the last good form",
 			slog.String("part", key.kind), slog.String("id", d.id), slog.Bool("last_good", had), slog.Any("error", err))
