@@ -261,7 +261,7 @@ func (h *crashHost) revive(err error) (died bool) {
 // moves any more. It returns an error when the control plane cannot be asked.
 func (h *crashHost) follow(res *armclient.Response) error {
 	h.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 160*time.Millisecond) {
 		if h.dead() {
 			return errDied

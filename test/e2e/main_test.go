@@ -124,7 +124,7 @@ func (h *host) tryUp(env []string, args ...string) error {
 	case err := <-h.done:
 		h.done <- err
 		return fmt.Errorf("portico up ended: %w\n%s", err, h.log())
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		return fmt.Errorf("portico up did not get ready\n%s", h.log())
 	}
 	h.client, err = armclient.Open(h.dir)
@@ -313,10 +313,13 @@ func (h *host) show(name string) view {
 	return v
 }
 
+// patience is how long the tests wait at least for what comes at once on an idle machine: this one may not be.
+const patience = 2 * time.Minute
+
 // eventually polls a condition.
 func eventually(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); {
+	for deadline := time.Now().Add(max(limit, patience)); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("never saw: %s", what)
 		}

@@ -52,7 +52,7 @@ func (h *host) stock(name, backend string) (key string) {
 func (h *host) aim(name, key string) load.Target {
 	h.t.Helper()
 	t := h.address(name, key)
-	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	if err := load.Reach(ctx, t, h.units(name).serving()); err != nil {
 		h.t.Fatal(err)

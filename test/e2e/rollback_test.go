@@ -62,7 +62,7 @@ func gatewayScript(t testing.TB, version, line string) string {
 // fails runs a long-running request that must fail, and returns the operation's error.
 func (h *host) fails(method, path string, body any) *arm.Error {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_, err := h.client.Run(ctx, method, path, latest, body, nil)
 	e, ok := errors.AsType[*arm.Error](err)
@@ -97,7 +97,7 @@ func (h *host) layout(name string) layout {
 func (h *host) goesBack(t *testing.T, name string, before layout) {
 	t.Helper()
 	diff := "not looked"
-	for deadline := time.Now().Add(30 * time.Second); diff != ""; {
+	for deadline := time.Now().Add(patience); diff != ""; {
 		if diff = cmp.Diff(before, h.layout(name)); time.Now().After(deadline) {
 			t.Fatalf("%s is not as it was (-before +now):\n%s", name, diff)
 		}
