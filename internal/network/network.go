@@ -26,12 +26,15 @@ const (
 	TypeNAT      = "microsoft.network/natgateways"
 	TypeAddress  = "microsoft.network/publicipaddresses"
 	TypeEndpoint = "microsoft.network/privateendpoints"
+	TypePeering  = "microsoft.network/virtualnetworks/virtualnetworkpeerings"
+	TypeTable    = "microsoft.network/routetables"
+	TypeRoute    = "microsoft.network/routetables/routes"
 	typeService  = "microsoft.apimanagement/service"
 )
 
 // Concerns says whether documents of a type change what a subnet is.
 func Concerns(docType string) bool {
-	return slices.Contains([]string{TypeNetwork, TypeSubnet, TypeGroup, TypeRule, TypeNAT}, docType)
+	return slices.Contains([]string{TypeNetwork, TypeSubnet, TypeGroup, TypeRule, TypeNAT, TypePeering, TypeTable, TypeRoute}, docType)
 }
 
 type reference struct {
@@ -55,6 +58,7 @@ type subnetBody struct {
 		AddressPrefix        string    `json:"addressPrefix"`
 		NetworkSecurityGroup reference `json:"networkSecurityGroup"`
 		NATGateway           reference `json:"natGateway"`
+		RouteTable           reference `json:"routeTable"`
 		Delegations          []struct {
 			Properties struct {
 				ServiceName string `json:"serviceName"`
@@ -97,6 +101,15 @@ func Subnet(r store.Reader, id string) (*platform.Subnet, error) {
 		}
 	}
 	if s.NAT, err = NATAddresses(r, body.Properties.NATGateway.ID); err != nil {
+		return nil, err
+	}
+	if s.Routes, err = Routes(r, body.Properties.RouteTable.ID); err != nil {
+		return nil, err
+	}
+	if s.Lans, err = lans(r, s.Network); err != nil {
+		return nil, err
+	}
+	if s.Peers, err = Peers(r, s.Network); err != nil {
 		return nil, err
 	}
 	return s, fill(r, s)

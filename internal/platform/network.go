@@ -71,6 +71,9 @@ type Subnet struct {
 	Space    []netip.Prefix // of the virtual network
 	DNS      []string       // servers of the virtual network; empty: those of the host
 	NAT      []string       // public addresses of the NAT gateway of the subnet
+	Routes   []Route        // of its route table
+	Peers    []Peer         // of the virtual network
+	Lans     []Lan          // all subnets of the virtual network
 	// Group is the resource ID of the network security group, empty for none; Rules are its rules in the order in which
 	// they decide.
 	Group       string
@@ -320,6 +323,11 @@ type Attachment struct {
 	Address string `json:"address,omitempty"`
 	// NAT are the addresses by which they do so instead, those of a NAT gateway; empty for none.
 	NAT []string `json:"nat,omitempty"`
+	// Routes, Peers, Lans and DNS are those of the subnet and its network.
+	Routes []Route  `json:"routes,omitempty"`
+	Peers  []Peer   `json:"peers,omitempty"`
+	Lans   []Lan    `json:"lans,omitempty"`
+	DNS    []string `json:"dns,omitempty"`
 	// Inside is the address of the place in the subnet; empty: the fabric picks one. Endpoint says that it is no more than
 	// a way in: nothing goes out from there.
 	Inside   string `json:"inside,omitempty"`
@@ -333,7 +341,10 @@ type Attachment struct {
 // Attach is what a fabric makes of an injection into a subnet. Without a group everything passes on stv1, and on stv2
 // nothing that comes from outside the network: a load balancer of SKU Standard is closed.
 func (s *Subnet) Attach(in Injection, v Version) Attachment {
-	a := Attachment{ID: in.ID, Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Address: in.Address, NAT: s.NAT}
+	a := Attachment{
+		ID: in.ID, Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Address: in.Address,
+		NAT: s.NAT, Routes: s.Routes, Peers: s.Peers, Lans: s.Lans, DNS: s.DNS,
+	}
 	switch {
 	case s.Group != "":
 		a.Filter, a.Rules = true, s.Rules
@@ -359,7 +370,10 @@ func (e Endpoint) Name() string {
 // AttachEndpoint is what a fabric makes of a private endpoint in a subnet. Security groups are not about private endpoints
 // unless their subnet's policies say so, which are not built.
 func (s *Subnet) AttachEndpoint(e Endpoint) Attachment {
-	return Attachment{ID: e.Name(), Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Inside: e.Address, Endpoint: true}
+	return Attachment{
+		ID: e.Name(), Network: s.Network, Space: s.Space, Subnet: s.ID, Prefix: s.Prefix, Inside: e.Address, Endpoint: true,
+		Peers: s.Peers, Lans: s.Lans,
+	}
 }
 
 // VIP is the address of the endpoint, with the set that it leads to.

@@ -143,12 +143,11 @@ type Change struct {
 	Made []string
 	// Checked remembers a policy check made before the transaction.
 	Checked *PolicyCheck
-	// Brings are the resources below this one that its body lists, if BringsAll; of one of them, Parent is the change that
-	// brings it, and doc what is there.
-	Brings    []*Change
-	BringsAll bool
-	Parent    *Change
-	doc       *store.Document
+	// Brings are the resources below this one that its body lists, by their full type: all that there are to be of a type
+	// that is there. Of one of them, Parent is the change that brings it, and doc what is there.
+	Brings map[string][]*Change
+	Parent *Change
+	doc    *store.Document
 }
 
 // Creating says whether nothing is there yet.

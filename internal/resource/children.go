@@ -18,30 +18,34 @@ type childField struct {
 // take moves the listed children from the body to the change. A body without the list leaves them as they are.
 func (f childField) take(c *Change) {
 	list, ok := c.New.Get(f.path).([]any)
-	c.Brings = nil
+	delete(c.Brings, f.child)
 	if !ok {
 		return
 	}
 	c.New.Remove(f.path)
-	c.BringsAll = true
+	if c.Brings == nil {
+		c.Brings = map[string][]*Change{}
+	}
+	c.Brings[f.child] = []*Change{}
 	for _, item := range list {
 		o, ok := item.(map[string]any)
 		if !ok {
 			o = map[string]any{}
 		}
-		c.Brings = append(c.Brings, &Change{New: o})
+		c.Brings[f.child] = append(c.Brings[f.child], &Change{New: o})
 	}
 }
 
 // check reads and checks the listed children, each as if it were put by itself, and whether those that are not listed
 // can go.
 func (f childField) check(c *Change) (found []arm.ErrorDetail) {
-	if !c.BringsAll {
+	kids, brings := c.Brings[f.child]
+	if !brings {
 		return nil
 	}
 	row, _ := c.Engine.Row(f.child)
 	seen := map[string]bool{}
-	for _, kid := range c.Brings {
+	for _, kid := range kids {
 		name := Object(kid.New).Text("name")
 		if wrong := row.CheckName(name); len(wrong) > 0 {
 			found = append(found, wrong...)
@@ -95,7 +99,8 @@ func (f childField) checkOne(c, kid *Change, row *Row, name string) []arm.ErrorD
 
 // store writes the listed children and removes the others, in the transaction of their parent.
 func (f childField) store(c *Change, tx store.Tx) error {
-	if !c.BringsAll {
+	kids, brings := c.Brings[f.child]
+	if !brings {
 		return nil
 	}
 	docs, err := tx.List(store.Query{Type: strings.ToLower(f.child), Prefix: c.ID})
@@ -103,13 +108,13 @@ func (f childField) store(c *Change, tx store.Tx) error {
 		return err
 	}
 	for _, d := range docs {
-		if !slices.ContainsFunc(c.Brings, func(kid *Change) bool { return store.Key(kid.ID) == store.Key(d.ID) }) {
+		if !slices.ContainsFunc(kids, func(kid *Change) bool { return store.Key(kid.ID) == store.Key(d.ID) }) {
 			if err := tx.Delete(d.ID); err != nil {
 				return err
 			}
 		}
 	}
-	for _, kid := range c.Brings {
+	for _, kid := range kids {
 		d, err := c.Engine.Document(kid.Row, kid.ID, kid.New, kid.doc)
 		if err != nil {
 			return err

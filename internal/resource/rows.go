@@ -35,7 +35,7 @@ var (
 // All is the table of resource types.
 func All() []*Row {
 	return append([]*Row{
-		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), securityGroups(), securityRules(), natGateways(), privateEndpoints(),
+		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), peerings(), securityGroups(), securityRules(), routeTables(), routes(), natGateways(), privateEndpoints(),
 		userAssignedIdentities(), service(), endpointConnections(), deletedServices(),
 		apis(), operations(), apiSchemas(), serviceSchemas(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,6 +23,9 @@ const (
 	typeSecurityRule   = Network + "/networkSecurityGroups/securityRules"
 	typeNATGateway     = Network + "/natGateways"
 	typePublicIP       = Network + "/publicIPAddresses"
+	typePeering        = Network + "/virtualNetworks/virtualNetworkPeerings"
+	typeRouteTable     = Network + "/routeTables"
+	typeRoute          = Network + "/routeTables/routes"
 )
 
 // A NetworkStatus is the Status of a resource of a network that has no other.
@@ -73,7 +77,10 @@ func networkChild(r *Row) *Row {
 	return r
 }
 
-var subnetsOf = childField{path: "properties.subnets", child: typeSubnet}
+var (
+	subnetsOf  = childField{path: "properties.subnets", child: typeSubnet}
+	peeringsOf = childField{path: "properties.virtualNetworkPeerings", child: typePeering}
+)
 
 func virtualNetworks() *Row {
 	return networkRow(&Row{
@@ -92,13 +99,16 @@ func virtualNetworks() *Row {
 		Complete: func(c *Change) {
 			completeNetwork(c)
 			subnetsOf.take(c)
+			peeringsOf.take(c)
 		},
-		Rules:  []Rule{networkNotBuilt, addressSpaceValid, addressSpaceHolds, subnetsOf.check},
-		Stored: func(c *Change, tx store.Tx) error { return subnetsOf.store(c, tx) },
+		Rules: []Rule{networkNotBuilt, addressSpaceValid, addressSpaceHolds, addressSpaceApart, subnetsOf.check, peeringsOf.check},
+		Stored: func(c *Change, tx store.Tx) error {
+			return errors.Join(subnetsOf.store(c, tx), peeringsOf.store(c, tx))
+		},
 		Compute: func(s *Shown) {
 			computeNetwork(s)
 			subnetsOf.show(s)
-			s.Object.SetDefault("properties.virtualNetworkPeerings", []any{})
+			peeringsOf.show(s)
 		},
 		OnDelete: func(r *Removal) *arm.Error {
 			subnets, err := r.Tree.List(store.Query{Type: strings.ToLower(typeSubnet), Prefix: r.ID})
@@ -124,7 +134,6 @@ func networkNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		path, what string
 		yes        bool
 	}{
-		{"virtualNetworkPeerings", "Peerings of virtual networks", len(c.New.List("properties.virtualNetworkPeerings")) > 0},
 		{"enableDdosProtection", "DDoS protection", c.New.Flag("properties.enableDdosProtection") || c.New.Get("properties.ddosProtectionPlan") != nil},
 		{"encryption", "Encryption of virtual networks", c.New.Flag("properties.encryption.enabled")},
 	} {
@@ -194,7 +203,7 @@ var reservedPrefixes = []netip.Prefix{
 
 // addressSpaceHolds asks that subnets that are not listed anew stay inside the address space.
 func addressSpaceHolds(c *Change) (found []arm.ErrorDetail) {
-	if c.BringsAll {
+	if _, all := c.Brings[typeSubnet]; all {
 		return nil
 	}
 	space := parsePrefixes(c.New.Texts("properties.addressSpace.addressPrefixes"))
@@ -263,9 +272,6 @@ func subnets() *Row {
 }
 
 func subnetNotBuilt(c *Change) (found []arm.ErrorDetail) {
-	if c.New.Get("properties.routeTable.id") != nil {
-		found = append(found, notBuilt("routeTable", "Route tables"))
-	}
 	if len(c.New.Texts("properties.addressPrefixes")) > 0 {
 		found = append(found, notBuilt("addressPrefixes", "Subnets with several address prefixes"))
 	}
@@ -300,7 +306,7 @@ func parentID(id string) string {
 func (c *Change) others(fullType string) map[string]Object {
 	out := map[string]Object{}
 	if c.Parent != nil {
-		for _, kid := range c.Parent.Brings {
+		for _, kid := range c.Parent.Brings[fullType] {
 			out[strings.ToLower(kid.Name)] = kid.New
 		}
 	} else {
@@ -336,7 +342,7 @@ func subnetFits(c *Change) []arm.ErrorDetail {
 // subnetReferences asks that what a subnet names exists, in the region of its network.
 func subnetReferences(c *Change) (found []arm.ErrorDetail) {
 	location := NormalLocation(c.network().Text("location"))
-	for path, fullType := range map[string]string{"networkSecurityGroup": typeSecurityGroup, "natGateway": typeNATGateway} {
+	for path, fullType := range map[string]string{"networkSecurityGroup": typeSecurityGroup, "natGateway": typeNATGateway, "routeTable": typeRouteTable} {
 		if id := c.New.Text("properties." + path + ".id"); id != "" {
 			found = append(found, c.refers(id, fullType, path, location)...)
 		}

@@ -110,10 +110,7 @@ func (h *host) tryUp(env []string, args ...string) error {
 		for s := bufio.NewScanner(out); s.Scan(); {
 			fmt.Fprintln(log, s.Text())
 			if strings.HasPrefix(s.Text(), "portico ready in ") {
-				select {
-				case ready <- true:
-				default: // one that took over is ready too
-				}
+				ready <- true
 			}
 		}
 		log.Close()

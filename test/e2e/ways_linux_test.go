@@ -18,6 +18,7 @@ func witness(t *testing.T) (url string) {
 	t.Helper()
 	return onHost(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, _, _ := net.SplitHostPort(r.RemoteAddr)
+		w.Header().Set("Connection", "close") // or what changed meanwhile would not be seen
 		fmt.Fprint(w, from)
 	}))
 }
@@ -100,4 +101,119 @@ func TestNetwork_NATGateways(t *testing.T) {
 	h.subnet("one", nil)
 	h.run(http.MethodPatch, h.service("shop"), latest, object{"properties": object{"natGatewayState": "Disabled"}})
 	seen("no NAT gateway", own.Properties.PublicIPs[0])
+}
+
+// dnsServer answers every question for an address with the host's side, on the port that DNS servers have.
+func dnsServer(t *testing.T) {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", net.JoinHostPort(hostSide, "53"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	go func() {
+		question := make([]byte, 512)
+		for {
+			n, from, err := c.ReadFrom(question)
+			if err != nil {
+				return
+			}
+			_, _ = c.WriteTo(dnsAnswer(question[:n]), from)
+		}
+	}()
+}
+
+// dnsAnswer answers one question: with the host's side if it is for an IPv4 address, otherwise with nothing.
+func dnsAnswer(question []byte) []byte {
+	end := 12
+	for question[end] != 0 {
+		end += int(question[end]) + 1
+	}
+	end += 5 // the root, type and class
+	answer := append([]byte{}, question[:end]...)
+	copy(answer[2:12], []byte{0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	if question[end-3] == 1 {
+		answer[7] = 1
+		answer = append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
+		answer = append(answer, net.ParseIP(hostSide).To4()...)
+	}
+	return answer
+}
+
+// A service in a virtual network reaches what is in a peered one, where routes of its subnet lead, and asks names of the
+// DNS servers of its network; all of it changes while it runs.
+func TestNetwork_PeersRoutesAndNames(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.withNetworks("ip1", "ip2")
+	three := object{"location": "westeurope", "properties": object{
+		"addressSpace": object{"addressPrefixes": []string{"10.214.0.0/16"}},
+		"subnets":      []object{{"name": "apim", "properties": object{"addressPrefix": "10.214.1.0/27", "networkSecurityGroup": object{"id": h.network("networkSecurityGroups/nsg")}}}},
+	}}
+	h.do(http.MethodPut, h.network("virtualNetworks/three"), networks, three)
+	h.orSkip("shop", latest, h.injected("External", "one", "ip1"))
+	h.run(http.MethodPut, h.service("hidden"), latest, h.injected("Internal", "three", "ip2"))
+	h.mocked("hidden")
+	backend := witness(t)
+	h.forwards("shop", backend)
+	url := h.show("shop").Properties.GatewayURL + "/out/"
+	through := func(what, want string) {
+		t.Helper()
+		got, err := "", error(nil)
+		defer func() {
+			if t.Failed() {
+				t.Logf("%s: %s, %v", what, got, err)
+			}
+		}()
+		eventually(t, 30*time.Second, what+": "+want, func() bool {
+			got, err = within(impatient(), url)
+			return strings.HasPrefix(got, want)
+		})
+	}
+	through("outside", "200 "+strings.TrimPrefix(h.show("shop").Properties.GatewayURL, "http://"))
+
+	// By the name of the network's DNS server, on which nothing else has it.
+	dnsServer(t)
+	h.dns("one", hostSide)
+	h.forwards("shop", strings.Replace(backend, hostSide, "books.portico.test", 1))
+	through("by name", "200 ")
+	h.dns("one")
+	through("without its DNS server", "500")
+
+	// Into the peered network, and not before both sides are there.
+	h.forwards("shop", h.show("hidden").Properties.GatewayURL+"/echo")
+	through("no peer", "500")
+	h.peering("one", "three")
+	h.peering("three", "one")
+	through("the peer", "200 hidden")
+	h.do(http.MethodDelete, h.network("virtualNetworks/three/virtualNetworkPeerings/p"), networks, nil)
+	through("a peer no more", "500")
+
+	// A route that leads nowhere holds the answers to callers too.
+	h.do(http.MethodPut, h.network("routeTables/rt"), networks, object{"location": "westeurope", "properties": object{
+		"routes": []object{{"name": "out", "properties": object{"addressPrefix": "0.0.0.0/0", "nextHopType": "None"}}},
+	}})
+	h.subnet("one", object{"routeTable": h.network("routeTables/rt")})
+	eventually(t, 30*time.Second, "nothing goes out", func() bool {
+		_, err := within(impatient(), url)
+		return err != nil
+	})
+	h.subnet("one", nil)
+	through("no route", "500")
+}
+
+// dns gives a network its DNS servers.
+func (h *host) dns(vnet string, servers ...string) {
+	h.t.Helper()
+	h.do(http.MethodPut, h.network("virtualNetworks/"+vnet), networks, object{"location": "westeurope", "properties": object{
+		"addressSpace": object{"addressPrefixes": []string{"10.213.0.0/16"}}, "dhcpOptions": object{"dnsServers": append([]string{}, servers...)},
+	}})
+}
+
+// peering is one side of a peering.
+func (h *host) peering(vnet, remote string) {
+	h.t.Helper()
+	h.do(http.MethodPut, h.network("virtualNetworks/"+vnet+"/virtualNetworkPeerings/p"), networks, object{"properties": object{
+		"remoteVirtualNetwork": object{"id": h.network("virtualNetworks/" + remote)},
+	}})
 }

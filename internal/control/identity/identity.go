@@ -81,7 +81,6 @@ type Authority struct {
 	opt    Options
 	hosts  map[string]bool // lower case
 	limits *limiter
-	good   *verified
 }
 
 // Open loads the identity of a data folder and makes it at the first start. A credentials file that is there decides
@@ -158,7 +157,7 @@ func newAuthority(rec record, opt Options) (*Authority, error) {
 	}
 	a := &Authority{
 		rec: rec, hash: hash, key: ec, keyID: base64.RawURLEncoding.EncodeToString(id[:15]), opt: opt,
-		hosts: map[string]bool{"localhost": true}, limits: newLimiter(opt.Failures), good: &verified{},
+		hosts: map[string]bool{"localhost": true}, limits: newLimiter(opt.Failures),
 	}
 	for _, h := range opt.Hosts {
 		if h = normalHost(h); h != "" {

@@ -63,6 +63,7 @@ func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.look() // its machines may have to ask other DNS servers
 	if was != nil && was.Outward != in.Outward && !a.taken(was.Outward) {
 		a.withdraw(&vip{id: want.ID, injection: want.ID, address: was.Outward.String()})
 	}
@@ -77,6 +78,18 @@ func (a *agent) beside(id, network string) (list []vnet.Place) {
 		}
 	}
 	return list
+}
+
+// azureDNS is the address that stands for the DNS servers of the platform, which are those of the host.
+const azureDNS = "168.63.129.16"
+
+// dns lists the servers of which the machines of a set ask names; none: those of the host. a.mu is held.
+func (a *agent) dns(s *set) []string {
+	in := a.injections[s.injection()]
+	if in == nil || slices.Contains(in.DNS, azureDNS) {
+		return nil
+	}
+	return in.DNS
 }
 
 // taken says whether a VIP has an address. a.mu is held.
@@ -192,6 +205,7 @@ func (in *injection) place() vnet.Place {
 		ID: in.ID, Network: in.Network, Space: in.Space, Subnet: in.Subnet, Prefix: in.Prefix,
 		Address: in.Inner, Outward: in.Outward, Filter: in.Filter,
 	}
+	p.Routes, p.Peers, p.Lans = in.ways()
 	for _, s := range in.NAT {
 		if addr, err := netip.ParseAddr(s); err == nil {
 			p.NAT = append(p.NAT, addr)
@@ -203,6 +217,26 @@ func (in *injection) place() vnet.Place {
 		}
 	}
 	return p
+}
+
+var hops = map[string]vnet.Hop{
+	platform.HopVNet: vnet.Inside, platform.HopInternet: vnet.Outside, platform.HopAppliance: vnet.Appliance,
+	platform.HopNone: vnet.Nowhere, platform.HopGateway: vnet.Nowhere, // there is no gateway
+}
+
+// ways translates what the network around the injection is.
+func (in *injection) ways() (routes []vnet.Route, peers []vnet.Peer, lans []vnet.Lan) {
+	for _, r := range in.Routes {
+		via, _ := netip.ParseAddr(r.Via)
+		routes = append(routes, vnet.Route{To: r.To, Hop: hops[r.Hop], Via: via})
+	}
+	for _, p := range in.Peers {
+		peers = append(peers, vnet.Peer{Network: p.Network, Space: p.Space, Forwarded: p.Forwarded})
+	}
+	for _, l := range in.Lans {
+		lans = append(lans, vnet.Lan{Subnet: l.Subnet, Prefix: l.Prefix})
+	}
+	return routes, peers, lans
 }
 
 // rule translates a rule of a security group; ok is false for one that matches nothing that there is.
@@ -234,7 +268,7 @@ func (in *injection) ends(list []string, outside *bool) (prefixes []netip.Prefix
 		case s == "*", isPrefix && p.Bits() == 0:
 			all = true
 		case tag == platform.TagVirtualNetwork:
-			prefixes = append(prefixes, in.Space...)
+			prefixes = append(prefixes, in.Around()...)
 		case tag == platform.TagInternet:
 			*outside = true
 		case isPrefix:

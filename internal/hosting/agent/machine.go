@@ -416,10 +416,11 @@ func (m *machine) order() (wire.Order, []*wire.Handle) {
 	if m.leaving || m.gone || m.rest == asleep || m.spec.Mode == platform.Draining {
 		return wire.Order{Drain: true}, nil
 	}
+	o := wire.Order{DNS: m.a.dns(m.set)}
 	if !m.mayAccept() {
-		return wire.Order{}, nil
+		return o, nil
 	}
-	o := wire.Order{Intake: true}
+	o.Intake = true
 	files := slices.Clone(m.set.intake)
 	for _, id := range slices.Sorted(maps.Keys(m.a.vips)) {
 		if v := m.a.vips[id]; slices.Contains(v.allow, m.set.id) {
@@ -431,7 +432,7 @@ func (m *machine) order() (wire.Order, []*wire.Handle) {
 }
 
 func sameOrder(a, b wire.Order) bool {
-	return a.Intake == b.Intake && a.Drain == b.Drain && slices.Equal(a.VIPs, b.VIPs)
+	return a.Intake == b.Intake && a.Drain == b.Drain && slices.Equal(a.VIPs, b.VIPs) && (a.Drain || slices.Equal(a.DNS, b.DNS))
 }
 
 // send tells the process what changed, one order at a time; with again, also what it has not acknowledged. It

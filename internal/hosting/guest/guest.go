@@ -51,6 +51,7 @@ type Checker interface {
 
 // Guest is a machine's tie to its agent. Its methods may be called concurrently.
 type Guest struct {
+	names  *names
 	config fabric.MachineConfig
 	tie    wire.Tie
 	edge   wire.Keep // listeners of the edge, for an agent that needs them back
@@ -66,7 +67,11 @@ type Guest struct {
 
 // Attach opens the channel that the process inherited from its agent and reads what the machine is told first.
 func Attach(log *slog.Logger) (*Guest, error) {
-	return AttachTo(wire.NewHandle(wire.ControlFD), log)
+	g, err := AttachTo(wire.NewHandle(wire.ControlFD), log)
+	if err == nil {
+		g.names.use() // the process is the machine's own
+	}
+	return g, err
 }
 
 // AttachTo is Attach for a channel that is at hand. It takes the handle over.
@@ -75,7 +80,7 @@ func AttachTo(h *wire.Handle, log *slog.Logger) (*Guest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attach machine: %w; machines are started by the agent", err)
 	}
-	g := &Guest{conn: conn, log: log, kick: make(chan struct{}, 1), load: make(chan struct{}, 1)}
+	g := &Guest{conn: conn, log: log, names: &names{}, kick: make(chan struct{}, 1), load: make(chan struct{}, 1)}
 	if err := g.readConfig(); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("attach machine: %w", err)
@@ -170,7 +175,7 @@ func clip(s string) string {
 // Run carries out orders until the agent has the machine drain or ctx ends; then it drains and returns nil. The
 // process should exit after that. The loss of the channel ends nothing.
 func (g *Guest) Run(ctx context.Context, h Handler) error {
-	s := &serving{handler: h, log: g.log, vips: map[string]*accepted{}}
+	s := &serving{handler: h, log: g.log, names: g.names, vips: map[string]*accepted{}}
 	g.mu.Lock()
 	g.serving = s
 	g.mu.Unlock()

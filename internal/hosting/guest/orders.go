@@ -85,6 +85,8 @@ func (g *Guest) obey(s *serving, o wire.Order, files []*wire.Handle) {
 		return
 	}
 	s.giveBack(o)
+	s.dns = o.DNS
+	s.names.ask(o.DNS)
 	g.report(func(st *wire.FromMachine) { st.Gen, st.Failed = o.Gen, "" })
 }
 
@@ -113,7 +115,7 @@ func (g *Guest) offer(s *serving) wire.Offer {
 	g.mu.Unlock()
 	o := wire.Offer{Return: wire.Return{
 		Kind: wire.KindMachine, Name: g.config.Machine.ID, Secret: g.tie.Secret,
-		Machine: &state, Order: &wire.Order{Gen: state.Gen, Drain: s.ended, Intake: s.intake != nil},
+		Machine: &state, Order: &wire.Order{Gen: state.Gen, Drain: s.ended, Intake: s.intake != nil, DNS: s.dns},
 	}}
 	if len(g.edge.Files) > 0 {
 		o.Keeps = append(o.Keeps, g.edge)
@@ -132,8 +134,10 @@ func (g *Guest) offer(s *serving) wire.Offer {
 type serving struct {
 	handler Handler
 	log     *slog.Logger
+	names   *names
 
 	mu     sync.Mutex // held while an order is carried out; guards below
+	dns    []string   // of the newest order
 	vips   map[string]*accepted
 	intake *accepted // nil: off
 	ended  bool      // nothing is accepted any more

@@ -164,7 +164,7 @@ func (w *writer) remotes(r Rule, f field) []matches {
 		return addresses(f, r.Remote)
 	}
 	var m matches
-	for _, p := range w.place.Space {
+	for _, p := range w.place.around() {
 		m = append(m, address(f, p, expr.CmpOpNeq)...)
 	}
 	return []matches{m}

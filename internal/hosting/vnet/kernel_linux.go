@@ -99,19 +99,17 @@ func (h *Host) Attach(p Place, beside ...Place) error {
 	return place.filter(p)
 }
 
-// openRouter opens the namespace of a virtual network with the bridge of the place's subnet.
+// openRouter opens the namespace of a virtual network with the bridges of its subnets.
 func (h *Host) openRouter(p Place) (*space, error) {
 	s, err := openSpace(h.Router(p.Network))
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(
-		s.up("lo"),
-		s.within(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o600) }),
-		s.ensure(&netlink.Bridge{LinkAttrs: named(bridge(p.Subnet))}),
-		s.address(bridge(p.Subnet), netip.PrefixFrom(gateway(p.Prefix), p.Prefix.Bits())),
-		s.up(bridge(p.Subnet)),
-	)
+	err = errors.Join(s.up("lo"), s.within(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o600) }))
+	for _, lan := range append(p.Lans, Lan{p.Subnet, p.Prefix}) {
+		name := bridge(lan.Subnet)
+		err = errors.Join(err, s.ensure(&netlink.Bridge{LinkAttrs: named(name)}), s.address(name, netip.PrefixFrom(gateway(lan.Prefix), lan.Prefix.Bits())), s.up(name))
+	}
 	if err != nil {
 		s.close()
 		return nil, fmt.Errorf("make virtual network %s: %w", s.name, err)

@@ -29,13 +29,17 @@ func translate(c *nftables.Conn, places []Place) {
 	t := &nftables.Table{Family: nftables.TableFamilyIPv4, Name: "portico"}
 	c.AddTable(t)
 	c.DelTable(t)
-	if !slices.ContainsFunc(places, func(p Place) bool { return len(p.NAT) > 0 }) {
-		return // nor need the kernel be able to translate
+	if !slices.ContainsFunc(places, func(p Place) bool { return len(p.NAT)+len(p.Peers) > 0 }) {
+		return
 	}
 	c.AddTable(t)
 	forward := &writer{c: c, table: t, chain: c.AddChain(&nftables.Chain{
 		Name: "forward", Table: t, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
 	})}
+	forward.peers(places)
+	if !slices.ContainsFunc(places, func(p Place) bool { return len(p.NAT) > 0 }) {
+		return // nor need the kernel be able to translate
+	}
 	leave := &writer{c: c, table: t, chain: c.AddChain(&nftables.Chain{
 		Name: "leave", Table: t, Type: nftables.ChainTypeNAT, Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
 	})}

@@ -10,6 +10,7 @@
 //
 // A NAT gateway is a leg of the network's namespace in the host: what a place sends outside goes through the network then
 // and leaves it by the gateway's address. Routes of a subnet hold in its places and in the network's namespace.
+// Networks that are peered have a link between their namespaces.
 //
 // Names are made from IDs, and making what is there already mends what differs: an agent that starts again carries on
 // with what it finds. Start reading at Host.Attach.
@@ -20,6 +21,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -57,6 +59,10 @@ const (
 	natLink  = "nat0"
 )
 
+const peerPrefix = "x"
+
+func peerLink(network string) string { return peerPrefix + short(network, 6) }
+
 func (h *Host) hostLink(place string) string  { return "pt" + short(h.folder+place, 6) }
 func (h *Host) natLink(network string) string { return "pn" + short(h.folder+network, 6) }
 func port(place string) string                { return "p" + short(place, 6) }
@@ -78,32 +84,68 @@ type Place struct {
 	Outward netip.Addr
 	// NAT are the addresses by which they do so instead, those of a NAT gateway; empty for none.
 	NAT []netip.Addr
+	// Routes lead elsewhere than the network itself would.
+	Routes []Route
+	Peers  []Peer
+	// Lans are the subnets of the network, whether somebody lives there or not.
+	Lans []Lan
 	// Filter holds Rules; without it everything passes.
 	Filter bool
 	Rules  []Rule
 }
 
-// A Hop is where a way leads.
+// A Lan is a subnet of a virtual network.
+type Lan struct {
+	Subnet string // identifies it
+	Prefix netip.Prefix
+}
+
+// A Peer is a virtual network that reaches this one, and is reached.
+type Peer struct {
+	Network string // identifies it
+	Space   []netip.Prefix
+	// Forwarded lets in what comes from there and began elsewhere.
+	Forwarded bool
+}
+
+// A Hop is where a route leads.
 type Hop int
 
+// The hops: the virtual network and its peers, everything else, an address of the network that forwards, and nowhere.
 const (
-	inside  Hop = iota // to the virtual network
-	outside            // to everything else
+	Inside Hop = iota
+	Outside
+	Appliance
+	Nowhere
 )
 
-// A way is where packets for a prefix go. The most specific one decides.
-type way struct {
-	to  netip.Prefix
-	hop Hop
+// A Route is where packets for a prefix go. The most specific one decides.
+type Route struct {
+	To  netip.Prefix
+	Hop Hop
+	Via netip.Addr // of an appliance
 }
 
 var everything = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 
-// ways are those of a place's packets.
-func (p Place) ways() []way {
-	list := []way{{everything, outside}}
-	for _, to := range p.Space {
-		list = append(list, way{to, inside})
+// around is the space of the network and of its peers.
+func (p Place) around() []netip.Prefix {
+	list := slices.Clone(p.Space)
+	for _, peer := range p.Peers {
+		list = append(list, peer.Space...)
+	}
+	return list
+}
+
+// ways are the routes of a place's packets: those of the network, with the place's own over them.
+func (p Place) ways() []Route {
+	list := []Route{{To: everything, Hop: Outside}}
+	for _, to := range p.around() {
+		list = append(list, Route{To: to, Hop: Inside})
+	}
+	for _, r := range p.Routes {
+		list = slices.DeleteFunc(list, func(o Route) bool { return o.To == r.To })
+		list = append(list, r)
 	}
 	return list
 }

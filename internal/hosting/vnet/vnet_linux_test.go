@@ -435,3 +435,105 @@ func (h *Host) neighbor(t *testing.T, network string, a netip.Addr) string {
 	}
 	return "nowhere"
 }
+
+// far is a place of another network with other addresses.
+func far(t *testing.T, id, network string, n int) Place {
+	p := place(t, id, network, n)
+	p.Space, p.Prefix, p.Address = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, netip.MustParsePrefix("10.1.1.0/24"), netip.MustParseAddr("10.1.1.250")
+	return p
+}
+
+// Networks that are peered reach each other, whichever of them is there first, until they are peered no more.
+func TestPeers_ReachEachOther(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	a, b := place(t, "a", "one", 1), far(t, "b", "two", 2)
+	for _, p := range []Place{a, b} {
+		if err := h.Attach(p); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, h, p.ID, p.Address.String()+":9080", p.ID)
+	}
+	text, err := knock(h.from("a"), b.Address.String()+":9080")
+	wantBlocked(t, "a network that is no peer", text, err)
+	peered, other := a, b
+	peered.Peers, other.Peers = []Peer{{Network: "two", Space: b.Space}}, []Peer{{Network: "one", Space: a.Space}}
+	if err := errors.Join(h.Attach(peered), h.Attach(other), h.Attach(peered)); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(h.from("a"), b.Address.String()+":9080")
+	want(t, "the peer", text, err, "b")
+	text, err = ask(h.from("b"), a.Address.String()+":9080")
+	want(t, "the other way", text, err, "a")
+
+	// It goes with one of the networks, and comes back.
+	if err := h.Detach("b", "two"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Attach(other); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, h, "b", b.Address.String()+":9081", "b again")
+	text, err = ask(h.from("a"), b.Address.String()+":9081")
+	want(t, "the peer that is back", text, err, "b again")
+	if err := errors.Join(h.Attach(a), h.Attach(b)); err != nil {
+		t.Fatal(err)
+	}
+	text, err = knock(h.from("a"), b.Address.String()+":9081")
+	wantBlocked(t, "a peer no more", text, err)
+}
+
+// Routes of a subnet lead nowhere or to an appliance, and the most specific one decides.
+func TestRoutes_LeadElsewhere(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	a, fw := place(t, "a", "n", 1), place(t, "fw", "n", 2)
+	fw.Subnet, fw.Prefix, fw.Address = "n/fw", netip.MustParsePrefix("10.0.2.0/24"), netip.MustParseAddr("10.0.2.250")
+	if err := errors.Join(h.Attach(fw), h.Attach(a, fw)); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, h, "fw", fw.Address.String()+":9080", "fw")
+	serve(t, h, "a", a.Outward.String()+":9080", "a")
+	host := sees(t, "9292")
+	text, err := ask(h.from("a"), host)
+	want(t, "without a route", text, err, a.Outward.String())
+
+	a.Routes = []Route{{To: everything, Hop: Nowhere}}
+	if err := h.Attach(a, fw); err != nil {
+		t.Fatal(err)
+	}
+	text, err = knock(h.from("a"), host)
+	wantBlocked(t, "a route that leads nowhere", text, err)
+	text, err = knock(fromHost, a.Outward.String()+":9080")
+	wantBlocked(t, "the answer to a caller", text, err)
+	text, err = ask(h.from("a"), fw.Address.String()+":9080")
+	want(t, "inside the network", text, err, "fw")
+	a.Routes = append(a.Routes, Route{To: netip.PrefixFrom(hostAddress, 32), Hop: Outside})
+	if err := h.Attach(a, fw); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(h.from("a"), host)
+	want(t, "a more specific route", text, err, a.Outward.String())
+
+	// The appliance answers for an address that is nowhere else.
+	const beyond = "192.0.2.7"
+	err = h.Enter("fw", func() error {
+		l, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return netlink.AddrAdd(l, &netlink.Addr{IPNet: ipNet(netip.MustParsePrefix(beyond + "/32"))})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, h, "fw", beyond+":9080", "beyond")
+	text, err = knock(h.from("a"), beyond+":9080")
+	wantBlocked(t, "without an appliance", text, err)
+	a.Routes = []Route{{To: netip.MustParsePrefix("192.0.2.0/24"), Hop: Appliance, Via: fw.Address}}
+	if err := h.Attach(a, fw); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ask(h.from("a"), beyond+":9080")
+	want(t, "by the appliance", text, err, "beyond")
+}

@@ -42,11 +42,13 @@ func (s *space) leadBy(p Place, table int) error {
 	}
 	for _, w := range p.ways() {
 		switch {
-		case w.to == p.Prefix: // its own leg leads there
-		case w.hop == inside, table == unix.RT_TABLE_MAIN && len(p.NAT) > 0:
-			routes = append(routes, legRoute{inSubnet, w.to, inward})
+		case w.Hop == Nowhere:
+			routes = append(routes, legRoute{to: w.To, Route: netlink.Route{Type: unix.RTN_BLACKHOLE}})
+		case w.Hop == Inside && w.To == p.Prefix: // its own leg leads there
+		case w.Hop != Outside, table == unix.RT_TABLE_MAIN && len(p.NAT) > 0:
+			routes = append(routes, legRoute{inSubnet, w.To, inward})
 		case p.Outward.IsValid():
-			routes = append(routes, legRoute{inHost, w.to, outward})
+			routes = append(routes, legRoute{inHost, w.To, outward})
 		}
 	}
 	return s.setRoutes(table, routes)
@@ -103,9 +105,9 @@ func (s *space) ensureRule(r *netlink.Rule) error {
 	return nil
 }
 
-// mend makes a virtual network route and translate for all its places.
+// mend makes a virtual network route and translate for all its places, and reach its peers.
 func (h *Host) mend(network string, router *space, places []Place) error {
-	if err := h.natLeg(network, router, places); err != nil {
+	if err := errors.Join(h.natLeg(network, router, places), h.peer(network, router, places)); err != nil {
 		return err
 	}
 	subnets := map[string]int{} // bridges, with their tables
@@ -135,10 +137,14 @@ func (s *space) leadSubnet(p Place, places []Place) error {
 	var routes []legRoute
 	for _, w := range p.ways() {
 		switch {
-		case w.hop == inside:
-			routes = append(routes, legRoute{to: w.to, Route: netlink.Route{Type: unix.RTN_THROW}})
-		case nat:
-			routes = append(routes, legRoute{natLink, w.to, netlink.Route{Gw: hostAddress.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}})
+		case w.Hop == Inside:
+			routes = append(routes, legRoute{to: w.To, Route: netlink.Route{Type: unix.RTN_THROW}})
+		case w.Hop == Appliance && slices.ContainsFunc(p.around(), func(space netip.Prefix) bool { return space.Contains(w.Via) }):
+			routes = append(routes, legRoute{to: w.To, Route: netlink.Route{Gw: w.Via.AsSlice()}})
+		case w.Hop == Outside && nat:
+			routes = append(routes, legRoute{natLink, w.To, netlink.Route{Gw: hostAddress.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}})
+		default: // an appliance elsewhere, or what a place does not send here
+			routes = append(routes, legRoute{to: w.To, Route: netlink.Route{Type: unix.RTN_BLACKHOLE}})
 		}
 	}
 	if err := s.setRoutes(tableOf(p.Subnet), routes); err != nil {

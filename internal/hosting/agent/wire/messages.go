@@ -30,12 +30,14 @@ type ToMachine struct {
 	Check bool `json:"check,omitempty"`
 }
 
-// An Order says all that a machine should accept. Its descriptors are, in this order: the four of the intake when Intake
+// An Order says all that a machine should accept, and whom it asks names. Its descriptors are, in this order: the four of the intake when Intake
 // is set, then two for each VIP (HTTP, HTTPS). What is not listed is given back: listener stopped, descriptors closed.
 type Order struct {
 	Gen    int64    `json:"gen"` // grows by one with each order to one process
 	VIPs   []string `json:"vips,omitempty"`
 	Intake bool     `json:"intake,omitempty"`
+	// DNS are the servers of which the machine asks names; empty: those of the host.
+	DNS []string `json:"dns,omitempty"`
 	// Drain asks the machine to stop accepting, finish what it has, and exit.
 	Drain bool `json:"drain,omitempty"`
 }
