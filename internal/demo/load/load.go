@@ -193,12 +193,12 @@ func (c *Client) send(w *worker) {
 	if c.opt.Retry && errors.As(err, &cut) {
 		fresh, err = c.once(w, post)
 	}
-	if !w.slow {
-		c.waits.add(time.Since(start))
-	}
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if !w.slow {
+		c.waits.add(time.Since(start))
 	}
 	c.done.Add(1)
 	if fresh {
