@@ -22,7 +22,7 @@ type rule struct {
 
 var (
 	planes = []string{"internal/control", "internal/hosting", "internal/gateway"}
-	shared = []string{"internal/platform", "internal/network", "internal/metric", "internal/policy", "internal/csharp", "internal/snapshot", "internal/store"}
+	shared = []string{"internal/platform", "internal/network", "internal/metric", "internal/autoscale", "internal/policy", "internal/csharp", "internal/snapshot", "internal/store"}
 )
 
 func rules() []rule {

@@ -36,7 +36,7 @@ var (
 func All() []*Row {
 	return append([]*Row{
 		resourceGroups(), publicIPAddresses(), virtualNetworks(), subnets(), peerings(), securityGroups(), securityRules(), routeTables(), routes(), natGateways(), privateEndpoints(),
-		userAssignedIdentities(), service(), endpointConnections(), deletedServices(),
+		userAssignedIdentities(), autoscaleSettings(), service(), endpointConnections(), deletedServices(),
 		apis(), operations(), apiSchemas(), serviceSchemas(), apiVersionSets(), releases(),
 		policies("service", "global"), policies("service/apis", "api"), policies("service/apis/operations", "operation"),
 		policies("service/products", "product"), policyFragments(),

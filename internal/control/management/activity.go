@@ -23,8 +23,8 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// Insights is the namespace of the activity log.
-const Insights = "Microsoft.Insights"
+// Insights is the namespace of the activity log, of metrics and of autoscale settings.
+const Insights = resource.Insights
 
 var activityVersions = []arm.Version{"2017-03-01-preview", "2015-04-01", "2014-04-01"}
 

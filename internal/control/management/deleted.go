@@ -165,9 +165,10 @@ const purgeEvery = time.Minute
 // Run purges soft-deleted services when their time is over, migrates what is left on stv1 after its retirement, and keeps
 // the activity log of operations, until ctx ends.
 func (h *Handler) Run(ctx context.Context) error {
-	var log sync.WaitGroup
-	log.Go(func() { h.recordOperations(ctx) })
-	defer log.Wait()
+	var others sync.WaitGroup
+	others.Go(func() { h.recordOperations(ctx) })
+	others.Go(func() { h.runAutoscale(ctx) })
+	defer others.Wait()
 	for {
 		if err := h.PurgeExpired(ctx, h.opt.Clock.Now()); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "soft-deleted services not purged", slog.Any("error", err))

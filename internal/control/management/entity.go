@@ -25,6 +25,11 @@ func (q *request) update(f func(store.Tx) error) *arm.Error {
 		if err := q.unlocked(tx); err != nil {
 			return err
 		}
+		if q.first != nil {
+			if err := q.first(tx); err != nil {
+				return err
+			}
+		}
 		return f(tx)
 	}))
 }

@@ -129,7 +129,7 @@ func (g groupDeletion) startAll(tx store.Tx, group string, started map[string]bo
 
 // removeGroup deletes a group and the resources in it that need no operation.
 func removeGroup(tx store.Tx, group string) error {
-	for _, ns := range []string{resource.Network, resource.ManagedIdentity} {
+	for _, ns := range []string{resource.Network, resource.ManagedIdentity, resource.Insights} {
 		docs, err := tx.List(store.Query{Prefix: group + "/providers/" + ns})
 		if err != nil {
 			return err

@@ -230,6 +230,11 @@ func New(opt Options) *Handler {
 		opt.BaseURL = baseURL
 	}
 	h := &Handler{opt: opt, log: opt.Log, engine: resource.NewEngine(opt.Sealer)}
+	h.opt.Extensions = maps.Clone(opt.Extensions)
+	if h.opt.Extensions == nil {
+		h.opt.Extensions = map[string]func(context.Context, string) (json.RawMessage, *arm.Error){}
+	}
+	h.opt.Extensions["autoscale"] = h.showAutoscale
 	h.env = &resource.Env{
 		CheckPolicy: opt.CheckPolicy, PolicyXML: opt.PolicyXML, Import: importAPI, Fetch: h.fetchLink, OpenPFX: OpenPFX, OpenServer: OpenServer, OpenAuthority: OpenAuthority, URLs: opt.URLs,
 		AllocateIP: opt.AllocateIP, Networks: opt.Networks, AddressDomain: opt.AddressDomain, TenantID: opt.TenantID, Locations: opt.Locations,

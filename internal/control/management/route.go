@@ -211,7 +211,7 @@ func (q *request) checkVersion() *arm.Error {
 
 // knownNamespace says whether any row lives in a namespace.
 func knownNamespace(ns string) bool {
-	return slices.ContainsFunc([]string{resource.APIM, resource.Network, resource.ManagedIdentity, resource.Resources}, func(known string) bool {
+	return slices.ContainsFunc([]string{resource.APIM, resource.Network, resource.ManagedIdentity, resource.Insights, resource.Resources}, func(known string) bool {
 		return strings.EqualFold(ns, known)
 	})
 }
@@ -231,6 +231,8 @@ func (q *request) namespaceVersions() []arm.Version {
 		return q.typeVersions(resource.Network + "/publicIPAddresses")
 	case strings.EqualFold(q.id.Provider, resource.ManagedIdentity):
 		return q.typeVersions(resource.ManagedIdentity + "/userAssignedIdentities")
+	case strings.EqualFold(q.id.Provider, resource.Insights):
+		return q.typeVersions(resource.AutoscaleSettings)
 	}
 	return q.typeVersions(resource.Resources + "/resourceGroups")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/arm"
 	"github.com/portico-dev/portico/internal/resource"
+	"github.com/portico-dev/portico/internal/store"
 )
 
 // A request is one call in progress.
@@ -31,6 +32,7 @@ type request struct {
 
 	operation string // name of the operation that was started, if any
 	dry       *dryRun
+	first     func(store.Tx) error // done in the transaction of the request, before it; may be nil
 }
 
 // A reply is what a handler answers. A nil body is an empty one.

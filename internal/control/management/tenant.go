@@ -86,7 +86,7 @@ func (q *request) listLocations() (*reply, *arm.Error) {
 
 func (q *request) listProviders() (*reply, *arm.Error) {
 	return &reply{status: http.StatusOK, body: map[string]any{"value": []any{
-		q.providerBody(resource.APIM), q.providerBody(resource.Network), q.providerBody(resource.ManagedIdentity), q.providerBody(resource.Resources),
+		q.providerBody(resource.APIM), q.providerBody(resource.Network), q.providerBody(resource.ManagedIdentity), q.providerBody(resource.Insights), q.providerBody(resource.Resources),
 	}}}, nil
 }
 
@@ -105,7 +105,7 @@ func (q *request) provider() (*reply, *arm.Error) {
 	if registers && strings.EqualFold(q.id.Types[0], "unregister") {
 		return nil, problem(http.StatusConflict, "CannotUnregister", "The provider '%s' is always registered.", q.id.Provider)
 	}
-	for _, ns := range []string{resource.APIM, resource.Network, resource.ManagedIdentity, resource.Resources} {
+	for _, ns := range []string{resource.APIM, resource.Network, resource.ManagedIdentity, resource.Insights, resource.Resources} {
 		if strings.EqualFold(ns, q.id.Provider) {
 			return &reply{status: http.StatusOK, body: q.providerBody(ns)}, nil
 		}
