@@ -67,18 +67,18 @@ func drawSets(out io.Writer, sets []hosting.UnitSet, down []string) {
 
 // loadOf draws the load of the machines of a row, each as one sign of eight, or none while it is not known.
 func loadOf(machines []hosting.UnitMachine) string {
-	line := ""
+	var line strings.Builder
 	for _, m := range machines {
 		sign := " "
 		if m.Load != nil {
 			sign = level(m.Capacity)
 		}
-		line += " " + sign
+		line.WriteString(" " + sign)
 	}
-	if line = strings.TrimRight(line, " "); line == "" {
-		return ""
+	if signs := strings.TrimRight(line.String(), " "); signs != "" {
+		return "  load" + signs
 	}
-	return "  load" + line
+	return ""
 }
 
 // level draws a percentage.

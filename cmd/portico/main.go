@@ -57,7 +57,7 @@ Try:
 	}{
 		{"Run Portico:", []*cobra.Command{upCommand(), downCommand(), restartCommand(), configCommand(), demoCommand(), tokenCommand(), versionCommand()}},
 		{"Services and what is in them:", []*cobra.Command{
-			serviceCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(), identityCommand(), lockCommand(),
+			serviceCommand(), autoscaleCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(), identityCommand(), lockCommand(),
 		}},
 		{"See and operate the platform:", []*cobra.Command{
 			unitsCommand(), operationsCommand(), activityCommand(), gatewayCommand(), zoneCommand(), machineCommand(), clockCommand(),

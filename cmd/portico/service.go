@@ -165,7 +165,7 @@ func dash(s string) string {
 
 func serviceCommand() *cobra.Command {
 	cmd := group(&cobra.Command{Use: "service", Short: "create, show, scale, connect, tag, migrate, upgrade, foresee, back up, restore and delete services"})
-	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(),
+	cmd.AddCommand(serviceListCommand(), serviceShowCommand(), serviceCreateCommand(), serviceScaleCommand(), serviceCapacityCommand(),
 		serviceMigrateCommand(), serviceUpgradeCommand(), serviceForecastCommand(),
 		serviceBackupCommand(), serviceRestoreCommand(), serviceTimelineCommand(), serviceTagCommand(), serviceIdentityCommand(), serviceNetworkCommand(), serviceDeleteCommand(),
 		serviceDeletedCommand(), serviceUndeleteCommand(), servicePurgeCommand())
