@@ -118,7 +118,7 @@ func (s *sim) batched(d platform.Decision) error {
 		defer func() { s.served, s.servedBy = s.now, s.gateway }()
 	}
 	added := len(is.Machines) - len(was.Machines)
-	if b.misplaced || b.old == 0 || added <= max(0, s.wish.Machines()-b.young-b.old) {
+	if b.misplaced || b.old == 0 || added <= max(0, s.wish.Machines()-b.young-b.old, min(1, b.aged-b.old)) {
 		return nil
 	}
 	switch all := b.young + b.aged; {

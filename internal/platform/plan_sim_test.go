@@ -393,13 +393,15 @@ func (s *sim) check() error {
 	return nil
 }
 
-// ceiling is how many machines a growing set may list: what is needed, and the surge of a batch.
+// ceiling is how many machines a growing set may list: what is needed, the surge of a batch, and one beside one that does
+// not serve.
 func (s *sim) ceiling(set platform.Set) int {
 	need := s.wish.Machines()
 	if set.Platform == platform.STv1 {
 		return need
 	}
-	return need + max(1, need/5) + 1
+	b := s.batch(set)
+	return need + max(1, need/5) + 1 + min(1, b.aged-b.old)
 }
 
 func even(set platform.Set, zones map[string]int) error {

@@ -92,7 +92,7 @@ func (p *plan) walkSurge(s *Set) string {
 	if p.drainOver(s, &t) {
 		return StepDrain
 	}
-	if p.detour(s, t) || p.rebalance(s, t) {
+	if p.succeed(s, t) || p.detour(s, t) || p.rebalance(s, t) {
 		return StepStart
 	}
 	p.waitFor(s, t)
@@ -199,6 +199,22 @@ func (p *plan) leastUseful(s *Set, t tally) []int {
 		return cmp.Compare(rank[b], rank[a])
 	})
 	return order
+}
+
+// succeed puts a machine beside one that is to go, serves nobody, and is held in its place by the zones: it replaces
+// nothing that serves, and so waits for no budget.
+func (p *plan) succeed(s *Set, t tally) bool {
+	if !p.open(s) {
+		return false
+	}
+	for _, i := range t.bad {
+		m := s.Machines[i]
+		if !p.ready(s, m) && !p.even(t.all, m.Zone, -1) && p.even(t.all, m.Zone, +1) {
+			p.add(s, m.Zone)
+			return true
+		}
+	}
+	return false
 }
 
 // detour adds one machine in whatever zone takes one, so that a bad machine that the zones hold in its place can go.
