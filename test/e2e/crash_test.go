@@ -37,7 +37,7 @@ func TestCrash_EveryPoint(t *testing.T) {
 	seed, every := crashMode(t)
 	histogram := newHistogram()
 	t.Run("hosts", func(t *testing.T) {
-		for i, l := range lanes {
+		for i, l := range append(lanes, networkLanes()...) {
 			t.Run(l.name, func(t *testing.T) {
 				t.Parallel()
 				h := startLane(t, l)

@@ -25,10 +25,12 @@ const (
 type regional struct {
 	Properties struct {
 		PublicIPs           []string `json:"publicIPAddresses"`
+		OutboundIPs         []string `json:"outboundPublicIPAddresses"`
 		GatewayRegionalURL  string   `json:"gatewayRegionalUrl"`
 		AdditionalLocations []struct {
 			Location           string   `json:"location"`
 			PublicIPs          []string `json:"publicIPAddresses"`
+			OutboundIPs        []string `json:"outboundPublicIPAddresses"`
 			GatewayRegionalURL string   `json:"gatewayRegionalUrl"`
 			PlatformVersion    string   `json:"platformVersion"`
 		} `json:"additionalLocations"`

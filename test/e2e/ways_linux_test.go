@@ -3,11 +3,15 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/portico-dev/portico/internal/hosting/vnet"
 )
 
 // hostSide is the host's address for what is in virtual networks.
@@ -216,4 +220,86 @@ func (h *host) peering(vnet, remote string) {
 	h.do(http.MethodPut, h.network("virtualNetworks/"+vnet+"/virtualNetworkPeerings/p"), networks, object{"properties": object{
 		"remoteVirtualNetwork": object{"id": h.network("virtualNetworks/" + remote)},
 	}})
+}
+
+// north makes in another region what a location of a service needs there.
+func (h *host) north() {
+	h.t.Helper()
+	const at = "northeurope"
+	h.do(http.MethodPut, h.network("networkSecurityGroups/north"), networks, object{"location": at, "properties": object{"securityRules": []object{
+		rule("clients", "Internet", 200, "80", "443"), rule("manage", "ApiManagement", 210, "3443"), rule("probe", "AzureLoadBalancer", 220, "6390"),
+	}}})
+	h.do(http.MethodPut, h.network("virtualNetworks/north"), networks, object{"location": at, "properties": object{
+		"addressSpace": object{"addressPrefixes": []string{"10.213.0.0/16"}}, // as in the other region
+		"subnets":      []object{{"name": "apim", "properties": object{"addressPrefix": "10.213.1.0/27", "networkSecurityGroup": object{"id": h.network("networkSecurityGroups/north")}}}},
+	}})
+	h.do(http.MethodPut, h.network("publicIPAddresses/north"), networks, object{"location": at, "sku": object{"name": "Standard"}, "properties": object{"dnsSettings": object{"domainNameLabel": "north"}}})
+}
+
+// A service at two locations is in a network of each, has an address and a regional name for each, and leaves nothing
+// of a location that goes.
+func TestNetwork_Regions(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.withNetworks("ip1")
+	h.north()
+	body := h.injected("External", "one", "ip1")
+	body["sku"] = object{"name": "Premium", "capacity": 1}
+	body["properties"].(object)["additionalLocations"] = []object{{
+		"location": "North Europe", "sku": object{"name": "Premium", "capacity": 1}, "natGatewayState": "Enabled",
+		"virtualNetworkConfiguration": object{"subnetResourceId": h.network("virtualNetworks/north/subnets/apim")}, "publicIpAddressId": h.network("publicIPAddresses/north"),
+	}}
+	h.orSkip("wide", latest, body)
+	h.forwards("wide", witness(t))
+	h.do(http.MethodPut, h.service("wide")+"/policies/policy", recent, object{"properties": object{"format": "rawxml", "value": sayRegion}})
+	var v regional
+	if err := h.do(http.MethodGet, h.service("wide"), recent, nil).Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	west, north := v.Properties, v.Properties.AdditionalLocations[0]
+	if len(west.PublicIPs) != 1 || len(north.PublicIPs) != 1 || len(north.OutboundIPs) != 1 || len(west.OutboundIPs) != 0 {
+		t.Fatalf("addresses of the locations: %+v", v)
+	}
+	edge := strings.TrimPrefix(h.client.Endpoints.Edge, "http://")
+	_, port, _ := strings.Cut(edge, ":")
+	for _, c := range []struct{ addr, host, from, seen string }{
+		{west.PublicIPs[0] + ":80", west.PublicIPs[0], "West Europe", west.PublicIPs[0]},
+		{north.PublicIPs[0] + ":80", north.PublicIPs[0], "North Europe", strings.TrimSuffix(north.OutboundIPs[0], "/32")},
+		{edge, "wide.apim.localhost:" + port, "West Europe", west.PublicIPs[0]},
+		{edge, "wide-westeurope-01.regional.apim.localhost:" + port, "West Europe", west.PublicIPs[0]},
+		{edge, "wide-northeurope-01.regional.apim.localhost:" + port, "North Europe", strings.TrimSuffix(north.OutboundIPs[0], "/32")},
+	} {
+		from, seen := "", ""
+		eventually(t, 30*time.Second, c.host+" at "+c.addr+" answers from "+c.from+" by "+c.seen, func() bool {
+			from, seen = whoSees(c.addr, c.host)
+			return from == c.from && seen == c.seen
+		})
+	}
+	router := "/run/netns/" + vnet.NewHost(h.dir).Router(h.network("virtualNetworks/north"))
+	if _, err := os.Stat(router); err != nil {
+		t.Errorf("the network of North Europe: %v", err)
+	}
+	h.run(http.MethodPatch, h.service("wide"), latest, object{"properties": object{"additionalLocations": []object{}}})
+	eventually(t, 30*time.Second, "nothing is left of North Europe", func() bool { _, err := os.Stat(router); return os.IsNotExist(err) })
+	if from, _ := whoSees(west.PublicIPs[0]+":80", west.PublicIPs[0]); from != "West Europe" {
+		t.Errorf("the location that stays answers from %q", from)
+	}
+}
+
+// whoSees asks a service that forwards to a witness: where it answers, and by which address the witness is asked.
+func whoSees(addr, host string) (from, seen string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/out/", nil)
+	if err != nil {
+		return "", ""
+	}
+	req.Host = host
+	res, err := impatient().Do(req)
+	if err != nil {
+		return "", ""
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return res.Header.Get("X-Region"), string(body)
 }

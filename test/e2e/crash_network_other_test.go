@@ -1,0 +1,6 @@
+//go:build !linux
+
+package e2e
+
+// networkLanes are those of hosts that make virtual networks.
+func networkLanes() []lane { return nil }
