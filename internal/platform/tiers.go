@@ -84,9 +84,12 @@ func others(tiers []Tier, but Tier) []Tier {
 	return slices.DeleteFunc(slices.Clone(tiers), func(t Tier) bool { return t == but })
 }
 
-// Facts returns what the tier allows; the zero value for an unknown tier.
+// tiers is the table, made once: the planner asks it many times a turn.
+var tiers = Tiers()
+
+// Facts returns what the tier allows; the zero value for an unknown tier. Its lists are shared.
 func (t Tier) Facts() Facts {
-	for _, f := range Tiers() {
+	for _, f := range tiers {
 		if f.Tier == t {
 			return f
 		}
