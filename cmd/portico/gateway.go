@@ -38,8 +38,12 @@ func (c *controlPlane) keepGateway() error {
 	return c.gateways.Keep(buildVersion(), exe)
 }
 
-// pruneGateways removes the versions that earlier control planes were and that nothing uses any more.
+// pruneGateways removes the versions that earlier control planes were and that nothing uses any more. A trial leaves what
+// may be gone back to.
 func (c *controlPlane) pruneGateways(ctx context.Context) error {
+	if os.Getenv(trialEnv) != "" {
+		return nil
+	}
 	use, err := c.controller.Versions(ctx)
 	if err != nil {
 		return err
@@ -80,6 +84,7 @@ func (c *controlPlane) hostEndpoints() map[string]func(context.Context, []byte) 
 			return map[string]any{"value": all}, nil
 		},
 		"POST gateways":  c.installGateway,
+		"POST upgrade":   c.upgradeSelf,
 		"GET clock":      c.showClock,
 		"POST clock":     c.advanceClock,
 		"GET zones":      c.listZones,

@@ -176,11 +176,14 @@ func (s *successor) add(name string, from interface{ File() (*os.File, error) })
 	return nil
 }
 
-// exec replaces this process by the same program with the same arguments.
-func (s *successor) exec() error {
-	exe, err := os.Executable()
-	if err != nil {
-		return err
+// exec replaces this process by a program, with the same arguments; by the same program when there is none. It may be told
+// why another one is not there.
+func (s *successor) exec(program, failed string) error {
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return err
+		}
 	}
 	var pairs []string
 	for i, f := range s.files {
@@ -190,11 +193,9 @@ func (s *successor) exec() error {
 		}
 		pairs = append(pairs, fmt.Sprintf("%s=%d", s.names[i], fd))
 	}
-	env := []string{inheritEnv + "=" + strings.Join(pairs, ",")}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, inheritEnv+"=") {
-			env = append(env, v)
-		}
+	env := append(environment(), inheritEnv+"="+strings.Join(pairs, ","))
+	if failed != "" {
+		env = append(env, failedEnv+"="+failed)
 	}
-	return fmt.Errorf("replace the control plane: %w", syscall.Exec(exe, os.Args, env)) //nolint:gosec // this very program
+	return fmt.Errorf("replace the control plane: %w", syscall.Exec(program, os.Args, env)) //nolint:gosec // this program, or one that an operator has put there
 }

@@ -55,7 +55,7 @@ Try:
 		title    string
 		commands []*cobra.Command
 	}{
-		{"Run Portico:", []*cobra.Command{upCommand(), downCommand(), restartCommand(), configCommand(), demoCommand(), tokenCommand(), versionCommand()}},
+		{"Run Portico:", []*cobra.Command{upCommand(), downCommand(), restartCommand(), upgradeCommand(), configCommand(), demoCommand(), tokenCommand(), versionCommand()}},
 		{"Services and what is in them:", []*cobra.Command{
 			serviceCommand(), autoscaleCommand(), apiCommand(), domainCommand(), certificateCommand(), authorityCommand(), regionCommand(), networkCommand(), identityCommand(), lockCommand(),
 		}},

@@ -27,16 +27,19 @@ type tenure struct {
 
 // A tenant is what others may know of the control plane: DIR/run/control.json.
 type tenant struct {
-	PID   int       `json:"pid"`
-	Ready time.Time `json:"ready"`
+	PID     int       `json:"pid"`
+	Ready   time.Time `json:"ready"`
+	Version string    `json:"version"`
+	Failed  string    `json:"failed,omitempty"` // which program was to take over, and why it did not
 }
 
 func lockPath(l config.Layout) string   { return filepath.Join(l.Run(), "control.lock") }
 func tenantPath(l config.Layout) string { return filepath.Join(l.Run(), "control.json") }
 
-// takeTenure locks the folder, or takes the lock over from the process that this one replaces.
-func takeTenure(layout config.Layout, f *os.File) (*tenure, error) {
-	if f != nil {
+// takeTenure locks the folder, or takes the lock over from the process that this one replaces. The parent of a trial keeps
+// it.
+func takeTenure(layout config.Layout, f *os.File, trial bool) (*tenure, error) {
+	if f != nil || trial {
 		return &tenure{layout, f}, nil
 	}
 	f, err := os.OpenFile(lockPath(layout), os.O_CREATE|os.O_RDWR, 0o600)
@@ -53,15 +56,19 @@ func takeTenure(layout config.Layout, f *os.File) (*tenure, error) {
 	return &tenure{layout, f}, nil
 }
 
-func (t *tenure) ready() error {
-	data, err := json.Marshal(tenant{os.Getpid(), time.Now()})
+func (t *tenure) ready(failed string) error {
+	data, err := json.Marshal(tenant{os.Getpid(), time.Now(), buildVersion(), failed})
 	if err != nil {
 		return err
 	}
 	return replaceFile(tenantPath(t.layout), data)
 }
 
-func (t *tenure) end() { _ = t.lock.Close() }
+func (t *tenure) end() {
+	if t.lock != nil {
+		_ = t.lock.Close()
+	}
+}
 
 // File duplicates the lock's descriptor for the process that replaces this one.
 func (t *tenure) File() (*os.File, error) {

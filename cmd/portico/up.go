@@ -37,6 +37,7 @@ import (
 )
 
 func upCommand() *cobra.Command {
+	checks := false
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "run Portico on this host; Ctrl-C drains and stops everything",
@@ -49,15 +50,19 @@ on the same folder finds them again.`,
 			if err != nil {
 				return err
 			}
+			if checks {
+				return check(cmd.Context(), cfg, cmd.OutOrStdout())
+			}
 			return runUp(cmd.Context(), cfg, cmd.OutOrStdout())
 		},
 	}
 	settingFlags(cmd)
+	cmd.Flags().BoolVar(&checks, "check", false, "say whether this program could take over, and end")
 	return cmd
 }
 
 // runUp runs the control plane until ctx ends, which stops everything, or SIGHUP comes, which replaces this process by
-// a new one of the same program.
+// a new one of the same program, or another program is to take over.
 func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	begin := time.Now()
 	debug.SetGCPercent(50) // a small heap that is collected often keeps the process small
@@ -70,7 +75,8 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 		return err
 	}
 	files := inherited()
-	tenure, err := takeTenure(layout, files["lock"])
+	trial, undone := os.Getenv(trialEnv) != "", os.Getenv(failedEnv)
+	tenure, err := takeTenure(layout, files["lock"], trial)
 	if err != nil {
 		return err
 	}
@@ -79,30 +85,45 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	_, _ = os.Unsetenv(trialEnv), os.Unsetenv(failedEnv) // not for processes that are started from now on
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	adopted := !c.agent.started
 	failed := c.run(running)
-	go tidy(running)
-	if err := tenure.ready(); err != nil {
+	if trial {
+		err := c.tried(ctx)
+		c.farewell.part(ctx)
+		stop()
 		return errors.Join(err, c.close())
+	}
+	go tidy(running)
+	if err := tenure.ready(undone); err != nil {
+		return errors.Join(err, c.close())
+	}
+	if undone != "" {
+		c.log.ErrorContext(ctx, "upgrade undone: this program runs on", slog.String("reason", undone))
 	}
 	fmt.Fprintf(out, "portico ready in %d ms\n", time.Since(begin).Milliseconds())
 	greet(out, cfg, c.endpoints, adopted, c.gatewaysBehind(ctx))
 	c.log.InfoContext(ctx, "control plane ready", slog.String("arm", c.endpoints.ARM), slog.String("data", layout.Dir), slog.String("version", buildVersion()))
 
-	restart := false
+	var next *takeover
 	select {
 	case <-ctx.Done():
 	case <-hup:
-		restart = true
+		next = &takeover{}
+	case to := <-c.upgrades:
+		next = &to
 	case err = <-failed:
 	}
-	stop()
-	if restart {
-		return c.succeed(tenure)
+	if next != nil {
+		if err = c.succeed(ctx, stop, tenure, *next); ctx.Err() == nil {
+			return err
+		}
+	} else {
+		stop()
+		err = errors.Join(err, c.close())
 	}
-	err = errors.Join(err, c.close())
 	drain, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	return errors.Join(err, agent.StopAll(drain, layout))
@@ -158,6 +179,8 @@ type controlPlane struct {
 	endpoints  armclient.Endpoints
 	listeners  listeners
 	servers    []*http.Server
+	farewell   farewell
+	upgrades   chan takeover // what is to take over next
 	work       sync.WaitGroup
 }
 
@@ -172,7 +195,7 @@ func open(ctx context.Context, cfg config.Up, layout config.Layout, files map[st
 	if err != nil {
 		return nil, err
 	}
-	c := &controlPlane{cfg: cfg, layout: layout, log: log, agent: newAgentKeeper(cfg, layout, log.With(slog.String("part", "agent")))}
+	c := &controlPlane{cfg: cfg, layout: layout, log: log, upgrades: make(chan takeover, 1), agent: newAgentKeeper(cfg, layout, log.With(slog.String("part", "agent")))}
 	c.gateways = gateways.Open(layout.Gateways())
 	agentErr, keepErr := make(chan error, 1), make(chan error, 1)
 	go func() { agentErr <- c.agent.ensure(ctx) }()
@@ -241,11 +264,12 @@ func (c *controlPlane) run(ctx context.Context) <-chan error {
 			}
 		})
 	}
-	h := c.handler()
+	h := c.farewell.handler(c.handler())
 	errLog := slog.NewLogLogger(c.log.Handler(), slog.LevelDebug)
 	const headTime = 30 * time.Second
-	c.serve(c.listeners.arm, &http.Server{Handler: h, ReadHeaderTimeout: headTime, ErrorLog: errLog}, failed)
-	c.serve(withTLS(c.listeners.armTLS, c.ca.GetCertificate), &http.Server{Handler: h, ReadHeaderTimeout: headTime, ErrorLog: errLog}, failed)
+	plain, sealed := c.farewell.listener(c.listeners.arm), c.farewell.listener(c.listeners.armTLS)
+	c.serve(plain, &http.Server{Handler: h, ReadHeaderTimeout: headTime, ErrorLog: errLog, ConnState: c.farewell.state}, failed)
+	c.serve(withTLS(sealed, c.ca.GetCertificate), &http.Server{Handler: h, ReadHeaderTimeout: headTime, ErrorLog: errLog, ConnState: c.farewell.state}, failed)
 	c.serve(c.listeners.publish, &http.Server{Handler: c.publisher.Handler(), ReadHeaderTimeout: headTime, ErrorLog: errLog}, failed)
 	return failed
 }
@@ -264,22 +288,39 @@ func (c *controlPlane) close() error {
 	return errors.Join(append(errs, c.activity.Close(), c.store.Close())...)
 }
 
-// succeed hands sockets and lock to a new process of the same program, which takes this one's place. What clients
-// send meanwhile waits in the kernel.
-func (c *controlPlane) succeed(t *tenure) error {
+// succeed hands sockets and lock to a new process, which takes this one's place: of another program that has shown that
+// it can, or of the same one. What clients send meanwhile waits in the kernel. It returns when that cannot be, or ctx ends
+// first.
+func (c *controlPlane) succeed(ctx context.Context, stop func(), t *tenure, to takeover) error {
 	var next successor
 	for name, l := range map[string]net.Listener{"arm": c.listeners.arm, "armTls": c.listeners.armTLS, "publish": c.listeners.publish} {
 		if u, ok := l.(*net.UnixListener); ok {
 			u.SetUnlinkOnClose(false)
 		}
 		if err := next.add(name, l.(interface{ File() (*os.File, error) })); err != nil {
+			stop()
 			return errors.Join(err, c.close())
 		}
 	}
 	if err := next.add("lock", t); err != nil {
+		stop()
 		return errors.Join(err, c.close())
 	}
-	return errors.Join(c.close(), next.exec())
+	c.farewell.part(ctx)
+	stop()
+	err := c.close()
+	if to.program == "" {
+		return errors.Join(err, next.exec("", ""))
+	}
+	failed := next.trial(ctx, to)
+	if ctx.Err() != nil {
+		return err
+	}
+	if failed == nil {
+		failed = next.exec(to.program, "") // does not return when it can
+	}
+	before, perr := c.gateways.Program(buildVersion()) // what lies at the path of this one may be another by now
+	return errors.Join(err, perr, next.exec(before, to.version+": "+failed.Error()))
 }
 
 // writeEndpoints tells where everything listens.

@@ -126,19 +126,46 @@ func (m Maintenance) begins(zone *time.Location, y int, mo time.Month, d int) ti
 	return time.Date(y, mo, d, at.Hour(), at.Minute(), 0, 0, zone)
 }
 
-// zoneNames are the time zones of locations.
-var zoneNames = map[string]string{
-	"westeurope": "Europe/Amsterdam", "northeurope": "Europe/Dublin", "uksouth": "Europe/London",
-	"germanywestcentral": "Europe/Berlin", "swedencentral": "Europe/Stockholm", "japaneast": "Asia/Tokyo",
-	"eastus": "America/New_York", "eastus2": "America/New_York", "centralus": "America/Chicago",
-	"southcentralus": "America/Chicago", "westus": "America/Los_Angeles", "westus2": "America/Los_Angeles",
+// located are the locations of each time zone.
+var located = map[string][]string{
+	"Europe/Amsterdam":    {"westeurope"},
+	"Europe/Dublin":       {"northeurope"},
+	"Europe/London":       {"uksouth", "ukwest"},
+	"Europe/Berlin":       {"germanywestcentral", "germanynorth"},
+	"Europe/Stockholm":    {"swedencentral"},
+	"Europe/Paris":        {"francecentral", "francesouth"},
+	"Europe/Zurich":       {"switzerlandnorth", "switzerlandwest"},
+	"Europe/Oslo":         {"norwayeast", "norwaywest"},
+	"Europe/Warsaw":       {"polandcentral"},
+	"Europe/Rome":         {"italynorth"},
+	"America/New_York":    {"eastus", "eastus2"},
+	"America/Chicago":     {"centralus", "southcentralus", "northcentralus"},
+	"America/Denver":      {"westcentralus"},
+	"America/Phoenix":     {"westus3"},
+	"America/Los_Angeles": {"westus", "westus2"},
+	"America/Toronto":     {"canadacentral", "canadaeast"},
+	"America/Sao_Paulo":   {"brazilsouth", "brazilsoutheast"},
+	"Africa/Johannesburg": {"southafricanorth", "southafricawest"},
+	"Asia/Dubai":          {"uaenorth", "uaecentral"},
+	"Asia/Qatar":          {"qatarcentral"},
+	"Asia/Jerusalem":      {"israelcentral"},
+	"Asia/Kolkata":        {"centralindia", "southindia", "westindia"},
+	"Asia/Tokyo":          {"japaneast", "japanwest"},
+	"Asia/Seoul":          {"koreacentral", "koreasouth"},
+	"Asia/Hong_Kong":      {"eastasia"},
+	"Asia/Singapore":      {"southeastasia"},
+	"Australia/Sydney":    {"australiaeast", "australiacentral"},
+	"Australia/Melbourne": {"australiasoutheast"},
 }
 
 var timeZones = sync.OnceValue(func() map[string]*time.Location {
 	all := map[string]*time.Location{}
-	for location, name := range zoneNames {
-		if zone, err := time.LoadLocation(name); err == nil {
-			all[location] = zone
+	for name, locations := range located {
+		zone, err := time.LoadLocation(name)
+		for _, location := range locations {
+			if err == nil {
+				all[location] = zone
+			}
 		}
 	}
 	return all

@@ -110,7 +110,10 @@ func (h *host) tryUp(env []string, args ...string) error {
 		for s := bufio.NewScanner(out); s.Scan(); {
 			fmt.Fprintln(log, s.Text())
 			if strings.HasPrefix(s.Text(), "portico ready in ") {
-				ready <- true
+				select {
+				case ready <- true:
+				default: // one that took over is ready too
+				}
 			}
 		}
 		log.Close()

@@ -54,7 +54,7 @@ func seat(v rollout.View, name string) rollout.Seat {
 	return v.Services[i]
 }
 
-// drive advances the clock of a host a quarter of an hour at a time until stop is called.
+// drive advances the clock of a host, by less than a window is long, again and again until stop is called.
 func (h *host) drive() (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -66,7 +66,7 @@ func (h *host) drive() (stop func()) {
 			case <-time.After(20 * time.Millisecond): // the pace of the clock
 			}
 			// The control plane is killed now and then.
-			_, _ = h.client.Do(h.t.Context(), http.MethodPost, "/portico/clock", "", object{"advance": "PT15M"})
+			_, _ = h.client.Do(h.t.Context(), http.MethodPost, "/portico/clock", "", object{"advance": "PT45M"})
 		}
 	})
 	return sync.OnceFunc(func() { close(done); wg.Wait() })
@@ -131,7 +131,7 @@ func TestRollout_ByChannelInWindowsUnderLoad(t *testing.T) {
 	if n := len(h.planned("early")) + len(h.planned("plain")) + len(h.planned("late")); n == 0 {
 		t.Error("the activity log has nothing that was planned")
 	}
-	p.unharmed(during, 300)
+	p.unharmed(during, 100)
 }
 
 // movedInWindow checks that the rollout began to upgrade a service in its maintenance window.
@@ -237,5 +237,5 @@ func TestRollout_ARegressionIsRolledBack(t *testing.T) {
 	if out := h.portico("gateway", "rollout", "show"); !strings.HasPrefix(out, "rollout 3 of gateway crash-1: Canceled") {
 		t.Errorf("show:\n%s", out)
 	}
-	p.unharmed(p.since(), 300)
+	p.unharmed(p.since(), 100)
 }

@@ -23,7 +23,7 @@ func (x *Runner) Start(ctx context.Context, a Ask) (int, error) {
 		return 0, &arm.Error{Status: 400, Code: platform.CodeValueNotSupported, Message: fmt.Sprintf("The gateway '%s' is not installed.", a.Version)}
 	}
 	r := Rollout{
-		Number: 1, Version: a.Version, State: Running, By: a.By, Groups: a.Groups, Parallel: a.Parallel, AnyTime: a.AnyTime, Keep: a.Keep,
+		Number: 1, Version: a.Version, State: Running, Groups: a.Groups, Parallel: a.Parallel, AnyTime: a.AnyTime, Keep: a.Keep,
 		Started: x.opt.Clock.Now(),
 	}
 	_, err := x.st.Update(ctx, func(tx store.Tx) error {

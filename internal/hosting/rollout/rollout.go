@@ -65,7 +65,6 @@ type Ask struct {
 	AnyTime bool
 	// Keep leaves what is upgraded as it is when the rollout halts, for somebody to decide.
 	Keep bool
-	By   string // who asked for it
 }
 
 // A Rollout is the durable record.
@@ -75,7 +74,6 @@ type Rollout struct {
 	State    State   `json:"state"`
 	Reason   string  `json:"reason,omitempty"`  // of a halt
 	Service  string  `json:"service,omitempty"` // that halted it
-	By       string  `json:"by,omitempty"`
 	Groups   []Group `json:"groups"`
 	Parallel int     `json:"parallel"`
 	AnyTime  bool    `json:"anyTime,omitempty"`

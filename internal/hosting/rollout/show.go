@@ -18,8 +18,7 @@ type View struct {
 	State     State     `json:"state"`
 	Reason    string    `json:"reason,omitempty"`
 	Service   string    `json:"service,omitempty"` // that halted it
-	By        string    `json:"by,omitempty"`
-	Started   time.Time `json:"started"` // platform time, as all times here
+	Started   time.Time `json:"started"`           // platform time, as all times here
 	Ended     time.Time `json:"ended,omitzero"`
 	BakeUntil time.Time `json:"bakeUntil,omitzero"`
 	// Percent is how many of the services run the version.
@@ -130,7 +129,7 @@ func (x *Runner) Forecast(ctx context.Context, a Ask) (View, error) {
 // view is what the record alone tells.
 func (r Rollout) view() View {
 	v := View{
-		Number: r.Number, Version: r.Version, State: r.State, Reason: r.Reason, Service: r.Service, By: r.By,
+		Number: r.Number, Version: r.Version, State: r.State, Reason: r.Reason, Service: r.Service,
 		Started: r.Started, Ended: r.Ended, BakeUntil: r.BakeUntil, Gateways: r.gateways(), Stages: []Stage{},
 	}
 	for i := range r.stages() {

@@ -18,6 +18,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -76,6 +77,30 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	}
 	go s.write()
 	return s, nil
+}
+
+// Check says whether this program can open the store at path, which another one may have open. One that does not exist
+// can be made.
+func Check(ctx context.Context, path string) (err error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open store %s: %w", path, err)
+		}
+	}()
+	db, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c, err := openConn(ctx, db, reading)
+	if err != nil {
+		return err
+	}
+	_, err = c.checkFormat()
+	return errors.Join(err, c.close())
 }
 
 func open(ctx context.Context, path string, opt Options) (_ *Store, err error) {

@@ -169,7 +169,30 @@ func TestOpen_RefusesWhatItCannotRead(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("Open: %v, want %q and the path", err, c.want)
 			}
+			if err := Check(t.Context(), path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("Check: %v, want %q and the path", err, c.want)
+			}
 		})
+	}
+}
+
+func TestCheck_TakesWhatCanBeOpened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "store.db")
+	if err := Check(t.Context(), path); err != nil {
+		t.Errorf("no store: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("Check has made %v, %v", entries, err)
+	}
+	s, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := Check(t.Context(), path); err != nil {
+		t.Errorf("a store that is open: %v", err)
 	}
 }
 
