@@ -81,6 +81,7 @@ type Authority struct {
 	opt    Options
 	hosts  map[string]bool // lower case
 	limits *limiter
+	good   *verified
 }
 
 // Open loads the identity of a data folder and makes it at the first start. A credentials file that is there decides
@@ -157,7 +158,7 @@ func newAuthority(rec record, opt Options) (*Authority, error) {
 	}
 	a := &Authority{
 		rec: rec, hash: hash, key: ec, keyID: base64.RawURLEncoding.EncodeToString(id[:15]), opt: opt,
-		hosts: map[string]bool{"localhost": true}, limits: newLimiter(opt.Failures),
+		hosts: map[string]bool{"localhost": true}, limits: newLimiter(opt.Failures), good: &verified{},
 	}
 	for _, h := range opt.Hosts {
 		if h = normalHost(h); h != "" {

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -473,6 +474,13 @@ func TestAuthenticate_Errors(t *testing.T) {
 			return token
 		}
 		old := sign(a, publicAudiences[0])
+		fresh := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8480/subscriptions/anything", nil)
+		fresh.Header.Set("Authorization", "Bearer "+old)
+		for range 2 { // the second time its signature is known to be good
+			if _, err := a.Authenticate(fresh); err != nil {
+				t.Fatal(err)
+			}
+		}
 		time.Sleep(lifetime + 2*leeway)
 		minted, expires, err := a.MintToken(t.Context())
 		if err != nil || time.Until(expires) <= 0 {
@@ -573,6 +581,21 @@ func BenchmarkFirstStart(b *testing.B) {
 		}
 		if _, err := OpenCA(dir, nil, quiet()); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// However many tokens come, as many as may be are remembered, and no other one.
+func TestVerified_IsBounded(t *testing.T) {
+	t.Parallel()
+	var v verified
+	for i := range 3*maxVerified + 7 {
+		token := strconv.Itoa(i)
+		if v.has(token) {
+			t.Fatalf("token %d is known before it was seen", i)
+		}
+		if v.add(token); !v.has(token) || len(v.sums) > maxVerified {
+			t.Fatalf("token %d: known %v, of %d", i, v.has(token), len(v.sums))
 		}
 	}
 }
