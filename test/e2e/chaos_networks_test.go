@@ -104,7 +104,7 @@ func (c *chaos) ruling(s *chaosSubject) chaosChange {
 
 // joining moves a service into a virtual network, or out of all.
 func (c *chaos) joining(s *chaosSubject, to string) chaosChange {
-	properties := object{"virtualNetworkType": "None"}
+	properties := object{"virtualNetworkType": "None", "virtualNetworkConfiguration": nil, "publicIpAddressId": nil}
 	if to != "" {
 		properties = object{
 			"virtualNetworkType":          "External",
