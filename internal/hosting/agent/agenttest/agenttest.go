@@ -122,7 +122,7 @@ func runHost(ctx context.Context, log *slog.Logger) error {
 
 func options(l config.Layout, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Layout: l, Publish: "publish.sock", Key: []byte("key"), Version: Version,
+		Layout: l, Publish: "publish.sock", Key: []byte("key"), Version: Version, QueueTime: time.Minute, // a busy host takes its time to start a process
 		DrainTimeout: 10 * time.Second, Command: Command, Log: log,
 	}
 }
