@@ -13,23 +13,25 @@ func TestDeadline_EndsLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("cause")
 	for name, end := range map[string]func(parent, own context.CancelFunc){
-		"in time": func(_, _ context.CancelFunc) { time.Sleep(time.Second) },
+		"in time": func(_, _ context.CancelFunc) { time.Sleep(2 * time.Second) },
 		"parent":  func(parent, _ context.CancelFunc) { parent() },
 		"own":     func(_, own context.CancelFunc) { own() },
 	} {
 		for _, waits := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				outcome := func(make func(context.Context, time.Time, error) (context.Context, context.CancelFunc)) (error, error) {
+				outcome := func(with func(context.Context, time.Time, error) (context.Context, context.CancelFunc)) (error, error) {
 					parent, cancelParent := context.WithCancel(t.Context())
 					defer cancelParent()
-					ctx, cancel := make(parent, time.Now().Add(time.Second), cause)
+					ctx, cancel := with(parent, time.Now().Add(time.Second), cause)
 					defer cancel()
 					if err := ctx.Err(); err != nil {
 						t.Errorf("%s: it begins with %v", name, err)
 					}
 					if waits {
-						go end(cancelParent, cancel)
+						ended := make(chan struct{})
+						go func() { end(cancelParent, cancel); close(ended) }()
 						<-ctx.Done()
+						<-ended
 					} else {
 						end(cancelParent, cancel)
 					}

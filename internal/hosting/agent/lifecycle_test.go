@@ -51,7 +51,9 @@ func pidsOf(t testing.TB, l config.Layout) map[string]int {
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err == nil {
-		return !strings.Contains(string(stat), ") Z ")
+		// Of a process whose first thread has ended others may still be on their way out, with its sockets.
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		return len(threads) > 1 || !strings.Contains(string(stat), ") Z ")
 	}
 	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -116,6 +117,9 @@ func boundTo(h *wire.Handle) (address string, err error) {
 	return address, nil
 }
 
+// keptTime is how long a port that was kept is waited for: what was killed a moment ago may still have it.
+const keptTime = 2 * time.Second
+
 // listenKept listens on an address. For port 0 it takes the port that was kept, or, when there is none or somebody
 // else has it now, a free one, which it keeps.
 func listenKept(address string, keep *uint16) (*wire.Handle, string, error) {
@@ -127,9 +131,13 @@ func listenKept(address string, keep *uint16) (*wire.Handle, string, error) {
 		f, bound, err := listen(at)
 		return f, bound.String(), err
 	}
-	if *keep != 0 {
-		if f, bound, err := listen(netip.AddrPortFrom(at.Addr(), *keep)); err == nil {
+	for until := time.Now().Add(keptTime); *keep != 0; time.Sleep(keptTime / 100) {
+		f, bound, err := listen(netip.AddrPortFrom(at.Addr(), *keep))
+		if err == nil {
 			return f, bound.String(), nil
+		}
+		if !inUse(err) || time.Now().After(until) {
+			break
 		}
 	}
 	f, bound, err := listen(at)
