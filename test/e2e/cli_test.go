@@ -66,7 +66,7 @@ func TestCLI_Service(t *testing.T) {
 	if out := h.portico("service", "list", "-g", "others"); strings.Contains(out, "Shop") {
 		t.Errorf("another group shows it:\n%s", out)
 	}
-	if out := h.portico("units", "shop"); strings.Count(out, "  serving  ready  ") != 6 || !strings.Contains(out, "    zone 2          │ ■ ■\n") || !strings.Contains(out, "Shop in eastus: stv2, Premium with 3 units, Succeeded") {
+	if out := h.portico("units", "shop"); strings.Count(out, "  serving  ready  ") != 6 || !strings.Contains(out, "    zone 2          │ ■ ■") || !strings.Contains(out, "Shop in eastus: stv2, Premium with 3 units, Succeeded") {
 		t.Errorf("units:\n%s", out)
 	}
 	if out := h.portico("service", "scale", "shop", "--units", "6"); !strings.Contains(out, "Premium  6") {
