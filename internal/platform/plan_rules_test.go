@@ -7,8 +7,8 @@ import (
 	"github.com/portico-dev/portico/internal/platform"
 )
 
-// obeys says what a step from one record to the next does that no profile allows.
-func obeys(before, after platform.State, need int) error {
+// obeys says what a step from one record to the next does that no profile allows. What is deployed anew goes at once.
+func obeys(before, after platform.State, need int, redeploys bool) error {
 	for _, set := range after.Sets {
 		if err := placed(set); err != nil {
 			return err
@@ -17,7 +17,7 @@ func obeys(before, after platform.State, need int) error {
 		if was == nil {
 			continue
 		}
-		if err := drained(*was, set, set.ID == after.Active, need); err != nil {
+		if err := drained(*was, set, set.ID == after.Active && !redeploys, need); err != nil {
 			return err
 		}
 	}

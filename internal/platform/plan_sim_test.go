@@ -155,7 +155,7 @@ func (s *sim) control() platform.Decision {
 	if d.Step != "" {
 		s.story = append(s.story, d.Step)
 		if s.broke == nil {
-			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines()), s.leaves(d.State), s.batched(d))
+			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines(), s.redeploys), s.leaves(d.State), s.batched(d))
 		}
 		s.state, s.acted = d.State, false
 		s.seq++
