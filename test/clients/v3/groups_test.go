@@ -46,7 +46,7 @@ func TestResources(t *testing.T) {
 		}
 		sdk.Equal(t, "Registered", *sdk.Of(c.Get(w.ctx, "microsoft.apimanagement", nil)).Must(t).RegistrationState)
 		sdk.Equal(t, "Registered", *sdk.Of(c.Register(w.ctx, "Microsoft.ApiManagement", nil)).Must(t).RegistrationState)
-		sdk.Equal(t, [][]string{{"Microsoft.ApiManagement", "Microsoft.Network", "Microsoft.Resources"}}, sdk.Pages(t, c.NewListPager(nil), func(p armresources.ProvidersClientListResponse) []string {
+		sdk.Equal(t, [][]string{{"Microsoft.ApiManagement", "Microsoft.Network", "Microsoft.ManagedIdentity", "Microsoft.Insights", "Microsoft.Resources"}}, sdk.Pages(t, c.NewListPager(nil), func(p armresources.ProvidersClientListResponse) []string {
 			return sdk.Names(p.Value, func(p *armresources.Provider) *string { return p.Namespace })
 		}))
 		names := map[string]bool{}
