@@ -443,7 +443,7 @@ func TestFeed_WorkerAnnouncesWhatItApplies(t *testing.T) {
 	shop := gatewaytest.Shop("http://127.0.0.1:1")
 	first := shop.Bundle(t)
 	c.publish(3, first)
-	found := make(chan string, 3)
+	found := make(chan string, 100)
 	broken := errors.New("cannot be applied")
 	var f *feed.Feed
 	f, err := feed.New(feed.Options{
@@ -496,8 +496,15 @@ func TestFeed_WorkerAnnouncesWhatItApplies(t *testing.T) {
 	c.waitPoll(t, func(p snapshot.PollRequest) bool {
 		return p.Seq == 4 && p.Session == "" && p.Have[gatewaytest.ServiceID] == second.Manifest.Digest()
 	})
-	if b, err := f.Load(gatewaytest.ServiceID); err != nil || b.Manifest.Digest() != second.Manifest.Digest() {
-		t.Errorf("catalogue has %s afterwards (%v), want %s", b.Manifest.Digest(), err, second.Manifest.Digest())
+	// It is tried again and again, and each time in the catalogue for as long as that takes.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		b, err := f.Load(gatewaytest.ServiceID)
+		if err == nil && b.Manifest.Digest() == second.Manifest.Digest() {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("catalogue has %s afterwards (%v), want %s", b.Manifest.Digest(), err, second.Manifest.Digest())
+		}
 	}
 }
 
