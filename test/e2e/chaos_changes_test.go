@@ -19,7 +19,7 @@ func (c *chaos) deletedOf(s *chaosSubject) string {
 // look reads what is there of a service.
 func (c *chaos) look(s *chaosSubject) chaosFacts {
 	c.t.Helper()
-	f := chaosFacts{Deleted: c.exists(c.deletedOf(s))}
+	f := chaosFacts{Deleted: c.exists(c.deletedOf(s)), Closed: c.networks && c.isClosed(s)}
 	s.kept = time.Time{}
 	var v struct {
 		view
@@ -188,7 +188,7 @@ func (c *chaos) creating(s *chaosSubject, tier string, units int, apiVersion, pl
 	return chaosChange{
 		name: "create " + tier + " (" + platform + ")", send: c.sending(http.MethodPut, c.service(s.name), apiVersion, serviceBody(tier, units)),
 		then: func(f *chaosFacts) {
-			*f = chaosFacts{There: true, Tier: tier, Units: units, Platform: platform, Gateway: c.newest(platform)}
+			*f = chaosFacts{There: true, Tier: tier, Units: units, Platform: platform, Gateway: c.newest(platform), Closed: f.Closed}
 		},
 	}
 }
@@ -347,7 +347,7 @@ func (c *chaos) migrating(s *chaosSubject, mode string) chaosChange {
 func (c *chaos) deleting(s *chaosSubject) chaosChange {
 	ch := chaosChange{
 		name: "delete", send: c.sending(http.MethodDelete, c.service(s.name), recent, nil),
-		then: func(f *chaosFacts) { *f = chaosFacts{Deleted: true} }, done: func() { s.backup = "" }, lost: func() { s.backup = "" },
+		then: func(f *chaosFacts) { *f = chaosFacts{Deleted: true, Closed: f.Closed} }, done: func() { s.backup = "" }, lost: func() { s.backup = "" },
 	}
 	if s.want.Locked {
 		ch.name, ch.refuse, ch.serves = "delete what is locked", "ScopeLocked", true
@@ -358,7 +358,7 @@ func (c *chaos) deleting(s *chaosSubject) chaosChange {
 func (c *chaos) purging(s *chaosSubject) chaosChange {
 	return chaosChange{
 		name: "purge", send: c.sending(http.MethodDelete, c.deletedOf(s), recent, nil),
-		then: func(f *chaosFacts) { *f = chaosFacts{} },
+		then: func(f *chaosFacts) { *f = chaosFacts{Closed: f.Closed} },
 	}
 }
 

@@ -42,14 +42,9 @@ func (c *chaos) nsg(s *chaosSubject) string {
 
 func (c *chaos) endpoint(s *chaosSubject) string { return c.network("privateEndpoints/" + s.name) }
 
-// lookAtNetworks reads what a service has to do with them.
-func (c *chaos) lookAtNetworks(s *chaosSubject, f *chaosFacts, subnet string) {
+// isClosed reads the security group of a service, which is there without it, too.
+func (c *chaos) isClosed(s *chaosSubject) bool {
 	c.t.Helper()
-	for _, name := range []string{"one", "two"} {
-		if subnet == c.network("virtualNetworks/"+name+"/subnets/"+s.name) {
-			f.Network = name
-		}
-	}
 	var group struct {
 		Properties struct {
 			Rules []struct {
@@ -62,7 +57,17 @@ func (c *chaos) lookAtNetworks(s *chaosSubject, f *chaosFacts, subnet string) {
 	if err := c.do(http.MethodGet, c.nsg(s), networks, nil).Decode(&group); err != nil {
 		c.t.Fatal(err)
 	}
-	f.Closed = group.Properties.Rules[0].Properties.Access == "Deny"
+	return group.Properties.Rules[0].Properties.Access == "Deny"
+}
+
+// lookAtNetworks reads what a service has to do with them.
+func (c *chaos) lookAtNetworks(s *chaosSubject, f *chaosFacts, subnet string) {
+	c.t.Helper()
+	for _, name := range []string{"one", "two"} {
+		if subnet == c.network("virtualNetworks/"+name+"/subnets/"+s.name) {
+			f.Network = name
+		}
+	}
 	_, err := c.client.Do(c.t.Context(), http.MethodGet, c.endpoint(s), networks, nil)
 	if f.Endpoint = err == nil; err != nil && armclient.Status(err) != http.StatusNotFound {
 		c.t.Fatal(err)
