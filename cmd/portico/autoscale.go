@@ -135,11 +135,7 @@ any other rules.`,
 	cmd.MarkFlagsMutuallyExclusive("max", "file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(ctx, c, args[0])
+		c, s, err := t.open(ctx, args[0])
 		if err != nil {
 			return err
 		}
@@ -295,11 +291,7 @@ func autoscaleDeleteCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "delete NAME", Short: "scale a service by hand again; its units stay", Args: takes("NAME")}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		c, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}

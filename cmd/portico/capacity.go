@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/portico-dev/portico/internal/armclient"
 )
 
 const metricsAPIVersion = "2023-10-01"
@@ -45,11 +43,7 @@ func serviceCapacityCommand() *cobra.Command {
 	}
 	t := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		c, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-dev/portico/internal/arm"
-	"github.com/portico-dev/portico/internal/armclient"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
@@ -69,11 +68,7 @@ shown with the reasons.`,
 	cmd.Flags().StringVar(&f.to, "to", "", "upgrade: version of the gateway")
 	cmd.Flags().StringVar(&f.apiVersion, "api-version", cliAPIVersion, "api-version of the request; an update at 2021-01-01-preview or later leads to stv2")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		c, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/portico-dev/portico/internal/armclient"
 )
 
 // channelVersion is the first api-version with releaseChannel.
@@ -30,11 +28,7 @@ Consumption services, which share their machines, go with the default.`,
 	channel := cmd.Flags().String("release-channel", "", "Preview, Default or Stable")
 	_ = cmd.MarkFlagRequired("release-channel")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		c, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
@@ -77,11 +71,7 @@ func serviceMaintenanceCommand() *cobra.Command {
 	days := cmd.Flags().StringToString("day", nil, "a day on which it begins at another time, such as saturday=10:00; repeatable")
 	reset := cmd.Flags().Bool("reset", false, "take back what was chosen")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := armclient.Open(*t.dir)
-		if err != nil {
-			return err
-		}
-		s, err := t.find(cmd.Context(), c, args[0])
+		c, s, err := t.open(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
