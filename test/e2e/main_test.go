@@ -369,10 +369,10 @@ type units struct {
 	} `json:"locations"`
 }
 
-// serving lists the machines that the newest address leads to.
+// serving lists the machines that the newest address leads to, that of the primary location.
 func (u units) serving() []string {
 	var ids []string
-	for _, l := range u.Locations {
+	for _, l := range u.Locations[:min(1, len(u.Locations))] {
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
 				if s.Active && m.Mode == "serving" {

@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/portico-dev/portico/internal/demo/bookshop"
@@ -20,6 +23,9 @@ var networkScenarios = []scenario{
 	{"network", "Internal, same subnet, NewIP", injectedMigration("Internal", "NewIP")},
 	{"network", "External, another subnet and back", resubnetting("External", "ip1", "ip3")},
 	{"network", "Internal, another subnet and back", resubnetting("Internal", "ip2", "ip4")},
+	{"network", "into a network and out of it", func(s *strain) func() { return s.joining() }},
+	{"network", "External, scale and rules of its subnet", func(s *strain) func() { return s.injectedScaling() }},
+	{"network", "a private endpoint comes and goes", func(s *strain) func() { return s.ending() }},
 }
 
 // injectedMigration takes a service in a virtual network from stv1 to stv2, in its subnet.
@@ -75,7 +81,7 @@ func (s *strain) networked(mode string) {
 		s.t.Skip("virtual networks cannot be tested here: " + why)
 	}
 	if s.lane.backend == "" {
-		s.withNetworks("ip1", "ip2", "ip3", "ip4")
+		s.withNetworks("ip1", "ip2", "ip3", "ip4", "ip5", "ip6")
 		s.do(http.MethodPut, s.network("virtualNetworks/one/subnets/other"), networks, object{"properties": object{
 			"addressPrefix": "10.213.2.0/27", "networkSecurityGroup": object{"id": s.network("networkSecurityGroups/nsg")},
 		}})
@@ -102,4 +108,78 @@ func (s *strain) inject(name, mode string) (t load.Target, prepared string) {
 	t = s.address(name, s.stock(name, s.lane.backend))
 	eventually(s.t, time.Minute, name+" sells", func() bool { return s.answers(t) == http.StatusOK })
 	return t, prepared
+}
+
+// joining takes a service into a virtual network, and out of it.
+func (s *strain) joining() (round func()) {
+	const name = "joiner"
+	s.networked("External")
+	s.inject("stays", "External") // what is in no network reaches the backend while there is one
+	s.create(name, "Developer", 1, recent)
+	t := s.sell(name, s.lane.backend)
+	s.under(s.doors(name, t)...)
+	return func() {
+		for _, to := range []object{
+			s.within("External", "one", "other", "ip5")["properties"].(object),
+			{"virtualNetworkType": "None", "virtualNetworkConfiguration": nil, "publicIpAddressId": nil},
+		} {
+			s.run(http.MethodPatch, s.service(name), latest, object{"properties": to})
+			t = s.moves(name, t)
+		}
+	}
+}
+
+// injectedScaling changes what a service in a virtual network is made of, and the rules and ways of its subnet.
+func (s *strain) injectedScaling() (round func()) {
+	const name = "grows"
+	s.networked("External")
+	body := s.within("External", "one", "other", "ip6")
+	body["sku"] = object{"name": "Premium", "capacity": 1}
+	s.run(http.MethodPut, s.service(name), latest, body)
+	t := s.sell(name, s.lane.backend)
+	s.under(t)
+	group := s.network("networkSecurityGroups/nsg")
+	return func() {
+		for _, units := range []int{2, 1} {
+			s.run(http.MethodPatch, s.service(name), latest, object{"sku": object{"name": "Premium", "capacity": units}})
+			s.has(name, 2*units)
+			rules := securityGroup(false)
+			if units == 2 {
+				list := rules["properties"].(object)["securityRules"].([]object)
+				rules["properties"].(object)["securityRules"] = append(list, object{"name": "more", "properties": object{
+					"priority": 3000, "direction": "Outbound", "access": "Deny", "protocol": "Udp", "sourceAddressPrefix": "*", "sourcePortRange": "*",
+					"destinationAddressPrefix": "*", "destinationPortRange": "9",
+				}})
+			}
+			s.do(http.MethodPut, group, networks, rules)
+			s.run(http.MethodPost, s.service(name)+"/applynetworkconfigurationupdates", latest, object{"location": "westeurope"})
+		}
+		s.stays(name, t)
+	}
+}
+
+// ending lets a virtual network into a service, and out again.
+func (s *strain) ending() (round func()) {
+	const name = "ended"
+	s.networked("External")
+	t := s.serve(name, "Premium", 1, recent)
+	s.under(s.doors(name, t)...)
+	router := vnet.NewHost(s.dir).Router(s.network("virtualNetworks/two"))
+	id := s.network("privateEndpoints/ended")
+	return func() {
+		s.run(http.MethodPut, id, networks, object{"location": "westeurope", "properties": object{
+			"subnet":                        object{"id": s.network("virtualNetworks/two/subnets/apim")},
+			"privateLinkServiceConnections": []object{{"name": "c", "properties": object{"privateLinkServiceId": s.service(name), "groupIds": []string{"Gateway"}}}},
+		}})
+		eventually(s.t, time.Minute, "the private endpoint answers", func() bool {
+			got, err := within(inside(router), "http://10.213.1.4"+statusPath)
+			return err == nil && strings.HasPrefix(got, "200")
+		})
+		s.run(http.MethodDelete, id, networks, nil)
+		eventually(s.t, time.Minute, "the private endpoint is gone", func() bool {
+			_, err := os.Stat("/run/netns/" + router)
+			return errors.Is(err, os.ErrNotExist)
+		})
+		s.stays(name, t)
+	}
 }

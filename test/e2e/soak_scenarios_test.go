@@ -48,6 +48,7 @@ var scenarios = []scenario{
 			}
 		}
 	}},
+	{"move", "migrate, two locations", func(s *strain) func() { return s.migrateEverywhere }},
 	{"move", "other zones, which lead to stv2", func(s *strain) func() {
 		t := s.serve("zoned", "Premium", 2, old)
 		s.under(t, s.edge("zoned", t))
@@ -107,6 +108,7 @@ var scenarios = []scenario{
 		}
 	}},
 	{"change", "certificates are renewed", func(s *strain) func() { return s.renewing() }},
+	{"change", "custom names come and go", func(s *strain) func() { return s.naming() }},
 	{"change", "gateways are upgraded, and back", func(s *strain) func() {
 		s.portico("gateway", "install", next(s.t))
 		wide, classic, thin := s.serve("wide", "Premium", 1, recent), s.serve("classic", "Basic", 1, old), s.serve("thin", "Consumption", 0, recent)
@@ -139,6 +141,8 @@ var scenarios = []scenario{
 			s.stays("classic", classic)
 		}
 	}},
+	{"change", "a rollout of gateways, and back", func(s *strain) func() { return s.rolling() }},
+	{"load", "autoscale, out and in", func(s *strain) func() { return s.autoscaling() }},
 	{"kill", "a zone goes down and comes up", func(s *strain) func() {
 		spread := s.serve("spread", "Premium", 3, recent)
 		listed := s.serve("listed", "Premium", 3, recent, object{"zones": []string{"1", "2", "3"}})
@@ -241,6 +245,8 @@ var scenarios = []scenario{
 			s.stays("wide", t)
 		}
 	}},
+	{"kill", "the control plane is upgraded, and back", func(s *strain) func() { return s.takeovers() }},
+	{"kill", "an upgrade of the control plane that is no good goes back", func(s *strain) func() { return s.badTakeover() }},
 	{"kill", "the edge is killed", func(s *strain) func() {
 		t := s.serve("wide", "Premium", 1, recent)
 		edge := s.edge("wide", t)

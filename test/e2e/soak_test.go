@@ -33,6 +33,7 @@ var laneArgs = map[string][]string{
 	"kill":    nil,
 	"move":    {"--pace", "manual", "--coexistence", "2h"}, // the window lasts as long as the scenario wants
 	"retire":  nil,
+	"load":    {"--pace", "x1200", "--machine-cores", "0.02"}, // by which little load is much
 	"sleep":   {"--sleep", "200ms", "--idle", "100ms"},
 	"network": {"--pace", "manual", "--coexistence", "2h"},
 }
@@ -51,7 +52,7 @@ func TestSoak(t *testing.T) {
 	}
 	var results table
 	t.Cleanup(func() { fmt.Fprint(os.Stdout, results.String()) })
-	for _, name := range []string{"change", "kill", "move", "retire", "sleep", "network"} {
+	for _, name := range []string{"change", "kill", "move", "retire", "load", "sleep", "network"} {
 		t.Run(name, func(t *testing.T) {
 			if form.once {
 				t.Parallel()
