@@ -36,8 +36,8 @@ func newAgentKeeper(cfg config.Up, layout config.Layout, log *slog.Logger) *agen
 func agentSettings(cfg config.Up) map[string]string {
 	s := map[string]string{
 		"edge": cfg.Edge, "edge-tls": cfg.EdgeTLS, "idle": cfg.Idle.String(), "vip-pool": "",
-		"hang-time": cfg.HangTime.String(),
-		"counters":  strconv.Itoa(cfg.Counters), "cache": strconv.FormatInt(cfg.Cache>>10, 10) + "KiB",
+		"hang-time": cfg.HangTime.String(), "gap-time": cfg.GapTime.String(),
+		"counters": strconv.Itoa(cfg.Counters), "cache": strconv.FormatInt(cfg.Cache>>10, 10) + "KiB",
 		"machine-cores": strconv.FormatFloat(cfg.MachineCores, 'g', -1, 64), "machine-memory": sizeText(cfg.MachineMemory),
 		"vip-http": strconv.Itoa(cfg.VIPHTTP), "vip-https": strconv.Itoa(cfg.VIPHTTPS),
 	}

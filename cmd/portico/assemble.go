@@ -67,6 +67,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		URLs: urls.of, AllocateIP: addresses.allocate, PrepareIP: addresses.prepare, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
 		Metrics:    c.metrics,
 		Forecast:   c.controller.Forecast,
+		GapTime:    c.cfg.GapTime,
 		Extensions: map[string]func(context.Context, string) (json.RawMessage, *arm.Error){"units": c.units, "metering": c.metering},
 	})
 	c.engine = lro.NewEngine(c.store, c.log.With(slog.String("part", "operations")), c.management.Handlers(), c.clock)

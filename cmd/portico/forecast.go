@@ -30,7 +30,8 @@ type forecastView struct {
 
 type forecastLocation struct {
 	platform.Outlook
-	DNS []struct {
+	WaitsAtMost string `json:"waitsAtMost,omitempty"`
+	DNS         []struct {
 		Name string `json:"name"`
 		Type string `json:"type"`
 		From string `json:"from"`
@@ -164,7 +165,11 @@ func (l forecastLocation) print(out io.Writer, name string) error {
 	if l.ScenarioName != "" {
 		scenario = " (" + l.ScenarioName + ")"
 	}
-	fmt.Fprintf(out, "\n%s in %s: %s to %s%s; downtime: %s\n", name, l.Location, l.Before, l.After, scenario, l.Downtime)
+	bound := ""
+	if l.WaitsAtMost != "" {
+		bound = ", a connection for at most " + l.WaitsAtMost
+	}
+	fmt.Fprintf(out, "\n%s in %s: %s to %s%s; downtime: %s%s\n", name, l.Location, l.Before, l.After, scenario, l.Downtime, bound)
 	addresses := func(all []string) string {
 		var shown []string
 		for _, a := range all {

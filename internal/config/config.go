@@ -53,8 +53,9 @@ type Up struct {
 	// HealthDeadline is how long new gateways may take to become healthy.
 	HealthDeadline time.Duration
 	// HangTime is how long a gateway may leave the questions of its agent unanswered.
-	// HangTime is how long a gateway may leave the questions of its agent unanswered.
 	HangTime time.Duration
+	// GapTime is how long connections of a service wait while none of its gateways takes any.
+	GapTime time.Duration
 	// Grace is how long after a change no machine is given up; Pause the platform time between two batches of a walk.
 	Grace, Pause  time.Duration
 	RetireSTv1    time.Time     // zero: never
@@ -90,6 +91,7 @@ func Settings() []Setting {
 		{"coexistence", "15m", "how long the old compute of a migration is kept", "TestSoak", window(func(u *Up) *time.Duration { return &u.Coexistence })},
 		{"health-deadline", "2m", "how long new gateways may take to become healthy before a change is undone", "TestRollback_OfAMigration", positive(func(u *Up) *time.Duration { return &u.HealthDeadline })},
 		{"hang-time", "15s", "after about how long without an answer a gateway is killed and started again", "TestMachine_ThatHangs", positive(func(u *Up) *time.Duration { return &u.HangTime })},
+		{"gap-time", "1m", "how long connections of a service with gateways of its own wait while none of these takes any; then they are refused, with 503, until one does", "TestGap_IsBounded", positive(func(u *Up) *time.Duration { return &u.GapTime })},
 		{"repair-grace", "1m", "how long after machines were added none is given up and replaced; on stv2, in the pools and the v2 tiers", "TestRepair_WaitsForItsGrace", positive(func(u *Up) *time.Duration { return &u.Grace })},
 		{"batch-pause", "0s", "platform time between two batches of an upgrade, on stv2, in the pools and the v2 tiers", "TestUpgrade_PausesBetweenBatches", window(func(u *Up) *time.Duration { return &u.Pause })},
 		{"soft-delete", "48h", "how long a deleted service can be restored", "TestSoftDelete_IsPurgedAfterItsWindow", window(func(u *Up) *time.Duration { return &u.SoftDelete })},

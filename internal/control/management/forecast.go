@@ -38,7 +38,9 @@ type forecast struct {
 
 type forecastLocation struct {
 	platform.Outlook
-	DNS []dnsChange `json:"dns"`
+	// WaitsAtMost is how long a connection waits where they do, by the time of day; then it is refused.
+	WaitsAtMost string      `json:"waitsAtMost,omitempty"`
+	DNS         []dnsChange `json:"dns"`
 }
 
 // A dnsChange is a record that has to lead elsewhere. By is "platform" for what moves by itself and "owner" for what the
@@ -120,7 +122,11 @@ func (q *request) forecast() (*reply, *arm.Error) {
 		return nil, q.finish(oerr)
 	}
 	for _, outlook := range q.opt.Forecast(d.after.ID, serviceStatus(d.after)) {
-		f.Locations = append(f.Locations, forecastLocation{outlook, q.dnsChanges(d.after, o, outlook)})
+		l := forecastLocation{Outlook: outlook, DNS: q.dnsChanges(d.after, o, outlook)}
+		if outlook.Downtime == platform.Waits {
+			l.WaitsAtMost = pace.FormatDuration(q.opt.GapTime)
+		}
+		f.Locations = append(f.Locations, l)
 	}
 	return &reply{status: http.StatusOK, body: f}, nil
 }

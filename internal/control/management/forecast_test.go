@@ -21,7 +21,7 @@ const forecastPath = servicePath + "/providers/Portico.Hosting/forecast"
 func (w *world) withForecast(p pace.Pace) *pace.Clock {
 	clock := pace.New(p)
 	opt := options(w.store)
-	opt.Clock = clock
+	opt.Clock, opt.GapTime = clock, time.Minute
 	opt.Forecast = func(service string, next platform.ServiceStatus) (out []platform.Outlook) {
 		for _, l := range next.Locations() {
 			out = append(out, platform.Foresee(platform.Input{
@@ -151,6 +151,13 @@ func TestForecast_OfAMigration(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("forecast differs (-want +got):\n%s", d)
+	}
+	for version, want := range map[string][]string{"2020-12-01": {"waits", "PT1M"}, newest: {"none", ""}} { // the change leaves stv1, or not
+		f := w.foresee("PATCH", "", version, `{"sku":{"name":"Basic","capacity":1}}`)
+		location := resource.Object(f.List("locations")[0].(map[string]any))
+		if d := cmp.Diff(want, []string{location.Text("downtime"), location.Text("waitsAtMost")}); d != "" {
+			t.Errorf("another tier at %s (-want +got):\n%s", version, d)
+		}
 	}
 }
 

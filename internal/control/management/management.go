@@ -91,6 +91,8 @@ type Options struct {
 
 	// Forecast says what it means for a service that its status becomes another one; nil has no forecast.
 	Forecast func(service string, next platform.ServiceStatus) []platform.Outlook
+	// GapTime is how long connections wait while no machine of a service takes any, by the time of day; forecasts say so.
+	GapTime time.Duration
 	// Timeline is one more of Extensions: "timeline".
 	Timeline func(ctx context.Context, service string) (json.RawMessage, *arm.Error)
 	// Activity is the activity log; nil keeps none.

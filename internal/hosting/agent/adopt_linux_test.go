@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -412,5 +413,50 @@ func TestAgent_SuccessorWithOneMoreSettingCarriesOn(t *testing.T) {
 	waitPhase(t, h, setOf("set", platform.Serving, 2), platform.Ready)
 	if now := pidsOf(t, l); now["set-0"] != pids["set-0"] || now["set-1"] != pids["set-1"] {
 		t.Errorf("processes %v, were %v", now, pids)
+	}
+}
+
+// What the edge refuses when its agent is killed waits again under the next one: nobody has waited for that one yet.
+func TestGap_BeginsAnewWithTheNextAgent(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHostWith(t, l, "gap=100ms")
+	s := setOf("set", platform.Serving, 1)
+	s.Machines[0].Gateway = "crash"
+	mended := mender(t, h, s)
+	apply(t, h, s)
+	v := reserve(t, h, "vip")
+	v.Sets = []string{"set"}
+	if err := h.Route(t.Context(), lease, v); err != nil {
+		t.Fatal(err)
+	}
+	name(t, h, "set", "shop.example")
+	addrs := []string{plainAddr(h, v), h.Info.Edge.HTTP}
+	for _, addr := range addrs {
+		refused(t, addr, request)
+	}
+	killAll(t, pidsOf(t, l), "agent")
+	for _, addr := range addrs {
+		refused(t, addr, request)
+	}
+	h = startHostWith(t, l, "gap=1h")
+	name(t, h, "set", "other.example") // returns when the edge knows what the new agent wants
+	var waiting []net.Conn
+	for _, addr := range addrs {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close() //nolint:errcheck // only a test's connection
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		waiting = append(waiting, c)
+	}
+	mended(true)
+	for i, c := range waiting {
+		if got := answerOn(t, c).Set; got != "set" {
+			t.Errorf("what waits at %s is answered by %q", addrs[i], got)
+		}
 	}
 }

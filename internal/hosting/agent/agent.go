@@ -74,6 +74,9 @@ type Options struct {
 	DrainTimeout time.Duration
 	// QueueTime is how long connections wait for a worker of a pool when there is none. 10 s by default.
 	QueueTime time.Duration
+	// GapTime is how long connections of a service with machines of its own wait when none of these takes any. 60 s by
+	// default.
+	GapTime time.Duration
 	// HangTime is about how long a machine may leave questions unanswered before it is killed. 15 s by default.
 	HangTime time.Duration
 	// LogSize bounds the log of one process in bytes; as much again is kept of what was before. 4 MiB by default.
@@ -96,6 +99,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.QueueTime <= 0 {
 		o.QueueTime = 10 * time.Second
+	}
+	if o.GapTime <= 0 {
+		o.GapTime = time.Minute
 	}
 	if o.HangTime <= 0 {
 		o.HangTime = 15 * time.Second

@@ -250,10 +250,11 @@ func (t *telling) take() (batch []wire.ToEdge, files [][]*wire.Handle) {
 	}
 	for id := range e.vips {
 		var fds []*wire.Handle
+		refuses := false
 		if v := e.a.vips[id]; v != nil {
-			fds = v.files
+			fds, refuses = v.files, v.refuses
 		}
-		batch, files = append(batch, wire.ToEdge{VIP: id}), append(files, fds)
+		batch, files = append(batch, wire.ToEdge{VIP: id, Refuse: refuses}), append(files, fds)
 	}
 	if e.open {
 		batch, files = append(batch, wire.ToEdge{Open: true}), append(files, nil)

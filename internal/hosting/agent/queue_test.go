@@ -3,9 +3,12 @@ package agent_test
 import (
 	"crypto/tls"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,32 +23,54 @@ func TestQueue_IsRefusedWhenNobodyTakesIt(t *testing.T) {
 	h := agenttest.Start(t, func(o *agent.Options) { o.QueueTime = 100 * time.Millisecond })
 	s := setOf("pool", platform.Serving, 1)
 	s.Platform, s.Sleep, s.Machines[0].Gateway = platform.MTv1, 30*time.Millisecond, "crash"
-	mended := filepath.Join(filepath.Dir(h.Layout.MachineCache(s.Machines[0].ID)), "mended")
-	if err := os.MkdirAll(filepath.Dir(mended), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	mend := func() {
-		t.Helper()
-		if err := os.WriteFile(mended, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mend()
+	mended := mender(t, h, s)
+	mended(true)
 	apply(t, h, s)
 	name(t, h, "pool", "shop.example")
 	waitPhase(t, h, s, platform.Asleep)
 
-	if err := os.Remove(mended); err != nil {
+	mended(false)
+	for range 3 { // the first waits for as long as it may
+		refused(t, h.Info.Edge.HTTP, request)
+	}
+	refusedTLS(t, h.Info.Edge.HTTPS)
+	mended(true)
+	servesAgain(t, h.Info.Edge.HTTP)
+}
+
+const request = "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n"
+
+// mender has the machines of a set that crash start, or crash again.
+func mender(t testing.TB, h *agenttest.Host, s platform.Set) func(bool) {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(h.Layout.MachineCache(s.Machines[0].ID)), "mended")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	const request = "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n"
-	for range 3 { // the first waits for as long as it may
-		got := exchange(t, h.Info.Edge.HTTP, request)
-		if !strings.HasPrefix(got, "HTTP/1.1 503 ") || !strings.Contains(got, "\r\nRetry-After: 1\r\n") {
-			t.Errorf("answer %q, want 503 with Retry-After", got)
+	return func(mended bool) {
+		t.Helper()
+		err := os.WriteFile(path, nil, 0o600)
+		if !mended {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	c, err := net.Dial("tcp", h.Info.Edge.HTTPS)
+}
+
+func refused(t testing.TB, addr, request string) {
+	t.Helper()
+	const want = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 73\r\nRetry-After: 1\r\n" +
+		"Connection: close\r\n\r\n" + `{ "statusCode": 503, "message": "The service is busy. Try again later." }`
+	if got := exchange(t, addr, request); got != want {
+		t.Errorf("%q is answered with %q, want %q", request, got, want)
+	}
+}
+
+func refusedTLS(t testing.TB, addr string) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +79,66 @@ func TestQueue_IsRefusedWhenNobodyTakesIt(t *testing.T) {
 	if want := "remote error: tls: internal error"; err == nil || err.Error() != want {
 		t.Errorf("over TLS: %v, want %s", err, want)
 	}
-	mend()
-	agenttest.Eventually(t, "the machine serves again", func() bool {
-		return strings.HasPrefix(exchange(t, h.Info.Edge.HTTP, request), "HTTP/1.1 200 ")
+}
+
+func servesAgain(t testing.TB, addr string) {
+	t.Helper()
+	agenttest.Eventually(t, "a machine serves again on "+addr, func() bool {
+		return strings.HasPrefix(exchange(t, addr, request), "HTTP/1.1 200 ")
 	})
+}
+
+// A service with machines of its own of which none takes connections keeps nobody waiting for longer than its bound, on
+// its address and at the edge; also when the edge is started again. Where a machine takes them they wait no more.
+func TestGap_IsBounded(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, func(o *agent.Options) { o.QueueTime, o.GapTime = time.Hour, 100*time.Millisecond })
+	s := setOf("set", platform.Serving, 1)
+	s.Machines[0].Gateway = "crash"
+	mended := mender(t, h, s)
+	apply(t, h, s)
+	v := reserve(t, h, "vip")
+	v.Sets = []string{"set"}
+	if err := h.Route(t.Context(), lease, v); err != nil {
+		t.Fatal(err)
+	}
+	name(t, h, "set", "shop.example")
+	addrs := []string{plainAddr(h, v), h.Info.Edge.HTTP}
+	for _, addr := range addrs { // the first waits for as long as it may
+		refused(t, addr, request)
+		refused(t, addr, request)
+	}
+	refused(t, addrs[0], "GET / HTTP/1.0\r\n\r\n") // whatever the host: the address is the service's
+	for _, addr := range []string{net.JoinHostPort(v.Address, h.Info.VIPs.HTTPS), h.Info.Edge.HTTPS} {
+		refusedTLS(t, addr)
+	}
+	pid := pidsOf(t, h.Layout)["edge"]
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for _, addr := range addrs {
+		agenttest.Eventually(t, "another edge answers on "+addr, func() bool { return answered503(addr) })
+	}
+
+	mended(true)
+	for _, addr := range addrs {
+		servesAgain(t, addr)
+	}
+	mended(false)
+	if err := h.Kill(t.Context(), s.Machines[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, addr := range addrs {
+		agenttest.Eventually(t, "requests are refused again on "+addr, func() bool { return answered503(addr) })
+	}
+}
+
+// answered503 is false for a request that is lost with a process that has just been killed.
+func answered503(addr string) bool {
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(&http.Request{URL: &url.URL{Scheme: "http", Host: addr}, Host: "shop.example"})
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusServiceUnavailable
 }

@@ -277,10 +277,9 @@ func (e *edgeKeeper) adopt(b *returned) {
 			e.markSet(id)
 		}
 	}
-	for id, v := range e.a.vips {
-		if !same(have.take(wire.HeldVIP, id), v.files) {
-			e.markVIP(id)
-		}
+	for id := range e.a.vips {
+		have.take(wire.HeldVIP, id)
+		e.markVIP(id) // whose connections it may refuse
 	}
 	for h := range have.have { // what nothing needs
 		switch h.Kind {

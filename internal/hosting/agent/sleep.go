@@ -115,8 +115,13 @@ func (m *machine) rouse() {
 }
 
 // waits says whether a connection waits in the intake.
-func (s *set) waits() bool {
-	for _, h := range s.intake[:2] {
+func (s *set) waits() bool { return anyReadable(s.intake[:2]) }
+
+// waits says whether a connection waits that no machine has accepted.
+func (v *vip) waits() bool { return anyReadable(v.files) }
+
+func anyReadable(queues []*wire.Handle) bool {
+	for _, h := range queues {
 		ready := false
 		if err := h.Use(func(fd int) error { ready = readable(fd); return nil }); err == nil && ready {
 			return true

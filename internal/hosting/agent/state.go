@@ -31,9 +31,7 @@ type set struct {
 	// intake is a queue for plain and one for TLS: receiving ends, then sending ends. All stay open here, so that
 	// nothing in it is lost when machines or the edge die.
 	intake []*wire.Handle
-
-	waited  time.Time // since when connections wait and nobody takes them; zero when that is not so
-	refuses bool      // the edge answers them
+	queue
 }
 
 // setFor returns the set of an ID and makes it if there is none. a.mu is held.

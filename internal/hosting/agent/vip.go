@@ -34,6 +34,7 @@ type vip struct {
 	want      []string // the route: sets that should accept
 	// allow is what holds on the way there: while it has more than want, the sets of want do not all accept yet.
 	allow []string
+	queue
 }
 
 func (v *vip) close() { wire.CloseAll(v.files) }

@@ -44,11 +44,11 @@ func TestAccept_ServesWhatItHasTaken(t *testing.T) {
 		}
 		l.conns = append(l.conns, got)
 	}
-	s := &server{opt: Options{}.withDefaults(), table: newTable(), slots: make(chan struct{}, 2)}
+	s := newServer(Options{}.withDefaults())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var served atomic.Int32
-	s.accept(ctx, l, func(context.Context, *net.TCPConn) { served.Add(1) })
+	s.accept(ctx, l, make(chan struct{}, 2), func(*net.TCPConn) { served.Add(1) })
 	s.conns.Wait()
 	if served.Load() != n {
 		t.Errorf("%d of %d connections were served", served.Load(), n)

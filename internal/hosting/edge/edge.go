@@ -1,6 +1,7 @@
 // Package edge shares one address among many services: it accepts connections, reads just enough of each to know
 // which host it is for, and hands the connection and the bytes to the machines of the set that serves that host. It
-// holds no key, decrypts nothing, and no byte of a connection passes through it after that.
+// holds no key, decrypts nothing, and no byte of a connection passes through it after that. It also answers for machines
+// that do not come (door.go).
 //
 // The agent starts it, gives it its listeners, and tells it which set serves which host. It goes on with what it
 // knows when the agent is gone, and keeps a duplicate of every socket of the host for the agent that comes next.
@@ -69,7 +70,7 @@ func Run(ctx context.Context, opt Options) error {
 // Serve is Run on a channel that is at hand. It closes conn.
 func Serve(ctx context.Context, conn *wire.Conn, opt Options) error {
 	opt = opt.withDefaults()
-	s := &server{opt: opt, table: newTable(), slots: make(chan struct{}, opt.Waiting)}
+	s := newServer(opt)
 	if err := s.listen(conn); err != nil {
 		_ = conn.Close()
 		return fmt.Errorf("start edge: %w", err)
@@ -79,13 +80,10 @@ func Serve(ctx context.Context, conn *wire.Conn, opt Options) error {
 	defer s.table.close()
 	defer s.conns.Wait()
 
-	var loops sync.WaitGroup
-	defer loops.Wait()
-	s.open = sync.OnceFunc(func() {
-		loops.Go(func() { s.accept(ctx, s.listeners[0], s.plain) })
-		loops.Go(func() { s.accept(ctx, s.listeners[1], s.secure) })
-	})
-	loops.Go(func() {
+	defer s.loops.Wait()
+	s.open = sync.OnceFunc(func() { s.takeFrom(ctx, s.listeners, s.slots, s.deliver) })
+	s.loops.Go(func() {
+		defer s.shutDoors()
 		if s.follow(ctx, conn) {
 			stop()
 		}
@@ -178,6 +176,7 @@ func (s *server) obey(ctx context.Context, conn *wire.Conn) (stop bool) {
 			s.opt.Log.ErrorContext(ctx, "order refused", slog.Any("error", err))
 		}
 		s.reclaim(ctx, left...)
+		s.setDoor(ctx, m)
 		failpoint.Hit("edge.change.after")
 		if err := conn.Send(wire.FromEdge{Gen: m.Gen}, sendTimeout); err != nil && ctx.Err() == nil {
 			s.opt.Log.WarnContext(ctx, "order not acknowledged", slog.Any("error", err))

@@ -18,7 +18,10 @@ import (
 type server struct {
 	opt       Options
 	table     *table
-	slots     chan struct{} // one for each connection whose head is being read
+	slots     chan struct{}             // one for each connection whose head is being read
+	refusals  chan struct{}             // the same for connections of doors, which so keep nobody else waiting
+	doors     map[string][]net.Listener // by VIP ID; follow's own
+	loops     sync.WaitGroup
 	conns     sync.WaitGroup
 	tie       wire.Tie
 	listeners []net.Listener // HTTP, TLS
@@ -26,9 +29,25 @@ type server struct {
 	open      func()         // starts to accept
 }
 
+func newServer(opt Options) *server {
+	return &server{
+		opt: opt, table: newTable(), doors: map[string][]net.Listener{},
+		slots: make(chan struct{}, opt.Waiting), refusals: make(chan struct{}, max(opt.Waiting/4, 1)),
+	}
+}
+
+// A delivery is what becomes of a connection once its head is read.
+type delivery func(ctx context.Context, p protocol, host string, c *net.TCPConn, head []byte)
+
+// takeFrom takes the connections of two listeners, HTTP and TLS.
+func (s *server) takeFrom(ctx context.Context, ls []net.Listener, slots chan struct{}, deliver delivery) {
+	s.loops.Go(func() { s.accept(ctx, ls[0], slots, func(c *net.TCPConn) { s.plain(ctx, c, deliver) }) })
+	s.loops.Go(func() { s.accept(ctx, ls[1], slots, func(c *net.TCPConn) { s.secure(ctx, c, deliver) }) })
+}
+
 // accept takes connections while there are slots; with none, all but one wait in the kernel queue. A slot is taken for
 // a connection that is there: a listener without clients keeps none from the other.
-func (s *server) accept(ctx context.Context, l net.Listener, serve func(context.Context, *net.TCPConn)) {
+func (s *server) accept(ctx context.Context, l net.Listener, slots chan struct{}, serve func(*net.TCPConn)) {
 	pause := time.Duration(0)
 	for {
 		c, err := l.Accept()
@@ -47,29 +66,29 @@ func (s *server) accept(ctx context.Context, l net.Listener, serve func(context.
 			continue
 		}
 		pause = 0
-		s.slots <- struct{}{} // when the edge stops too: nobody else has this connection, and slots get free soon
+		slots <- struct{}{} // when the edge stops too: nobody else has this connection, and slots get free soon
 		s.conns.Go(func() {
-			defer func() { <-s.slots }()
+			defer func() { <-slots }()
 			defer c.Close() //nolint:errcheck // whoever got the connection has its own descriptor
 			if tc, ok := c.(*net.TCPConn); ok {
-				serve(ctx, tc)
+				serve(tc)
 			}
 		})
 	}
 }
 
-// plain routes a connection by the host of its first request.
-func (s *server) plain(ctx context.Context, c *net.TCPConn) {
+// plain routes a connection by the host of its first request: the empty one, which no set serves, when it names none.
+func (s *server) plain(ctx context.Context, c *net.TCPConn, deliver delivery) {
 	host, head, err := s.read(ctx, c, requestHost)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoHost) {
 		s.answer(c, refusalOf(err, len(head)))
 		return
 	}
-	s.deliver(ctx, plainly, host, c, head)
+	deliver(ctx, plainly, host, c, head)
 }
 
 // secure routes a connection by the server name of its ClientHello.
-func (s *server) secure(ctx context.Context, c *net.TCPConn) {
+func (s *server) secure(ctx context.Context, c *net.TCPConn, deliver delivery) {
 	host, head, err := s.read(ctx, c, helloHost)
 	if err != nil {
 		if len(head) > 0 && !errors.Is(err, errSlow) {
@@ -77,7 +96,7 @@ func (s *server) secure(ctx context.Context, c *net.TCPConn) {
 		}
 		return
 	}
-	s.deliver(ctx, securely, host, c, head)
+	deliver(ctx, securely, host, c, head)
 }
 
 // A protocol is what differs between the two listeners once the head of a connection is read.
@@ -202,11 +221,9 @@ func response(status int, reason, message, header string) []byte {
 		status, reason, len(body), header, body)
 }
 
-// refusalOf chooses the answer to a request whose host is not known; none for a client that said nothing.
+// refusalOf chooses the answer to a request whose host cannot be read; none for a client that said nothing.
 func refusalOf(err error, got int) []byte {
 	switch {
-	case errors.Is(err, errNoHost):
-		return notFound
 	case errors.Is(err, errHTTP2):
 		return goAway
 	case errors.Is(err, errLarge):

@@ -130,6 +130,13 @@ func (t *table) keepVIP(id string, files []*wire.Handle) error {
 	return nil
 }
 
+// vip is what the table keeps of a VIP.
+func (t *table) vip(id string) []*wire.Handle {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.vips[id]
+}
+
 func (t *table) drop(id string) {
 	if s := t.sets[id]; s != nil {
 		s.close()

@@ -111,11 +111,17 @@ func runHost(ctx context.Context, log *slog.Logger) error {
 	opt := options(l, log)
 	for _, s := range os.Args[3:] {
 		name, value, _ := strings.Cut(s, "=")
-		if name == "version" {
+		switch name {
+		case "version":
 			opt.Version = value
-			continue
+		case "gap":
+			var err error
+			if opt.GapTime, err = time.ParseDuration(value); err != nil {
+				return err
+			}
+		default:
+			opt.Settings = map[string]string{name: value}
 		}
-		opt.Settings = map[string]string{name: value}
 	}
 	return agent.Run(ctx, opt)
 }
@@ -139,7 +145,7 @@ func Command(kind, version string) ([]string, error) {
 }
 
 // HostCommand is the command line of an agent process for a folder, with settings: "name=value". The
-// one named version is of its program.
+// one named version is of its program, the one named gap its GapTime.
 func HostCommand(l config.Layout, settings ...string) []string {
 	return append([]string{os.Args[0], argHost, l.Dir}, settings...)
 }

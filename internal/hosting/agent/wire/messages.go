@@ -81,8 +81,8 @@ type ToEdge struct {
 	// answers those that wait and those that come. They wait until it says so.
 	Queue  bool `json:"queue,omitempty"`
 	Refuse bool `json:"refuse,omitempty"`
-	// VIP comes with two descriptors (HTTP, HTTPS) that the edge keeps for later agents, until Forget. It does not
-	// accept on them.
+	// VIP comes with two descriptors (HTTP, HTTPS) that the edge keeps for later agents, until it comes with none. With
+	// Refuse the edge accepts on them too, and answers what waits there and what comes.
 	VIP string `json:"vip,omitempty"`
 	// Hosts point at Set, or nowhere when Set is empty.
 	Hosts []string `json:"hosts,omitempty"`
