@@ -23,6 +23,7 @@ type addressBook struct {
 	st   store.Store
 	// networks says what virtual networks there can be; nil for none.
 	networks func() fabric.Networks
+	held     hosting.Holdings
 
 	mu       sync.Mutex // guards below
 	promised map[netip.Addr]promise
@@ -114,7 +115,7 @@ func (b *addressBook) poolNow() netip.Prefix {
 func (b *addressBook) taken() (map[string]bool, error) {
 	taken := map[string]bool{}
 	err := b.st.View(context.Background(), func(r store.Reader) error {
-		all, err := hosting.Addresses(r, "")
+		all, err := b.held.Addresses(r, "")
 		for _, a := range all {
 			taken[a] = true
 		}

@@ -110,6 +110,7 @@ type Controller struct {
 	since time.Time               // when Run began
 	fail  context.CancelCauseFunc // ends Run with a reason; set once by Run
 	slots chan struct{}           // held during a turn
+	held  Holdings
 
 	mu       sync.Mutex // guards below
 	workers  map[string]*worker

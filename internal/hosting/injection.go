@@ -66,7 +66,7 @@ func (t *telling) attachment(ctx context.Context, in platform.Injection, v platf
 			}
 		}
 		a = &made
-		avoid, err = Addresses(r, except)
+		avoid, err = t.held.Addresses(r, except)
 		return err
 	})
 	return a, avoid, err
@@ -124,7 +124,7 @@ func inside(s *platform.State, set string) bool {
 // others lists the addresses that a VIP may not have.
 func (t *telling) others(r store.Reader, v platform.VIP) ([]string, error) {
 	if !v.Inside {
-		all, err := Addresses(r, v.ID)
+		all, err := t.held.Addresses(r, v.ID)
 		return slices.DeleteFunc(all, func(a string) bool { return a == v.Wanted }), err
 	}
 	for in := range t.injections() {

@@ -51,6 +51,7 @@ type Query struct {
 	Lookup string // documents with this word, of the given Type; empty for any
 	Prefix string // IDs below this one ("/a/b" selects "/a/b/…", never "/a/b" or "/a/bc"); empty for any
 	After  string // only IDs whose Key sorts after this one's
+	Since  int64  // only documents that a later transaction than this one touched; 0 for all
 	Skip   int    // leaves out so many of the first
 	Limit  int    // at most so many; 0 for all
 }

@@ -62,8 +62,8 @@ func (r *reader) List(q store.Query) ([]store.Document, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
-	where, args := selection(q)
-	text := "SELECT " + columns + " FROM documents" + where + " ORDER BY key LIMIT ? OFFSET ?"
+	from, args := selection(q)
+	text := "SELECT " + columns + from + " ORDER BY key LIMIT ? OFFSET ?"
 	var docs []store.Document
 	err := r.c.each(text, append(args, limit(q), q.Skip), func(scan func(...any) error) (bool, error) {
 		d, err := scanDocument(scan)
@@ -80,9 +80,9 @@ func (r *reader) Count(q store.Query) (int, error) {
 	if err := r.usable(); err != nil {
 		return 0, err
 	}
-	where, args := selection(q)
+	from, args := selection(q)
 	n := 0
-	text := "SELECT count(*) FROM (SELECT 1 FROM documents" + where + " LIMIT ? OFFSET ?)"
+	text := "SELECT count(*) FROM (SELECT 1" + from + " LIMIT ? OFFSET ?)"
 	if err := r.c.row(text, append(args, limit(q), q.Skip), &n); err != nil {
 		return 0, r.fail("count documents", err)
 	}
@@ -97,10 +97,10 @@ func limit(q store.Query) int {
 	return q.Limit
 }
 
-// selection is the WHERE of a query. There are sixteen texts, so prepared statements can be kept by text.
-func selection(q store.Query) (where string, args []any) {
+// selection is FROM and WHERE of a query. There are few texts, so prepared statements can be kept by text.
+func selection(q store.Query) (text string, args []any) {
 	after := store.Key(q.After)
-	where = " WHERE key > ?"
+	where := " WHERE key > ?"
 	if q.Prefix == "" {
 		args = append(args, after)
 	} else {
@@ -117,7 +117,10 @@ func selection(q store.Query) (where string, args []any) {
 		where += " AND lookup = ? AND lookup <> ''" // the second half names the partial index
 		args = append(args, q.Lookup)
 	}
-	return where, args
+	if q.Since > 0 { // SQLite cannot know that little has changed since
+		return " FROM documents INDEXED BY documents_seq" + where + " AND seq > ?", append(args, q.Since)
+	}
+	return " FROM documents" + where, args
 }
 
 // columns are what scanDocument reads.

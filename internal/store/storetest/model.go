@@ -61,6 +61,7 @@ func (m *modelled) list(q store.Query) []store.Document {
 		case q.Lookup != "" && m.docs[key].Lookup != q.Lookup:
 		case q.Prefix != "" && !strings.HasPrefix(key, store.Key(q.Prefix)+"/"):
 		case q.After != "" && key <= store.Key(q.After):
+		case m.docs[key].Seq <= q.Since:
 		case skip > 0:
 			skip--
 		default:
@@ -93,6 +94,7 @@ func queries() *rapid.Generator[store.Query] {
 			Prefix: rapid.OneOf(rapid.Just(""), ids()).Draw(t, "prefix"),
 			After:  rapid.OneOf(rapid.Just(""), ids()).Draw(t, "after"),
 			Lookup: rapid.SampledFrom([]string{"", "", "w1", "w2"}).Draw(t, "lookup"),
+			Since:  rapid.SampledFrom([]int64{0, 0, 1, 2, 5}).Draw(t, "since"),
 			Skip:   rapid.IntRange(0, 2).Draw(t, "skip"),
 			Limit:  rapid.IntRange(0, 4).Draw(t, "limit"),
 		}

@@ -241,7 +241,10 @@ func (f *Fabric) Reserve(ctx context.Context, l fabric.Lease, v platform.VIP, av
 		return "", err
 	}
 	defer leave()
-	used := slices.Clone(avoid)
+	used := map[string]bool{}
+	for _, a := range avoid {
+		used[a] = true
+	}
 	for id, have := range f.vips {
 		switch {
 		case id == v.ID && v.Address != "" && v.Address != have.address:
@@ -251,7 +254,7 @@ func (f *Fabric) Reserve(ctx context.Context, l fabric.Lease, v platform.VIP, av
 		case v.Address != "" && v.Address == have.address:
 			return "", fmt.Errorf("address %s is in use", v.Address)
 		}
-		used = append(used, have.address)
+		used[have.address] = true
 	}
 	address := cmp.Or(v.Address, v.Wanted)
 	if inside, err := f.injected(v); err != nil {
@@ -259,7 +262,7 @@ func (f *Fabric) Reserve(ctx context.Context, l fabric.Lease, v platform.VIP, av
 	} else if address == "" {
 		address, v.Address = inside, inside
 	}
-	for address == "" || v.Address == "" && slices.Contains(used, address) {
+	for address == "" || v.Address == "" && used[address] {
 		f.next++
 		address = fmt.Sprintf("127.77.%d.%d", f.next/250, f.next%250+1)
 	}
