@@ -64,6 +64,7 @@ var proofs = map[string]string{
 	"portico gateway rollout start --group":              "TestRollout_ByChannelInWindowsUnderLoad",
 	"portico gateway rollout start --parallel":           "TestRollout_ByChannelInWindowsUnderLoad",
 	"portico gateway rollout start --ignore-windows":     "TestRollout_ARegressionIsRolledBack",
+	"portico gateway rollout start --ignore-errors":      "TestRollout_ErrorsOfCallersBringItBack",
 	"portico gateway rollout start --halt":               "TestRollout_ARegressionIsRolledBack",
 	"portico gateway rollout show":                       "TestRollout_ARegressionIsRolledBack",
 	"portico gateway rollout list":                       "TestRollout_ARegressionIsRolledBack",

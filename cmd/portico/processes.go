@@ -265,7 +265,7 @@ func reportLoad(ctx context.Context, g *guest.Guest, srv *engine.Server, m fabri
 	defer tick.Stop()
 	for {
 		n := srv.Stats()
-		l := guest.Load{Active: n.Active, Conns: n.Conns, Uses: meter.Read(n.Conns)}
+		l := guest.Load{Active: n.Active, Conns: n.Conns, Uses: meter.Read(n.Conns), Answers: n.Answers}
 		l.Uses.Queue = max(l.Uses.Queue, g.Queued())
 		if g.Config().Service == "" {
 			l.Requests = n.Requests

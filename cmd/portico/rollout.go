@@ -19,6 +19,7 @@ import (
 	"github.com/portico-dev/portico/internal/armclient"
 	"github.com/portico-dev/portico/internal/hosting/rollout"
 	"github.com/portico-dev/portico/internal/pace"
+	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -69,10 +70,11 @@ type rolloutAsk struct {
 	Parallel      int    `json:"parallel,omitempty"`
 	IgnoreWindows bool   `json:"ignoreWindows,omitempty"`
 	OnRegression  string `json:"onRegression,omitempty"` // rollBack (the default) or halt
+	IgnoreErrors  bool   `json:"ignoreErrors,omitempty"`
 }
 
 func (a rolloutAsk) ask() (rollout.Ask, *arm.Error) {
-	out := rollout.Ask{Version: a.Version, Parallel: a.Parallel, AnyTime: a.IgnoreWindows, Keep: strings.EqualFold(a.OnRegression, "halt")}
+	out := rollout.Ask{Version: a.Version, Parallel: a.Parallel, AnyTime: a.IgnoreWindows, Keep: strings.EqualFold(a.OnRegression, "halt"), IgnoreErrors: a.IgnoreErrors}
 	if a.OnRegression != "" && !out.Keep && !strings.EqualFold(a.OnRegression, "rollBack") {
 		return out, badRollout("'onRegression' is rollBack or halt.")
 	}
@@ -160,8 +162,8 @@ func rolloutCommand() *cobra.Command {
 		Long: `A rollout brings an installed version of the gateway to every service: release
 channel after release channel (Preview, Default, Stable), in each of them group
 after group, each service in its maintenance window. After each group it waits
-and looks at health: an upgrade that failed or a gateway that got worse halts it
-and brings back what it has upgraded.`,
+and looks at health: an upgrade that failed, a gateway that got worse or callers
+who get more errors than before halt it and bring back what it has upgraded.`,
 	})
 	cmd.AddCommand(rolloutStartCommand(), rolloutShowCommand(), rolloutListCommand(),
 		rolloutVerbCommand(rollout.VerbPause, "start no further upgrade until it is resumed"),
@@ -204,9 +206,10 @@ func rolloutStartCommand() *cobra.Command {
 	parallel := cmd.Flags().Int("parallel", 0, "services upgraded at a time; default 4")
 	anyTime := cmd.Flags().Bool("ignore-windows", false, "upgrade services outside of their maintenance windows too")
 	keep := cmd.Flags().Bool("halt", false, "on a regression halt, and leave what is upgraded as it is")
+	ignore := cmd.Flags().Bool("ignore-errors", false, "do not halt because requests of callers fail more often than before")
 	forecast := cmd.Flags().Bool("forecast", false, "change nothing: show which service would be upgraded when, at the earliest")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		body := object{"version": args[0], "ignoreWindows": *anyTime}
+		body := object{"version": args[0], "ignoreWindows": *anyTime, "ignoreErrors": *ignore}
 		all, err := parseGroups(*groups)
 		if err != nil {
 			return err
@@ -325,6 +328,21 @@ func moment(t time.Time) string {
 	return t.Local().Format(time.DateTime)
 }
 
+// errorsOf shows how often requests failed before and after an upgrade.
+func errorsOf(s rollout.Seat) string {
+	if s.Before == nil || s.Now == nil {
+		return "-"
+	}
+	return failedShare(*s.Before) + " → " + failedShare(*s.Now)
+}
+
+func failedShare(a platform.Answers) string {
+	if a.All == 0 {
+		return "no request"
+	}
+	return fmt.Sprintf("%.2f %% of %d", 100*float64(a.Failed)/float64(a.All), a.All)
+}
+
 func printRollout(out io.Writer, v rollout.View) error {
 	name := fmt.Sprintf("rollout %d", v.Number)
 	if v.Number == 0 {
@@ -340,9 +358,9 @@ func printRollout(out io.Writer, v rollout.View) error {
 		fmt.Fprintf(w, "%s\t%d\t%d %%\t%s\t%s\t%d of %d\t%s\t%s\n", s.Channel, s.Group, s.Share, s.Bake, s.State, s.Upgraded, s.Services, moment(s.Begins), moment(s.Ends))
 	}
 	if len(v.Services) > 0 {
-		fmt.Fprintln(w, "\nSERVICE\tCHANNEL\tGROUP\tGATEWAY\tIS\tSINCE\tEARLIEST")
+		fmt.Fprintln(w, "\nSERVICE\tCHANNEL\tGROUP\tGATEWAY\tIS\tSINCE\tEARLIEST\tERRORS (5XX)")
 		for _, s := range v.Services {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.Service[strings.LastIndexByte(s.Service, '/')+1:], s.Channel, s.Group, s.Gateway, dash(string(s.Place)), moment(s.At), moment(s.Earliest))
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.Service[strings.LastIndexByte(s.Service, '/')+1:], s.Channel, s.Group, s.Gateway, dash(string(s.Place)), moment(s.At), moment(s.Earliest), errorsOf(s))
 		}
 	}
 	return w.Flush()

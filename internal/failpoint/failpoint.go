@@ -12,10 +12,12 @@
 // Each process counts for itself; of several that obey one file, one dies. The log is written before the process dies
 // and with one write a line, so that several processes may share a file and the point that killed one is its last line.
 //
-// Two more change the world that the program sees: its time of day, as Now tells it, and its disk.
+// Three more change the world that the program sees: its time of day, as Now tells it, its disk, and what
+// its gateway does.
 //
 //	PORTICO_FAILPOINT_CLOCK=FILE add the duration in FILE, which may come, change and go at any time
 //	PORTICO_FAILPOINT_FULL=FILE  refuse writes that begin with Full while FILE is there: the disk is full
+//	PORTICO_FAILPOINT_REQUEST=FILE fail the requests of callers while FILE is there
 //
 // A crash test builds the program with the tag, runs its scenario once with the log to learn which points exist and
 // how often each is reached, then runs the scenario once for each of them: started with PORTICO_FAILPOINT it dies

@@ -13,5 +13,8 @@ func Hit(string) {}
 // Now is the time of day. In this build it is time.Now.
 func Now() time.Time { return time.Now() }
 
+// Request stands where a gateway takes a request that it may fail. In this build it returns nil.
+func Request() error { return nil }
+
 // Full stands before a write that a full disk refuses. In this build it returns nil.
 func Full() error { return nil }

@@ -3,6 +3,7 @@
 package failpoint
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"syscall"
@@ -27,6 +28,18 @@ func Now() time.Time {
 		panic(err)
 	}
 	return time.Now().Round(0).Add(offset)
+}
+
+// Request stands where a gateway takes a request: while the file is there, it fails.
+func Request() error {
+	path := os.Getenv("PORTICO_FAILPOINT_REQUEST")
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // it is not there
+	}
+	return errors.New("failpoint: the gateway fails requests")
 }
 
 // Full stands before a write that a full disk refuses: while the file is there, that is this one.

@@ -172,6 +172,7 @@ type MachineStatus struct {
 	Active    int       `json:"active"` // requests in flight
 	Conns     int       `json:"conns"`  // open client connections
 	Load      Load      `json:"load,omitzero"`
+	Answers   Answers   `json:"answers,omitzero"`
 	Since     time.Time `json:"since"`             // of Phase
 	Error     string    `json:"error,omitempty"`   // why it last stopped or could not start
 	Gateway   string    `json:"gateway,omitempty"` // version it says it runs; empty until it said so

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-dev/portico/internal/demo/load"
 	"github.com/portico-dev/portico/internal/hosting"
 	"github.com/portico-dev/portico/internal/hosting/rollout"
 	"github.com/portico-dev/portico/internal/platform"
@@ -238,4 +239,59 @@ func TestRollout_ARegressionIsRolledBack(t *testing.T) {
 		t.Errorf("show:\n%s", out)
 	}
 	p.unharmed(p.since(), 100)
+}
+
+// TestRollout_ErrorsOfCallersBringItBack rolls out a version that is up and well and fails requests of its own accord: what
+// callers see halts the rollout and brings the service back, while a backend that is down does not.
+func TestRollout_ErrorsOfCallersBringItBack(t *testing.T) {
+	h := start(t)
+	h.create("one", "Developer", 1, recent)
+	h.create("down", "Developer", 1, recent)
+	target, down := h.shop("one"), h.address("down", h.stock("down", "http://127.0.0.1:1"))
+	eventually(t, time.Minute, "the service without a backend", func() bool { return get(down, "/books") == 500 })
+	ask := func(target load.Target, want int) {
+		t.Helper()
+		for range 5 {
+			if got := get(target, "/books"); got != want && want > 0 {
+				t.Fatalf("status %d, want %d", got, want)
+			}
+		}
+	}
+	for range 10 {
+		ask(target, 200)
+		ask(down, 500)
+	}
+	fails := filepath.Join(t.TempDir(), "fails")
+	h.portico("gateway", "install", gatewayScript(t, nextVersion, fmt.Sprintf(`PORTICO_FAILPOINT_REQUEST=%s exec %s "$@"`, fails, next(t))))
+	h.rollout("start", nextVersion, "--group", "100:10m", "--ignore-windows")
+	eventually(t, time.Minute, "the first channel upgraded", func() bool {
+		v := h.newestRollout()
+		return seat(v, "one").Place == rollout.Upgraded && seat(v, "down").Place == rollout.Upgraded
+	})
+	for range 10 { // the same as before
+		ask(target, 200)
+		ask(down, 500)
+	}
+	if v := h.newestRollout(); v.State != rollout.Running {
+		t.Fatalf("%s because of %s: %s", v.State, v.Service, v.Reason)
+	}
+	if err := os.WriteFile(fails, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var done rollout.View
+	eventually(t, 2*time.Minute, "the rollout to be rolled back", func() bool {
+		ask(target, 0)
+		done = h.newestRollout()
+		return done.State == rollout.RolledBack
+	})
+	if !strings.HasSuffix(done.Service, "/one") || !strings.HasPrefix(done.Reason, "Gateway "+nextVersion+" failed ") ||
+		!strings.Contains(done.Reason, " of requests by itself; e2e 0.00 % (0 of ") {
+		t.Errorf("halted by %s: %s", done.Service, done.Reason)
+	}
+	ask(target, 200)
+	if out := h.portico("gateway", "rollout", "show"); !strings.Contains(out, done.Reason) || !strings.Contains(out, "ERRORS (5XX)") {
+		t.Errorf("show:\n%s", out)
+	}
+	h.rollout("start", nextVersion, "--group", "100:0s", "--ignore-windows", "--ignore-errors")
+	h.rolloutIs(rollout.Succeeded)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/service"
+	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/snapshot"
 )
 
@@ -72,6 +73,9 @@ type Server struct {
 	background sync.WaitGroup // greetings and what lingers
 	active     atomic.Int64
 	total      atomic.Int64
+	pages      atomic.Int64 // of them, those of StatusPath
+	failed     atomic.Int64 // platform.Answers.Failed
+	own        atomic.Int64 // platform.Answers.Own
 	draining   atomic.Bool
 
 	mu      sync.Mutex // guards below
@@ -83,9 +87,10 @@ type Server struct {
 
 // Stats are counters of a machine.
 type Stats struct {
-	Active   int   // requests in progress
-	Conns    int   // open client connections
-	Requests int64 // answered since the start
+	Active   int              // requests in progress
+	Conns    int              // open client connections
+	Requests int64            // answered since the start
+	Answers  platform.Answers // the same, as callers see it
 }
 
 // New makes an engine that accepts nothing yet. Close it when it is no longer needed.
@@ -181,7 +186,11 @@ func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	conns := len(s.conns)
 	s.mu.Unlock()
-	return Stats{Active: int(s.active.Load()), Conns: conns, Requests: s.total.Load()}
+	total := s.total.Load()
+	return Stats{
+		Active: int(s.active.Load()), Conns: conns, Requests: total,
+		Answers: platform.Answers{All: max(0, total-s.pages.Load()), Failed: s.failed.Load(), Own: s.own.Load()},
+	}
 }
 
 // MaxConns is how many client connections can be open at once.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/gateway/backend"
 	"github.com/portico-dev/portico/internal/gateway/pipeline"
 	"github.com/portico-dev/portico/internal/gateway/service"
@@ -31,6 +32,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.finish(r)
 	switch {
 	case r.URL.Path == StatusPath:
+		s.pages.Add(1)
 		s.status(w, conn)
 	case r.Method == http.MethodConnect || backend.Listed(r.Header["Upgrade"], "websocket"):
 		s.refuse(w, conn, http.StatusNotImplemented, "Protocol upgrades are not built yet.")
@@ -48,6 +50,8 @@ func (s *Server) finish(r *http.Request) {
 		return
 	}
 	if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+		s.failed.Add(1)
+		s.own.Add(1)
 		s.log.ErrorContext(r.Context(), "request panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 	}
 	panic(http.ErrAbortHandler)
@@ -85,7 +89,11 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	if tenant != nil {
 		defer s.bound(x, tenant)()
 	}
-	svc.Handle(x)
+	if err := failpoint.Request(); err != nil {
+		pipeline.Fail(x, nil, err)
+	} else {
+		svc.Handle(x)
+	}
 	s.logFailure(x, svc)
 	switch {
 	case body.broken.Load():
@@ -107,7 +115,18 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 	if svc.Leaves() {
 		end(w, conn)
 	}
+	s.count(x)
 	s.send(w, r, x, conn)
+}
+
+// count notes an answer that callers see as an error.
+func (s *Server) count(x *pipeline.Exchange) {
+	if x.Response.Status >= http.StatusInternalServerError {
+		s.failed.Add(1)
+	}
+	if f := x.LastError; f != nil && f.Internal() {
+		s.own.Add(1)
+	}
 }
 
 // misdirected reports whether a request should have come over another connection: one whose TLS greeting was for its
@@ -215,6 +234,12 @@ func (s *Server) status(w http.ResponseWriter, conn *wire) {
 func (s *Server) refuse(w http.ResponseWriter, conn *wire, status int, message string) {
 	if conn != nil {
 		end(w, conn)
+	}
+	if status >= http.StatusInternalServerError {
+		s.failed.Add(1)
+		if status != http.StatusGatewayTimeout {
+			s.own.Add(1)
+		}
 	}
 	s.answer(w, conn, status, pipeline.ErrorBody(status, message))
 }

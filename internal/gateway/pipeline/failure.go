@@ -52,6 +52,15 @@ func (f *Failure) Error() string {
 	return f.Source + ": " + f.Reason + ": " + f.Message
 }
 
+// Internal reports whether the gateway itself has failed, rather than the client or whatever the gateway depends on.
+func (f *Failure) Internal() bool {
+	switch f.Reason {
+	case ReasonClient, ReasonBackend, ReasonTimeout, ReasonErrorStatus:
+		return false
+	}
+	return f.Status == 0 || f.Status >= 500
+}
+
 func (f *Failure) Unwrap() error { return f.Err }
 
 // fail records err and replaces the response by the default answer for it.

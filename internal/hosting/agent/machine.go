@@ -40,6 +40,9 @@ type machine struct {
 	status platform.MachineStatus
 	since  time.Time // status.Since by a clock that nobody sets
 
+	past    platform.Answers // of the processes before this one that ran the same version
+	counted string           // the version
+
 	// What the running process was told last and what it last said to hold. At most one order is under way, but for
 	// the one to drain, which waits for nothing.
 	gen     int64 // of told
@@ -499,7 +502,7 @@ func (m *machine) note(r wire.FromMachine) {
 	if (before.Conns == 0) == (r.Conns == 0) {
 		before.Conns = r.Conns
 	}
-	before.Load = r.Load
+	before.Load, before.Answers = r.Load, m.status.Answers
 	if before != m.status {
 		m.a.bump()
 	}
@@ -513,6 +516,10 @@ func (m *machine) learn(r wire.FromMachine) {
 	}
 	m.status.Seq, m.status.Digest = r.Seq, r.Digest
 	m.status.Active, m.status.Conns, m.status.Load = r.Active, r.Conns, r.Load
+	if r.Gateway != "" && r.Gateway != m.counted { // another version counts anew
+		m.past, m.counted = platform.Answers{}, r.Gateway
+	}
+	m.status.Answers = m.past.Plus(r.Answers)
 	if r.Requests != m.requests {
 		m.requests, m.used = r.Requests, time.Now()
 	}
@@ -552,7 +559,7 @@ func (m *machine) ended(why string) {
 	defer m.a.mu.Unlock()
 	m.fresh, m.struck, m.hung = m.leaving, false, false
 	m.status.PID, m.status.Active, m.status.Conns, m.status.Load = 0, 0, 0, platform.Load{}
-	m.status.Error = why
+	m.status.Error, m.past = why, m.status.Answers
 	if m.rest != asleep {
 		if m.status.Phase != platform.Starting {
 			m.begin()

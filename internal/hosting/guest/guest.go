@@ -128,17 +128,18 @@ func (g *Guest) Refused(reason string) {
 
 // Load is how busy a machine is.
 type Load struct {
-	Active, Conns int           // requests in flight, open client connections
-	Requests      int64         // answered so far; only machines that may sleep need to say
-	Uses          platform.Load // what that takes of the machine
+	Active, Conns int              // requests in flight, open client connections
+	Requests      int64            // answered so far; only machines that may sleep need to say
+	Uses          platform.Load    // what that takes of the machine
+	Answers       platform.Answers // what callers were answered since the process began
 }
 
 // Report says how busy the machine is. It is cheap enough to be called often: what it says is sent together, a few times
 // a second at most.
 func (g *Guest) Report(l Load) {
 	g.mu.Lock()
-	changed := l != Load{g.state.Active, g.state.Conns, g.state.Requests, g.state.Load}
-	g.state.Active, g.state.Conns, g.state.Requests, g.state.Load = l.Active, l.Conns, l.Requests, l.Uses
+	changed := l != Load{g.state.Active, g.state.Conns, g.state.Requests, g.state.Load, g.state.Answers}
+	g.state.Active, g.state.Conns, g.state.Requests, g.state.Load, g.state.Answers = l.Active, l.Conns, l.Requests, l.Uses, l.Answers
 	g.mu.Unlock()
 	if changed {
 		signal(g.load)

@@ -23,7 +23,7 @@ func (x *Runner) Start(ctx context.Context, a Ask) (int, error) {
 		return 0, &arm.Error{Status: 400, Code: platform.CodeValueNotSupported, Message: fmt.Sprintf("The gateway '%s' is not installed.", a.Version)}
 	}
 	r := Rollout{
-		Number: 1, Version: a.Version, State: Running, Groups: a.Groups, Parallel: a.Parallel, AnyTime: a.AnyTime, Keep: a.Keep,
+		Number: 1, Version: a.Version, State: Running, Groups: a.Groups, Parallel: a.Parallel, AnyTime: a.AnyTime, Keep: a.Keep, IgnoreErrors: a.IgnoreErrors,
 		Started: x.opt.Clock.Now(),
 	}
 	_, err := x.st.Update(ctx, func(tx store.Tx) error {
@@ -104,6 +104,7 @@ func (x *Runner) Do(ctx context.Context, verb string) error {
 			rec.State = Paused
 		case verb == VerbResume && (was == Paused || was == Halted):
 			rec.State, rec.Reason, rec.Service = Running, "", ""
+			rec.IgnoreErrors, rec.Seen = rec.IgnoreErrors || rec.Seen, false
 			err = again(tx, rec.Rollout, Failed, Planned)
 		case verb == VerbCancel && (was == Running || was == Paused || was == Halted):
 			rec.State, rec.Ended = Canceled, x.opt.Clock.Now()

@@ -24,8 +24,9 @@ type decision struct {
 }
 
 type start struct {
-	member Member
-	to     string
+	member  Member
+	to      string
+	service service
 }
 
 // A world is what a decision is made from. Services are in any order.
@@ -43,6 +44,7 @@ type world struct {
 type Illness struct {
 	Service string // ID
 	Reason  string
+	Seen    bool // by callers
 }
 
 // decide says what is next for a rollout. It is asked again after each change and at the time that it names.
@@ -53,6 +55,7 @@ func decide(w world) decision {
 	d.settle(&w)
 	if w.ill != nil && (d.next.State == Running || d.next.State == Paused) {
 		d.halt(w, w.ill.Service, w.ill.Reason)
+		d.next.Seen = w.ill.Seen
 	}
 	switch d.next.State {
 	case Running:
@@ -153,7 +156,7 @@ func (d *decision) stage(w world) (over bool) {
 			d.plan(s, from, to)
 		case busy < r.Parallel:
 			busy++
-			d.start = append(d.start, start{Member{Service: s.id, Place: Upgrading, At: w.now, From: s.gateway, To: r.Version}, r.Version})
+			d.start = append(d.start, start{Member{Service: s.id, Place: Upgrading, At: w.now, From: s.gateway, To: r.Version}, r.Version, s})
 		}
 	}
 	switch {
@@ -216,7 +219,7 @@ func (d *decision) goBack(w world) {
 			}
 			m.Place, m.At = GoingBack, w.now
 			m.Tries++
-			d.start = append(d.start, start{m, to})
+			d.start = append(d.start, start{m, to, s})
 		default:
 			open = true
 		}

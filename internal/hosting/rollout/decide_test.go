@@ -211,7 +211,7 @@ func TestDecide_WhatCannotGoBackIsNamed(t *testing.T) {
 	s.turn()
 	s.end("/s/dev", "")
 	s.turn()
-	s.ill = &Illness{"/s/dev", "Machine g1 of gateway 2.0 ends again and again."}
+	s.ill = &Illness{Service: "/s/dev", Reason: "Machine g1 of gateway 2.0 ends again and again."}
 	for range triesBack {
 		s.turn()
 		s.end("/s/dev", "gateway 1.0 is not installed")

@@ -33,7 +33,7 @@ func (x *Runner) look(ctx context.Context, r Rollout, all []service) *Illness {
 			return nil
 		}
 		if reason := illness(units, r.Version, failpoint.Now(), x.opt.NotReady); reason != "" {
-			return &Illness{s.id, reason}
+			return &Illness{Service: s.id, Reason: reason}
 		}
 	}
 	return nil

@@ -65,6 +65,8 @@ type Ask struct {
 	AnyTime bool
 	// Keep leaves what is upgraded as it is when the rollout halts, for somebody to decide.
 	Keep bool
+	// IgnoreErrors goes on whatever callers see.
+	IgnoreErrors bool
 }
 
 // A Rollout is the durable record.
@@ -78,6 +80,9 @@ type Rollout struct {
 	Parallel int     `json:"parallel"`
 	AnyTime  bool    `json:"anyTime,omitempty"`
 	Keep     bool    `json:"keep,omitempty"`
+	// IgnoreErrors is also set when somebody goes on after a halt because of what callers see, which Seen says it was.
+	IgnoreErrors bool `json:"ignoreErrors,omitempty"`
+	Seen         bool `json:"seen,omitempty"`
 	// Stage is the newest group that is being upgraded: the first of the first channel is 0.
 	Stage int `json:"stage"`
 	// BakeUntil is when the group of Stage has been watched for long enough; zero while it is being upgraded.
@@ -182,6 +187,10 @@ type Member struct {
 	To        string    `json:"to,omitempty"`        // version of the rollout
 	Operation string    `json:"operation,omitempty"` // the newest one that the rollout has started
 	Tries     int       `json:"tries,omitempty"`     // to bring it back
+	// What callers saw before the upgrade, the configuration at that time, and the time of day.
+	Before platform.Answers `json:"before,omitzero"`
+	Digest string           `json:"digest,omitempty"`
+	Begun  time.Time        `json:"begun,omitzero"`
 }
 
 // A service is what decisions are made from.
@@ -201,7 +210,7 @@ type service struct {
 // division is what a service is divided by. Those that share machines stay together.
 func (s service) division() string {
 	if s.tier == platform.Consumption {
-		return "pool of " + s.location
+		return poolOf(s.location)
 	}
 	return strings.ToLower(s.id)
 }

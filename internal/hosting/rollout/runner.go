@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/portico-dev/portico/internal/failpoint"
@@ -24,6 +25,7 @@ const apiVersion = "2022-08-01"
 // An Observer looks at the machines of a service.
 type Observer interface {
 	Units(ctx context.Context, service string) (hosting.Units, error)
+	Answers(ctx context.Context) ([]hosting.Answered, error)
 }
 
 // Options of a Runner. The zero value of a field takes its default.
@@ -46,6 +48,9 @@ type Runner struct {
 	obs Observer
 	log *slog.Logger
 	opt Options
+
+	mu   sync.Mutex // guards below
+	seen callers    // what they saw
 }
 
 // New makes a Runner; Run starts it.
@@ -62,7 +67,7 @@ func New(st store.Store, obs Observer, log *slog.Logger, opt Options) *Runner {
 	if opt.Has == nil {
 		opt.Has = func(string) bool { return true }
 	}
-	return &Runner{st, obs, log, opt}
+	return &Runner{st: st, obs: obs, log: log, opt: opt}
 }
 
 // Run works until ctx ends, and returns nil then.
@@ -104,11 +109,13 @@ type pause struct {
 func (x *Runner) wait(ctx context.Context, p pause) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	next := markEvery // what callers see is remembered without a rollout too
 	if p.looks {
 		const seldom = 20
-		timer := time.AfterFunc(max(x.opt.Look, seldom*p.took), cancel)
-		defer timer.Stop()
+		next = max(x.opt.Look, seldom*p.took)
 	}
+	timer := time.AfterFunc(next, cancel)
+	defer timer.Stop()
 	if !p.until.IsZero() {
 		defer x.opt.Clock.AfterFunc(p.until, cancel)()
 	}
@@ -131,6 +138,7 @@ func (x *Runner) wait(ctx context.Context, p pause) {
 
 // turn takes one step: read, look, decide, commit.
 func (x *Runner) turn(ctx context.Context) (p pause, err error) {
+	counted := x.count(ctx)
 	var rec *record
 	w := world{now: x.opt.Clock.Now(), reason: func(string) string { return "" }}
 	reasons := map[string]string{}
@@ -161,9 +169,36 @@ func (x *Runner) turn(ctx context.Context) (p pause, err error) {
 	if p.looks = rec.State == Running || rec.State == Paused; p.looks {
 		w.ill = x.look(ctx, rec.Rollout, w.services)
 	}
+	if w.ill == nil && p.looks && !rec.IgnoreErrors {
+		w.ill = judge(rec.sights(w.services, counted, failpoint.Now()))
+	}
 	d := decide(w)
+	for i := range d.start {
+		if s := &d.start[i]; s.member.Place == Upgrading {
+			s.member.saw(counted, s.service, failpoint.Now())
+		}
+	}
 	p.active, p.until = true, d.until
 	return p, x.commit(ctx, rec, d)
+}
+
+// count is what machines have answered so far.
+func (x *Runner) count(ctx context.Context) map[crew]tally {
+	all, err := x.obs.Answers(ctx)
+	if err != nil && ctx.Err() == nil {
+		x.log.WarnContext(ctx, "what callers see is not known", slog.Any("error", err))
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.seen.note(failpoint.Now(), all)
+	return x.seen.tallies()
+}
+
+func (x *Runner) tallies() map[crew]tally {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.seen.tallies()
 }
 
 // commit makes a decision true, in one transaction, if the rollout is still what was read.

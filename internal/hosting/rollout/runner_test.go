@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,9 +28,10 @@ type host struct {
 	t  *testing.T
 	st store.Store
 
-	mu    sync.Mutex // guards below
-	bad   map[string]bool
-	units map[string]hosting.Units
+	mu      sync.Mutex // guards below
+	bad     map[string]bool
+	units   map[string]hosting.Units
+	answers []hosting.Answered
 }
 
 func serviceID(name string) string {
@@ -137,6 +139,13 @@ func (h *host) Units(_ context.Context, service string) (hosting.Units, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.units[service], nil
+}
+
+// Answers implements Observer.
+func (h *host) Answers(context.Context) ([]hosting.Answered, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.answers), nil
 }
 
 // versions are those that services should run, by name.
@@ -303,6 +312,49 @@ func TestRunner_AnIllMachineHaltsAndIsNamed(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]string{"dev": "1.0", "a": "1.0", "b": "1.0", "wide": "1.0"}, h.versions()); d != "" {
 		t.Errorf("versions (-want +got):\n%s", d)
+	}
+}
+
+// TestRunner_ErrorsOfCallersHalt has a version up and well that fails requests: it goes back, unless somebody who has seen
+// that goes on with it.
+func TestRunner_ErrorsOfCallersHalt(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []bool{false, true} {
+		h := newHost(t, mixed)
+		answered := func(machine, name, version string, a platform.Answers) {
+			h.answers = append(h.answers, hosting.Answered{Machine: machine, Service: store.Key(serviceID(name)), Gateway: version, Digest: "d", Answers: a})
+		}
+		answered("g1", "dev", "1.0", platform.Answers{All: 400, Failed: 4})
+		answered("g2", "a", "1.0", platform.Answers{All: 400, Failed: 4})
+		answered("g3", "dev", "2.0", platform.Answers{All: 40, Failed: 20, Own: 20})
+		x := runner(h, h.st)
+		if _, err := x.Start(t.Context(), Ask{Version: "2.0", Groups: []Group{{100, 0}}, AnyTime: true, Keep: keep}); err != nil {
+			t.Fatal(err)
+		}
+		end, version := RolledBack, "1.0"
+		if keep {
+			h.runs(x, Halted)
+			end, version = Succeeded, "2.0"
+			if err := x.Do(t.Context(), VerbResume); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.runs(x, end)
+		all, err := x.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "Gateway 2.0 failed 50.00 % (20 of 40) of requests by itself; 1.0 0.00 % (0 of 400)."
+		if !keep && (all[0].Reason != want || all[0].Service != serviceID("dev")) {
+			t.Errorf("halted by %s: %s, want %s", all[0].Service, all[0].Reason, want)
+		}
+		if d := cmp.Diff(map[string]string{"dev": version, "a": version, "b": version, "wide": version}, h.versions()); d != "" {
+			t.Errorf("versions (-want +got):\n%s", d)
+		}
+		i := slices.IndexFunc(all[0].Services, func(s Seat) bool { return s.Service == serviceID("dev") })
+		if s := all[0].Services[i]; s.Before == nil || *s.Before != (platform.Answers{All: 400, Failed: 4}) || s.Now == nil {
+			t.Errorf("shown as %+v", s)
+		}
 	}
 }
 

@@ -63,6 +63,10 @@ type Seat struct {
 	At        time.Time        `json:"at,omitzero"`       // when it came there
 	Earliest  time.Time        `json:"earliest,omitzero"` // when its upgrade can begin, for one whose turn has not come
 	Operation string           `json:"operation,omitempty"`
+	// Before is what callers were answered before the upgrade, for some minutes or longer; Now since then. Services that
+	// share their machines have both together.
+	Before *platform.Answers `json:"before,omitempty"`
+	Now    *platform.Answers `json:"now,omitempty"`
 }
 
 // List shows all rollouts that are kept, newest first; the newest one with its services.
@@ -89,6 +93,7 @@ func (x *Runner) List(ctx context.Context) ([]View, error) {
 					return err
 				}
 				v.fill(rec.Rollout, all, x.opt.Clock.Now(), x.opt.Clock.Timed())
+				v.tell(all, x.tallies())
 			}
 			out = append(out, v)
 		}
@@ -208,6 +213,23 @@ func (v *View) fill(r Rollout, all []service, now time.Time, timed bool) {
 	}
 	if count > 0 {
 		v.Percent = 100 * done / count
+	}
+}
+
+// tell adds what callers see.
+func (v *View) tell(all []service, counted map[crew]tally) {
+	by := make(map[string]service, len(all))
+	for _, s := range all {
+		by[s.id] = s
+	}
+	for i := range v.Services {
+		seat := &v.Services[i]
+		s := by[seat.Service]
+		if s.member == nil || s.member.Before == (platform.Answers{}) {
+			continue
+		}
+		now := counted[crew{s.division(), s.gateway}].ever
+		seat.Before, seat.Now = &s.member.Before, &now
 	}
 }
 

@@ -56,6 +56,8 @@ type FromMachine struct {
 	Requests int64 `json:"requests,omitempty"`
 	// Load is zero from a machine of a version that does not measure it.
 	Load platform.Load `json:"load,omitzero"`
+	// Answers are those since the process began; zero from a machine of a version that does not count them.
+	Answers platform.Answers `json:"answers,omitzero"`
 	// Gateway is the version of the gateway program that the machine runs.
 	Gateway string `json:"gateway,omitempty"`
 	// Gen is the newest order that holds: its listeners accept, all others have stopped.
