@@ -168,6 +168,11 @@ func (h *crashHost) exists(path string) bool {
 	if strings.HasSuffix(path, "/resourceGroups/rg") {
 		version = "2022-09-01"
 	}
+	return h.isThere(path, version)
+}
+
+func (h *crashHost) isThere(path, version string) bool {
+	h.t.Helper()
 	_, err := h.client.Do(h.t.Context(), http.MethodGet, path, version, nil)
 	if err != nil && armclient.Status(err) != http.StatusNotFound {
 		h.t.Fatal(err)

@@ -68,7 +68,7 @@ func TestCrash_EveryProcess(t *testing.T) {
 	seed, every := crashMode(t)
 	histogram := newHistogram()
 	t.Run("hosts", func(t *testing.T) {
-		for i, l := range processLanes {
+		for i, l := range append(processLanes, networkProcessLanes()...) {
 			t.Run(l.name, func(t *testing.T) {
 				t.Parallel()
 				h := startLane(t, l)

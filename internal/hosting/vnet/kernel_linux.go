@@ -16,6 +16,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/portico-dev/portico/internal/failpoint"
 )
 
 // netnsFolder is where named namespaces are, for `ip netns` too.
@@ -71,32 +73,43 @@ func named(name string) netlink.LinkAttrs {
 
 // Attach makes a place, or makes it what it should be. beside lists the other places of its virtual network.
 func (h *Host) Attach(p Place, beside ...Place) error {
+	failpoint.Hit("agent.attach.before")
 	router, err := h.openRouter(p)
 	if err != nil {
 		return err
 	}
 	defer router.close()
+	failpoint.Hit("agent.attach.network")
 	place, err := openSpace(h.Namespace(p.ID))
 	if err != nil {
 		return err
 	}
 	defer place.close()
+	failpoint.Hit("agent.attach.place")
 	if err := place.up("lo"); err != nil {
 		return err
 	}
 	if err := h.joinSubnet(p, router, place); err != nil {
 		return fmt.Errorf("join %s to its subnet: %w", place.name, err)
 	}
+	failpoint.Hit("agent.attach.subnet")
 	if err := h.joinHost(p, place); err != nil {
 		return fmt.Errorf("join %s to the host: %w", place.name, err)
 	}
+	failpoint.Hit("agent.attach.host")
 	if err := h.mend(p.Network, router, append(beside, p)); err != nil {
 		return fmt.Errorf("make the ways out of %s: %w", router.name, err)
 	}
+	failpoint.Hit("agent.attach.mended")
 	if err := place.lead(p); err != nil {
 		return fmt.Errorf("make the ways of %s: %w", place.name, err)
 	}
-	return place.filter(p)
+	failpoint.Hit("agent.attach.led")
+	if err := place.filter(p); err != nil {
+		return err
+	}
+	failpoint.Hit("agent.attach.after")
+	return nil
 }
 
 // openRouter opens the namespace of a virtual network with the bridges of its subnets.
@@ -121,8 +134,7 @@ func (h *Host) openRouter(p Place) (*space, error) {
 func (h *Host) joinSubnet(p Place, router, place *space) error {
 	if !place.has(inSubnet) {
 		router.remove(port(p.ID)) // half of what was begun
-		v := &netlink.Veth{LinkAttrs: named(port(p.ID)), PeerName: inSubnet, PeerNamespace: netlink.NsFd(int(place.fd))}
-		if err := router.nl.LinkAdd(v); err != nil {
+		if err := router.pair(port(p.ID), inSubnet, place); err != nil {
 			return err
 		}
 	}
@@ -153,8 +165,7 @@ func (h *Host) joinHost(p Place, place *space) error {
 	link := h.hostLink(p.ID)
 	if !place.has(inHost) {
 		here.remove(link)
-		v := &netlink.Veth{LinkAttrs: named(link), PeerName: inHost, PeerNamespace: netlink.NsFd(int(place.fd))}
-		if err := here.nl.LinkAdd(v); err != nil {
+		if err := here.pair(link, inHost, place); err != nil {
 			return err
 		}
 	}
@@ -170,11 +181,16 @@ func (h *Host) joinHost(p Place, place *space) error {
 // publish routes a public address to a place, and its answers back the way that the questions came.
 func (h *Host) publish(id string, a netip.Addr, here, place *space) error {
 	whole := netip.PrefixFrom(a, 32)
-	return errors.Join(
-		place.address(inHost, whole),
-		place.ensureRule(answers(whole)),
-		here.route(h.hostLink(id), netlink.Route{Dst: ipNet(whole), Src: hostAddress.AsSlice()}),
-	)
+	failpoint.Hit("agent.publish.before")
+	if err := errors.Join(place.address(inHost, whole), place.ensureRule(answers(whole))); err != nil {
+		return err
+	}
+	failpoint.Hit("agent.publish.address")
+	if err := here.route(h.hostLink(id), netlink.Route{Dst: ipNet(whole), Src: hostAddress.AsSlice()}); err != nil {
+		return err
+	}
+	failpoint.Hit("agent.publish.after")
+	return nil
 }
 
 // Publish routes a public address to a place.
@@ -185,9 +201,11 @@ func (h *Host) Publish(id string, a netip.Addr) error {
 // Settle gives a place one more address of its subnet.
 func (h *Host) Settle(id string, a netip.Addr) error {
 	return h.both(id, func(_, place *space) error {
+		failpoint.Hit("agent.settle.before")
 		if err := place.address(inSubnet, netip.PrefixFrom(a, 32)); err != nil {
 			return err
 		}
+		failpoint.Hit("agent.settle.after")
 		return place.announce(a)
 	})
 }
@@ -195,7 +213,9 @@ func (h *Host) Settle(id string, a netip.Addr) error {
 // Withdraw takes an address, public or not, off a place.
 func (h *Host) Withdraw(id string, a netip.Addr) error {
 	return h.both(id, func(here, place *space) error {
+		failpoint.Hit("agent.withdraw.before")
 		here.unroute(h.hostLink(id), a)
+		failpoint.Hit("agent.withdraw.route")
 		_ = place.nl.RuleDel(answers(netip.PrefixFrom(a, 32))) // an address of the subnet has none
 		for _, link := range []string{inSubnet, inHost} {
 			l, err := place.nl.LinkByName(link)
@@ -207,6 +227,7 @@ func (h *Host) Withdraw(id string, a netip.Addr) error {
 				return err
 			}
 		}
+		failpoint.Hit("agent.withdraw.after")
 		return nil
 	})
 }
@@ -227,20 +248,32 @@ func (h *Host) both(id string, f func(here, place *space) error) error {
 
 // Detach removes a place, and its virtual network with the last one. rest lists the other places of the network.
 func (h *Host) Detach(id, network string, rest ...Place) error {
+	failpoint.Hit("agent.detach.before")
+	if err := h.leave(id, network, rest); err != nil {
+		return err
+	}
+	failpoint.Hit("agent.detach.after")
+	return nil
+}
+
+func (h *Host) leave(id, network string, rest []Place) error {
 	router, err := findSpace(h.Router(network))
 	if err == nil {
 		defer router.close()
 		router.remove(port(id))
 	}
+	failpoint.Hit("agent.detach.subnet")
 	here, err := openHere()
 	if err != nil {
 		return err
 	}
 	defer here.close()
 	here.remove(h.hostLink(id))
+	failpoint.Hit("agent.detach.host")
 	if err := removeSpace(h.Namespace(id)); err != nil {
 		return err
 	}
+	failpoint.Hit("agent.detach.place")
 	switch {
 	case router == nil:
 		return nil
@@ -296,6 +329,7 @@ func openSpace(name string) (*space, error) {
 		if err != nil {
 			return err
 		}
+		failpoint.Hit("agent.space.named")
 		_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600)
 		// What comes in by one leg may be answered by another.
 		for _, name := range []string{"all", "default"} {
@@ -355,6 +389,7 @@ func removeSpace(name string) error {
 	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
+	failpoint.Hit("agent.space.unmounted")
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove namespace %s: %w", name, err)
 	}
@@ -398,6 +433,17 @@ func (s *space) ensure(l netlink.Link) error {
 	if err := s.nl.LinkAdd(l); err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
+	return nil
+}
+
+// pair adds a pair of virtual links, one here and one in another namespace.
+func (s *space) pair(link, peer string, other *space) error {
+	failpoint.Hit("agent.link.before")
+	v := &netlink.Veth{LinkAttrs: named(link), PeerName: peer, PeerNamespace: netlink.NsFd(int(other.fd))}
+	if err := s.nl.LinkAdd(v); err != nil {
+		return err
+	}
+	failpoint.Hit("agent.link.after")
 	return nil
 }
 

@@ -52,8 +52,7 @@ func (h *Host) peerWith(network string, router *space, space []netip.Prefix, to 
 	mine, theirs := peerLink(to.Network), peerLink(network)
 	if !router.has(mine) {
 		other.remove(theirs)
-		v := &netlink.Veth{LinkAttrs: named(mine), PeerName: theirs, PeerNamespace: netlink.NsFd(int(other.fd))}
-		if err := router.nl.LinkAdd(v); err != nil {
+		if err := router.pair(mine, theirs, other); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/portico-dev/portico/internal/failpoint"
 )
 
 const (
@@ -110,6 +112,7 @@ func (h *Host) mend(network string, router *space, places []Place) error {
 	if err := errors.Join(h.natLeg(network, router, places), h.peer(network, router, places)); err != nil {
 		return err
 	}
+	failpoint.Hit("agent.mend.linked")
 	subnets := map[string]int{} // bridges, with their tables
 	for _, p := range places {
 		name := bridge(p.Subnet)
@@ -119,9 +122,11 @@ func (h *Host) mend(network string, router *space, places []Place) error {
 			}
 		}
 	}
+	failpoint.Hit("agent.mend.led")
 	if err := router.dropRules(subnets); err != nil {
 		return err
 	}
+	failpoint.Hit("agent.mend.dropped")
 	return router.translate(places)
 }
 
@@ -192,8 +197,7 @@ func (h *Host) natLeg(network string, router *space, places []Place) error {
 	}
 	if !router.has(natLink) {
 		here.remove(link)
-		v := &netlink.Veth{LinkAttrs: named(link), PeerName: natLink, PeerNamespace: netlink.NsFd(int(router.fd))}
-		if err := here.nl.LinkAdd(v); err != nil {
+		if err := here.pair(link, natLink, router); err != nil {
 			return err
 		}
 	}
