@@ -58,6 +58,9 @@ func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string)
 	if err != nil {
 		return err
 	}
+	if was == nil || was.Inner != in.Inner || was.Outward != in.Outward {
+		a.tryKeep(true) // if this agent dies now, the next one knows what is begun, and picks nothing else
+	}
 	if err := a.nets.Attach(in.place(), beside...); err != nil {
 		return fmt.Errorf("attach %s: %w", want.ID, err)
 	}
@@ -399,6 +402,25 @@ func (a *agent) restoreInjections(list []injection) {
 		if err := a.nets.Attach(in.place(), a.beside(in.ID, in.Network)...); err != nil {
 			// The control plane attaches it again, and is told.
 			a.log.Error("injection not restored", slog.String("injection", in.ID), slog.Any("error", err))
+		}
+	}
+}
+
+// tidyPlaces takes addresses off places that the agent before gave them, and that it died before it noted a VIP for.
+// a.mu is held.
+func (a *agent) tidyPlaces() {
+	known := map[string][]netip.Addr{}
+	for id, in := range a.injections {
+		known[id] = []netip.Addr{in.Inner, in.Outward}
+	}
+	for _, v := range a.vips {
+		if addr, err := netip.ParseAddr(v.address); err == nil && v.injection != "" {
+			known[v.injection] = append(known[v.injection], addr)
+		}
+	}
+	for id := range a.injections {
+		if err := a.nets.Tidy(id, known[id]...); err != nil {
+			a.log.Error("injection not tidied", slog.String("injection", id), slog.Any("error", err))
 		}
 	}
 }

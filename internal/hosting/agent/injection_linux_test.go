@@ -238,6 +238,62 @@ func TestInjection_TwoAddresses(t *testing.T) {
 	}
 }
 
+// What an agent had begun to make when it died is known to the next, so that it can be detached.
+func TestInjection_IsKnownBeforeItIsMade(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	networksOr(t, h)
+	inTheWay := "/run/netns/" + vnet.NewHost(l.Dir).Namespace("n1")
+	if err := os.MkdirAll(inTheWay+"/full", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := h.Attach(t.Context(), lease, attachment("n1"), nil)
+	killAll(t, pidsOf(t, l), "agent")
+	if gone := os.RemoveAll(inTheWay); gone != nil {
+		t.Fatal(gone)
+	}
+	if err == nil {
+		t.Fatal("the place was made")
+	}
+	h = startHost(t, l)
+	if inv := inventory(t, h); len(inv.Attachments) != 1 || inv.Attachments[0].ID != "n1" {
+		t.Errorf("attachments after the agent was killed: %+v", inv.Attachments)
+	}
+}
+
+// An address that an agent gave a place just before it died, and that no VIP came to have, is nobody's.
+func TestInjection_AddressesOfNoVIPGo(t *testing.T) {
+	t.Parallel()
+	l := agenttest.Layout(t)
+	h := startHost(t, l)
+	networksOr(t, h)
+	attach(t, h, attachment("n1"))
+	private := reserveVIP(t, h, platform.VIP{ID: "private", Injection: "n1", Inside: true})
+	killAll(t, pidsOf(t, l), "agent")
+	const left = "10.213.1.77"
+	names := vnet.NewHost(l.Dir)
+	if err := names.Settle("n1", netip.MustParseAddr(left)); err != nil {
+		t.Fatal(err)
+	}
+	startHost(t, l)
+	has := func(address string) bool {
+		return names.Enter("n1", func() error {
+			l, err := net.Listen("tcp4", net.JoinHostPort(address, "9080"))
+			if err == nil {
+				_ = l.Close()
+			}
+			return err
+		}) == nil
+	}
+	if has(left) {
+		t.Error("the address that no VIP has is still there")
+	}
+	if !has(private.Address) {
+		t.Error("the address of a VIP is gone")
+	}
+}
+
 // A probe connects as the machines of an injection would: by its addresses and through its rules.
 func TestProbe_FromAnInjection(t *testing.T) {
 	t.Parallel()

@@ -149,6 +149,7 @@ func (a *agent) restore(r *remains) error {
 	for _, v := range r.told.Inventory.VIPs {
 		a.restoreVIP(v, r)
 	}
+	a.tidyPlaces()
 	for h, sets := range a.hosts {
 		if len(sets) > 1 {
 			a.several[h] = a.leadsTo(h)

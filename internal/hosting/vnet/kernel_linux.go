@@ -213,23 +213,48 @@ func (h *Host) Settle(id string, a netip.Addr) error {
 // Withdraw takes an address, public or not, off a place.
 func (h *Host) Withdraw(id string, a netip.Addr) error {
 	return h.both(id, func(here, place *space) error {
-		failpoint.Hit("agent.withdraw.before")
-		here.unroute(h.hostLink(id), a)
-		failpoint.Hit("agent.withdraw.route")
-		_ = place.nl.RuleDel(answers(netip.PrefixFrom(a, 32))) // an address of the subnet has none
-		for _, link := range []string{inSubnet, inHost} {
-			l, err := place.nl.LinkByName(link)
-			if err != nil {
-				return err
+		return h.withdraw(id, netip.PrefixFrom(a, 32), here, place)
+	})
+}
+
+// Tidy takes all addresses off a place but those that are known.
+func (h *Host) Tidy(id string, known ...netip.Addr) error {
+	return h.both(id, func(here, place *space) error {
+		list, err := place.nl.AddrList(nil, netlink.FAMILY_V4)
+		if err != nil {
+			return err
+		}
+		for _, have := range list {
+			a, _ := netip.AddrFromSlice(have.IP.To4())
+			if a.IsLoopback() || slices.Contains(known, a) {
+				continue
 			}
-			err = place.nl.AddrDel(l, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(a, 32))})
-			if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			bits, _ := have.Mask.Size()
+			if err := h.withdraw(id, netip.PrefixFrom(a, bits), here, place); err != nil {
 				return err
 			}
 		}
-		failpoint.Hit("agent.withdraw.after")
 		return nil
 	})
+}
+
+func (h *Host) withdraw(id string, a netip.Prefix, here, place *space) error {
+	failpoint.Hit("agent.withdraw.before")
+	here.unroute(h.hostLink(id), a.Addr())
+	failpoint.Hit("agent.withdraw.route")
+	_ = place.nl.RuleDel(answers(netip.PrefixFrom(a.Addr(), 32))) // an address of the subnet has none
+	for _, link := range []string{inSubnet, inHost} {
+		l, err := place.nl.LinkByName(link)
+		if err != nil {
+			return err
+		}
+		err = place.nl.AddrDel(l, &netlink.Addr{IPNet: ipNet(a)})
+		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return err
+		}
+	}
+	failpoint.Hit("agent.withdraw.after")
+	return nil
 }
 
 func (h *Host) both(id string, f func(here, place *space) error) error {
@@ -321,43 +346,74 @@ type space struct {
 // openSpace opens a named namespace and makes it if there is none.
 func openSpace(name string) (*space, error) {
 	s, err := findSpace(name)
-	if !errors.Is(err, os.ErrNotExist) {
-		return s, err
+	if errors.Is(err, os.ErrNotExist) {
+		if err := apart(func() error { return makeSpace(name) }); err != nil {
+			return nil, fmt.Errorf("make namespace %s: %w", name, err)
+		}
+		s, err = findSpace(name)
 	}
-	err = apart(func() error {
-		fd, err := netns.NewNamed(name)
-		if err != nil {
-			return err
-		}
-		failpoint.Hit("agent.space.named")
-		_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600)
-		// What comes in by one leg may be answered by another.
-		for _, name := range []string{"all", "default"} {
-			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/rp_filter", []byte("0"), 0o600)
-			_ = os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/send_redirects", []byte("0"), 0o600)
-		}
-		return fd.Close()
-	})
 	if err != nil {
-		return nil, fmt.Errorf("make namespace %s: %w", name, err)
+		return nil, err
 	}
-	return findSpace(name)
+	// Also of one that is there: who made it may have come no further.
+	if err := s.within(loosen); err != nil {
+		s.close()
+		return nil, fmt.Errorf("loosen namespace %s: %w", name, err)
+	}
+	return s, nil
 }
 
-// findSpace opens a namespace that is there.
+// makeSpace makes a namespace for this thread, and a name for it, as `ip netns` does.
+func makeSpace(name string) error {
+	if err := os.MkdirAll(netnsFolder, 0o755); err != nil { //nolint:gosec // as `ip netns` makes it
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	path := filepath.Join(netnsFolder, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("agent.space.named")
+	if err := errors.Join(f.Close(), unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")); err != nil {
+		return err
+	}
+	failpoint.Hit("agent.space.made")
+	return nil
+}
+
+// loosen sets what the kernel is to be less strict about in this thread's namespace: what comes in by one leg may be
+// answered by another.
+func loosen() error {
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o600) // a kernel without it has none
+	var errs []error
+	for _, name := range []string{"all", "default"} {
+		for _, what := range []string{"rp_filter", "send_redirects"} {
+			errs = append(errs, os.WriteFile("/proc/sys/net/ipv4/conf/"+name+"/"+what, []byte("0"), 0o600))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// findSpace opens a namespace that is there. A name without one is left of one that was not wholly made or removed: it
+// goes.
 func findSpace(name string) (*space, error) {
 	path := filepath.Join(netnsFolder, name)
 	fd, err := netns.GetFromPath(path)
 	if err != nil {
 		return nil, fmt.Errorf("open namespace %s: %w", name, err)
 	}
-	nl, err := netlink.NewHandleAt(fd)
-	if errors.Is(err, unix.EINVAL) { // the name is left of one that was not finished
-		_ = fd.Close()
-		if err := os.Remove(path); err != nil {
-			return nil, err
+	var is unix.Statfs_t
+	if err = unix.Fstatfs(int(fd), &is); err == nil && is.Type != unix.NSFS_MAGIC {
+		if err = os.Remove(path); err == nil {
+			err = os.ErrNotExist
 		}
-		return nil, fmt.Errorf("open namespace %s: %w", name, os.ErrNotExist)
+	}
+	var nl *netlink.Handle
+	if err == nil {
+		nl, err = netlink.NewHandleAt(fd)
 	}
 	if err != nil {
 		_ = fd.Close()

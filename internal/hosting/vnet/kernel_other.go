@@ -19,6 +19,9 @@ func (h *Host) Settle(string, netip.Addr) error { return ErrNotHere }
 // Withdraw takes an address off a place.
 func (h *Host) Withdraw(string, netip.Addr) error { return ErrNotHere }
 
+// Tidy takes all addresses off a place but those that are known.
+func (h *Host) Tidy(string, ...netip.Addr) error { return ErrNotHere }
+
 // Detach removes a place.
 func (h *Host) Detach(string, string, ...Place) error { return nil }
 

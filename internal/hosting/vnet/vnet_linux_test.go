@@ -253,6 +253,42 @@ func TestPlaces_ReachEachOther(t *testing.T) {
 	}
 }
 
+// An agent that dies while it makes or removes a namespace leaves its name, as an ordinary file: that is in nobody's way.
+func TestPlaces_NamesThatWereNotFinished(t *testing.T) {
+	t.Parallel()
+	h := capable(t)
+	p := place(t, "one", "/net", 1)
+	names := []string{h.Router(p.Network), h.Namespace(p.ID)}
+	leave := func(name string) {
+		if err := os.WriteFile(netnsFolder+"/"+name, nil, 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range names {
+		leave(name)
+	}
+	if err := h.Attach(p); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, h, "one", ":80", "one")
+	got, err := ask(fromHost, p.Outward.String()+":80")
+	want(t, "from outside", got, err, "one")
+	if err := h.Detach(p.ID, p.Network); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		leave(name)
+	}
+	if err := h.Detach(p.ID, p.Network); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, err := os.Stat(netnsFolder + "/" + name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+	}
+}
+
 func TestWithdraw_TakesAnAddressAway(t *testing.T) {
 	t.Parallel()
 	h := capable(t)
