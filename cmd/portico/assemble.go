@@ -45,7 +45,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 	c.publisher = publish.New(c.store, func(d store.Document) (map[string]any, error) { return resource.Open(d, sealer) }, c.log.With(slog.String("part", "publish")),
 		publish.Options{Domain: c.cfg.Domain, Certificate: c.hosts.Certificate})
 	c.controller = hosting.New(c.store, fabric, c.log.With(slog.String("part", "hosting")),
-		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Sleep: c.cfg.Sleep, Grace: c.cfg.Grace, Pause: c.cfg.Pause, Domain: c.cfg.Domain, Gateway: buildVersion(), Metrics: c.metrics})
+		hosting.Options{Clock: c.clock, Coexistence: c.cfg.Coexistence, HealthDeadline: c.cfg.HealthDeadline, Sleep: c.cfg.Sleep, Grace: c.cfg.Grace, Pause: c.cfg.Pause, Domain: c.cfg.Domain, Gateway: buildVersion(), Metrics: c.metrics, Zoneless: management.Zoneless})
 	c.rollouts = rollout.New(c.store, c.controller, c.log.With(slog.String("part", "rollout")),
 		rollout.Options{Clock: c.clock, Gateway: buildVersion(), NotReady: c.cfg.HealthDeadline, Has: c.gateways.Has})
 	addresses, err := newAddressBook(info.Pool, c.store)

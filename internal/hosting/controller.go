@@ -59,6 +59,8 @@ type Options struct {
 	Gateway string
 	// Zones are those of the fabric; "1", "2", "3" by default.
 	Zones []string
+	// Zoneless says of a location, normalised, that its machines are in no zone; nil: of none.
+	Zoneless func(location string) bool
 	// Sleep is after how long without connections the workers of a pool sleep, in platform time; 0: never.
 	Sleep time.Duration
 	// Parallel is how many services are worked on at a time; 8 by default.
@@ -132,6 +134,14 @@ func New(st store.Store, f fabric.Fabric, log *slog.Logger, opt Options) *Contro
 		workers: map[string]*worker{}, owners: map[string]string{}, sites: map[string]string{}, pooled: map[string]string{}, injected: map[string]bool{},
 		pools: map[string]map[string]bool{}, expectant: map[string]map[string]bool{},
 	}
+}
+
+// zonesAt are those of a location.
+func (c *Controller) zonesAt(location string) []string {
+	if c.opt.Zoneless != nil && c.opt.Zoneless(location) {
+		return nil
+	}
+	return c.opt.Zones
 }
 
 // Zones are those of the fabric.

@@ -47,6 +47,25 @@ func (w *world) wantHosts(want map[string][]string) {
 	}
 }
 
+// Machines of a location without zones are in none, and one that is switched off is nothing to them.
+func TestLocations_WithoutZones(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hosting.Options{Zoneless: func(location string) bool { return location == "westus" }})
+	w.create("shop", premium)
+	w.ended(w.ask("shop", "service.update", premium, at("westus", premium)), lro.Succeeded)
+	w.wantLocations("shop", map[string]int{"westeurope": 2, "westus": 2})
+	st, _ := w.status("shop")
+	zones := map[string][]string{}
+	for _, l := range st.Locations() {
+		for _, m := range l.Hosting.Sets[0].Machines {
+			zones[l.Name] = append(zones[l.Name], m.Zone)
+		}
+	}
+	if d := cmp.Diff(map[string][]string{"westeurope": {"1", "2"}, "westus": {"", ""}}, zones); d != "" {
+		t.Errorf("zones differ (-want +got):\n%s", d)
+	}
+}
+
 func TestLocations_ComeAndGoWhileTheOthersStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hosting.Options{})

@@ -336,7 +336,7 @@ func (c *Controller) input(p *place, obs platform.Observation) platform.Input {
 	in := platform.Input{
 		Wish: p.wish(), State: p.Hosting, Observation: obs, Now: obs.At, Clock: c.opt.Clock.Now(),
 		Service: p.doc.ID, Location: p.Name, Seq: p.seq, Coexistence: c.opt.Coexistence, Grace: c.opt.Grace, Pause: c.opt.Pause,
-		Gateway: c.opt.Gateway, Zones: c.opt.Zones, NewID: newID,
+		Gateway: c.opt.Gateway, Zones: c.zonesAt(p.Name), NewID: newID,
 	}
 	if in.Now.IsZero() { // a forecast has seen nothing
 		in.Now = failpoint.Now()

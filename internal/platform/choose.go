@@ -29,6 +29,7 @@ type Request struct {
 	Tier     Tier     // sku.name
 	Units    int      // sku.capacity
 	Zones    []string // zones
+	Zoneless bool     // the location has no availability zones
 	Network  NetworkRequest
 	// NAT is the address of the platform's NAT gateway that natGatewayState asks for; empty for none.
 	NAT string
@@ -55,7 +56,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 	}
 	f := checkTier(r)
 	if len(f) == 0 { // the rest says nothing about a tier that cannot be
-		f = slices.Concat(checkUnits(r), checkZones(r), checkNetwork(r), checkNAT(r))
+		f = slices.Concat(checkUnits(r), checkZones(r), checkNetwork(r), checkNAT(r), checkRotation(r))
 	}
 	if len(f) > 0 {
 		return Wish{}, f.err()
@@ -85,7 +86,7 @@ func (r Request) platform() Version {
 	switch {
 	case len(r.Tier.Facts().Platforms) == 1:
 		return r.Tier.Facts().Platforms[0]
-	case len(r.Zones) > 0, !v.Before(STv2From), r.Retired:
+	case r.Migrate, len(r.Zones) > 0, !v.Before(STv2From), r.Retired:
 		return STv2
 	case r.Old != nil && r.Old.Platform == STv2:
 		return STv2
@@ -175,6 +176,10 @@ func checkZones(r Request) (f findings) {
 		f.add(CodeInvalidParameters, "zones", "The tier '%s' does not support 'zones'. Tiers that do: %s.", r.Tier, tierNames(func(f Facts) bool { return f.Zones }))
 		return f
 	}
+	if r.Zoneless {
+		f.add(CodeInvalidParameters, "zones", "The location '%s' has no availability zones.", r.Network.Location)
+		return f
+	}
 	seen := map[string]bool{}
 	for _, z := range r.Zones {
 		if !slices.Contains(allZones, z) {
@@ -186,6 +191,14 @@ func checkZones(r Request) (f findings) {
 	}
 	if len(f) == 0 && r.Units%len(r.Zones) != 0 {
 		f.add(CodeInvalidParameters, "sku.capacity", "The value %d of 'sku.capacity' must be a multiple of the number of 'zones', which is %d.", r.Units, len(r.Zones))
+	}
+	return f
+}
+
+// checkRotation says whether the primary location may be out of rotation: others have to be in it.
+func checkRotation(r Request) (f findings) {
+	if r.Disabled && !r.Network.SeveralRegions {
+		f.add(CodeInvalidParameters, "disableGateway", "'disableGateway' is for services at several locations: this one would have no gateway left.")
 	}
 	return f
 }

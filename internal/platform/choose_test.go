@@ -212,6 +212,18 @@ func TestDecide_Refuses(t *testing.T) {
 			"The value 11 of 'sku.capacity' is not valid for tier 'StandardV2'. Allowed values: 1 to 10.",
 		},
 		{
+			"zones where there are none",
+			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 2, Zones: []string{"1", "2"}, Zoneless: true, Network: platform.NetworkRequest{Location: "westus"}},
+			bad, "zones",
+			"The location 'westus' has no availability zones.",
+		},
+		{
+			"a service at one location that is out of rotation",
+			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 1, Disabled: true},
+			bad, "disableGateway",
+			"'disableGateway' is for services at several locations: this one would have no gateway left.",
+		},
+		{
 			"Premium v2 stops at 30",
 			platform.Request{APIVersion: after, Tier: platform.PremiumV2, Units: 31},
 			bad, "sku.capacity",

@@ -14,6 +14,7 @@ type Elsewhere struct {
 	Tier     Tier
 	Units    int
 	Zones    []string
+	Zoneless bool // the location has no availability zones
 	Disabled bool // disableGateway
 	Network  NetworkRequest
 	NAT      string // address of the platform's NAT gateway; empty for none
@@ -48,7 +49,7 @@ func DecideElsewhere(r Request, primary Wish, others []Elsewhere) ([]LocationWis
 
 // at is the request as one additional location sees it.
 func (r Request) at(o Elsewhere, primary Wish) Request {
-	r.Old, r.Tier, r.Units, r.Zones, r.Disabled = o.Old, o.Tier, o.Units, o.Zones, o.Disabled
+	r.Old, r.Tier, r.Units, r.Zones, r.Zoneless, r.Disabled = o.Old, o.Tier, o.Units, o.Zones, o.Zoneless, o.Disabled
 	r.Network, r.NAT, r.Gateway = o.Network, o.NAT, primary.Gateway
 	if r.Old != nil && r.Old.Gone {
 		r.Old = nil

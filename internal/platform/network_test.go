@@ -197,6 +197,15 @@ func TestDecide_NetworkRules(t *testing.T) {
 			"The network security group '" + groupID + "' of subnet '" + subnetID("apim") + "' must allow outbound TCP 1433 from VirtualNetwork to Sql.",
 		},
 		{
+			"a group that denies stv2 its key vault",
+			func(r *platform.Request) {
+				deny := allow(100, false, "*", "AzureKeyVault", 443)
+				deny.Allow = false
+				r.Network.Subnet.Rules = good(deny)
+			}, platform.CodeInvalidParameters, subnet,
+			"The network security group '" + groupID + "' of subnet '" + subnetID("apim") + "' must allow outbound TCP 443 from VirtualNetwork to AzureKeyVault.",
+		},
+		{
 			"a host that makes no networks", func(r *platform.Request) { r.Network.Trouble = "run it as root." }, platform.CodeValueNotSupported, "virtualNetworkType",
 			"The value 'External' of 'virtualNetworkType' is not supported on this host: run it as root.",
 		},
@@ -222,6 +231,11 @@ func TestDecide_GroupsThatLetThrough(t *testing.T) {
 	deny.Allow = false
 	for name, change := range map[string]func(*platform.Request){
 		"some clients denied": func(r *platform.Request) { r.Network.Subnet.Rules = good(deny) },
+		"stv1 without a key vault": func(r *platform.Request) {
+			vault := allow(100, false, "*", "AzureKeyVault", 443)
+			vault.Allow = false
+			r.APIVersion, r.Network.PublicIPID, r.Network.PublicIP, r.Network.Subnet.Rules = before, "", nil, good(vault)
+		},
 		"Developer without probes": func(r *platform.Request) {
 			probe := allow(100, true, "AzureLoadBalancer", "*", 6390)
 			probe.Allow = false

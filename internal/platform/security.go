@@ -129,8 +129,8 @@ type flow struct {
 	from, to string
 	port     uint16
 	// external: only where the gateway is reached from the Internet; probed: not for Developer, whose one machine no load
-	// balancer probes; regions: only where there are several.
-	external, probed, regions bool
+	// balancer probes; regions: only where there are several; vault: not on stv1, which needs no key vault.
+	external, probed, regions, vault bool
 }
 
 // requiredFlows are the connections without which an injected service does not work.
@@ -143,7 +143,7 @@ var requiredFlows = []flow{
 	{from: TagVirtualNetwork, to: TagInternet, port: 80},
 	{from: TagVirtualNetwork, to: "Storage", port: 443},
 	{from: TagVirtualNetwork, to: "Sql", port: 1433},
-	{from: TagVirtualNetwork, to: "AzureKeyVault", port: 443},
+	{from: TagVirtualNetwork, to: "AzureKeyVault", port: 443, vault: true},
 	{from: TagVirtualNetwork, to: "AzureMonitor", port: 443},
 	{from: TagVirtualNetwork, to: "AzureMonitor", port: 1886},
 }
@@ -159,7 +159,7 @@ func (f flow) String() string {
 // blocked lists the required flows that the rules, the default ones among them, do not let through.
 func blocked(rules []SecurityRule, r Request) (out []flow) {
 	for _, f := range requiredFlows {
-		if f.external && r.Network.mode() != External || f.probed && r.Tier == Developer || f.regions && !r.Network.SeveralRegions {
+		if f.external && r.Network.mode() != External || f.probed && r.Tier == Developer || f.regions && !r.Network.SeveralRegions || f.vault && r.platform() == STv1 {
 			continue
 		}
 		if !f.passes(rules) {

@@ -14,7 +14,7 @@ func (w *serviceWrite) elsewhere() (out []platform.Elsewhere, err error) {
 	for _, o := range resource.AdditionalLocations(w.change.New) {
 		e := platform.Elsewhere{
 			Location: resource.NormalLocation(o.Text("location")), Tier: platform.Tier(o.Text("sku.name")),
-			Zones: o.Texts("zones"), Disabled: o.Flag("disableGateway"),
+			Zones: o.Texts("zones"), Zoneless: w.zoneless(o.Text("location")), Disabled: o.Flag("disableGateway"),
 		}
 		if tier, ok := w.opt.ParseTier(o.Text("sku.name")); ok {
 			e.Tier = tier
@@ -36,6 +36,12 @@ func (w *serviceWrite) elsewhere() (out []platform.Elsewhere, err error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// zoneless says whether a location has no availability zones.
+func (q *request) zoneless(location string) bool {
+	l, ok := q.env.Location(location)
+	return ok && len(l.Zones) == 0
 }
 
 // migrateAll makes the wish of every location one for stv2. It is refused if one of those on stv1 cannot be migrated, or

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -138,6 +139,11 @@ func DefaultLocations() []resource.Location {
 		all = append(all, resource.Location{Name: resource.NormalLocation(name), Display: name})
 	}
 	return all
+}
+
+// Zoneless says whether a location, normalised, is one of those without availability zones.
+func Zoneless(location string) bool {
+	return slices.ContainsFunc(unzoned, func(name string) bool { return resource.NormalLocation(name) == location })
 }
 
 // The regions of the public cloud, with and without availability zones. The first is the one that messages name.

@@ -132,7 +132,7 @@ func (w *serviceWrite) decide() error {
 	}
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
-		APIVersion: string(w.version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"),
+		APIVersion: string(w.version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"), Zoneless: w.zoneless(o.Text("location")),
 		Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"),
 	}
 	var readErr error

@@ -261,7 +261,7 @@ func (w *world) seed(method, path, body, operation string) {
 	if strings.Contains(operation, "MigrateToStv2") {
 		create = "2020-12-01"
 	}
-	w.want(201, "PUT", service+"?api-version="+create, strings.Replace(developerBody, "West Europe", "West US", 1))
+	w.want(201, "PUT", service+"?api-version="+create, strings.Replace(developerBody, "West Europe", "West US 2", 1))
 	w.settle()
 	for _, name := range regexp.MustCompile(`\{\{([\w-]+)\}\}`).FindAllStringSubmatch(body, -1) {
 		w.want(201, "PUT", service+"/namedValues/"+name[1], `{"properties":{"displayName":"`+name[1]+`","value":"5"}}`)
@@ -348,7 +348,7 @@ func (w *world) seedAround(body string) {
 	if json.Unmarshal([]byte(body), &service) != nil {
 		return
 	}
-	home := cmp.Or(service.Location, "West US")
+	home := cmp.Or(service.Location, "West US 2")
 	for id := range service.Identity.UserAssignedIdentities {
 		w.seedGroup(id)
 		w.want(201, "PUT", id+"?api-version=2023-01-31", `{"location":"westeurope"}`)
@@ -478,7 +478,7 @@ func newMemoryWorld(t *testing.T) *world {
 	t.Helper()
 	st := newMemory()
 	opt := options(st)
-	opt.Locations = append(management.DefaultLocations(), resource.Location{Name: "eastus2euap", Display: "East US 2 EUAP"})
+	opt.Locations = append(management.DefaultLocations(), resource.Location{Name: "eastus2euap", Display: "East US 2 EUAP", Zones: []string{"1", "2", "3"}})
 	opt.Fetch = linked
 	canNetwork(&opt)
 	return &world{t: t, store: st, handler: management.New(opt)}
