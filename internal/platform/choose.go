@@ -120,6 +120,12 @@ func migrate(r Request) (Wish, *arm.Error) {
 	return w, nil
 }
 
+// Expelled is the wish of a service that the platform takes to stv2 without the virtual network that it is in.
+func (w Wish) Expelled() Wish {
+	w.Platform, w.Address, w.Injection, w.NAT, w.Prepared = STv2, NewIP, nil, "", ""
+	return w
+}
+
 // ParseAddressMode reads the mode of a migration in any case; empty means PreserveIP.
 func ParseAddressMode(s string) (AddressMode, bool) {
 	switch {

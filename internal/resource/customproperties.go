@@ -20,6 +20,31 @@ const (
 	cipherPrefix = "gateway.security.ciphers."
 )
 
+// blockKey is the custom property of a service that serves nobody: the platform sets it, and the owner takes it back.
+const blockKey = customPrefix + "Service.Disabled"
+
+// Blocked says whether custom properties keep a service from serving.
+func Blocked(properties map[string]any) bool {
+	for key, value := range properties {
+		if strings.EqualFold(key, blockKey) {
+			return strings.EqualFold(fmt.Sprint(value), "true")
+		}
+	}
+	return false
+}
+
+// Block keeps a service from serving.
+func Block(service Object) {
+	custom, _ := service.Get(customPath).(map[string]any)
+	custom = maps.Clone(custom)
+	maps.DeleteFunc(custom, func(key string, _ any) bool { return strings.EqualFold(key, blockKey) })
+	if custom == nil {
+		custom = map[string]any{}
+	}
+	custom[blockKey] = "True"
+	service.Set(customPath, custom)
+}
+
 // kept are cipher suites that cannot be switched off, as in the cloud service.
 var kept = []string{
 	"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -80,8 +105,6 @@ func (r *customReader) read(key string, value any, tier string) {
 		r.tls.HTTP2 = on
 	case strings.HasSuffix(rest, ".protocols.ssl30") && on:
 		r.found = append(r.found, notBuilt("customProperties."+key, "SSL 3.0"))
-	case rest == "service.disabled" && on:
-		r.found = append(r.found, notBuilt("customProperties."+key, "Services that are switched off"))
 	case slices.Contains([]string{
 		"gateway.security.protocols.tls10", "gateway.security.protocols.tls11", "gateway.security.protocols.ssl30",
 		"gateway.security.backend.protocols.tls10", "gateway.security.backend.protocols.tls11", "gateway.security.backend.protocols.ssl30", "service.disabled",

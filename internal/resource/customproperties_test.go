@@ -40,7 +40,7 @@ func TestTLSOf(t *testing.T) {
 				"Http2": "True", prefix + "Protocols.Server.Http2": "True", prefix + "Security.Protocols.Tls10": "maybe", prefix + "Security.Protocols.Tls12": "True",
 				prefix + "Security.Protocols.Ssl30": "True", prefix + "Security.Ciphers.TLS_AES_128_GCM_SHA256": "False", prefix + "Security.Ciphers.ROT13": "False",
 				prefix + "Security.Ciphers.TLS_RSA_WITH_AES_256_CBC_SHA256": "True", prefix + "Security.Backend.Protocols.Tls10": "True",
-				"Microsoft.WindowsAzure.ApiManagement.Service.Disabled": "True",
+				"Microsoft.WindowsAzure.ApiManagement.Service.Disabled": "perhaps",
 			},
 			found: []string{
 				"customProperties.Http2: 'Http2' is not a custom property.",
@@ -51,7 +51,7 @@ func TestTLSOf(t *testing.T) {
 				"customProperties." + prefix + "Security.Protocols.Ssl30: SSL 3.0: not built in this version of Portico.",
 				"customProperties." + prefix + "Security.Protocols.Tls10: 'maybe' is neither True nor False.",
 				"customProperties." + prefix + "Security.Protocols.Tls12: '" + prefix + "Security.Protocols.Tls12' is not a custom property.",
-				"customProperties.Microsoft.WindowsAzure.ApiManagement.Service.Disabled: Services that are switched off: not built in this version of Portico.",
+				"customProperties.Microsoft.WindowsAzure.ApiManagement.Service.Disabled: 'perhaps' is neither True nor False.",
 				"customProperties: TLS 1.0 cannot be enabled while TLS 1.1 is not: Microsoft.WindowsAzure.ApiManagement.gateway.security.backend.protocols.tls11 must be True.",
 			},
 		},

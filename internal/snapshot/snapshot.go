@@ -58,6 +58,7 @@ type Service struct {
 	Tier     string `json:"tier"`
 	Hosts    []Host `json:"hosts"`
 	Disabled bool   `json:"disabled,omitempty"` // disableGateway, at every location
+	Blocked  bool   `json:"blocked,omitempty"`  // nobody is served, wherever from
 	// Closed: only connections to the addresses of Private are served (publicNetworkAccess).
 	Closed  bool     `json:"closed,omitempty"`
 	Private []string `json:"private,omitempty"`

@@ -3,6 +3,7 @@ package management
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -180,22 +181,63 @@ func (h *Handler) Retire(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	var failed []error
 	for _, id := range due {
-		q := &request{Handler: h, version: SoftDeleteFrom, who: Principal{AppID: retiredBy}}
-		err := h.commit(ctx, "retire", func(tx store.Tx) error {
-			d, err := get(tx, id)
-			if err != nil || d == nil {
-				return err
-			}
-			_, err = q.startMigration(tx, *d, platform.Request{Migrate: true})
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("migrate %s: %w", id, err)
+		if err := h.retire(ctx, id); err != nil {
+			failed = append(failed, fmt.Errorf("migrate %s: %w", id, err))
 		}
+	}
+	return errors.Join(failed...)
+}
+
+// retire starts the migration of one service. One whose virtual network has not what stv2 needs there leaves it.
+func (h *Handler) retire(ctx context.Context, id string) error {
+	row, _ := h.engine.Row(resource.APIM + "/service")
+	q := &request{Handler: h, row: row, version: SoftDeleteFrom, who: Principal{AppID: retiredBy}}
+	var unfit *arm.Error
+	err := h.commit(ctx, "retire", func(tx store.Tx) error {
+		unfit = nil
+		d, err := get(tx, id)
+		if err != nil || d == nil {
+			return err
+		}
+		_, err = q.startMigration(tx, *d, platform.Request{Migrate: true})
+		if errors.As(err, &unfit) && unfit.Status == http.StatusBadRequest {
+			return q.expel(tx, *d)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case unfit != nil:
+		h.log.WarnContext(ctx, "a service leaves its virtual network and is blocked: stv1 is retired, and stv2 has no place there", slog.String("service", id), slog.Any("error", unfit))
+	default:
 		h.log.InfoContext(ctx, "migration after the retirement of stv1", slog.String("service", id))
 	}
 	return nil
+}
+
+// expel starts the migration of a service out of its virtual network. Nobody is served until its owner says so: it was
+// inside, and would be open to everybody.
+// https://learn.microsoft.com/azure/api-management/migrate-stv1-to-stv2
+func (q *request) expel(tx store.Tx, doc store.Document) error {
+	st := serviceStatus(&doc)
+	st.Change(platform.Wish.Expelled)
+	moved, err := q.moved(doc, st)
+	if err != nil {
+		return err
+	}
+	o, err := q.engine.Open(moved)
+	if err != nil {
+		return err
+	}
+	resource.Block(o)
+	if moved, err = q.engine.Document(q.row, doc.ID, o, &doc); err != nil {
+		return err
+	}
+	st.Before = doc.Desired
+	return q.restart(tx, moved, st, &lro.Operation{Kind: MigrateService})
 }
 
 // dueToRetire lists services that wait for their migration, as many as may begin now.

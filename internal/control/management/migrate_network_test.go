@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-dev/portico/internal/control/management"
+	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
 )
 
@@ -75,6 +77,47 @@ func TestMigrate_ToAnotherSubnetAndBack(t *testing.T) {
 	}
 	w.statusOf(servicePath, func(st *platform.ServiceStatus) { st.Hosting.Sets = st.Hosting.Sets[:1] })
 	w.want(http.StatusOK, "PUT", servicePath, injectedBody("External", "apim", "ip2"))
+}
+
+// After the retirement of stv1 a service goes whose subnet has no room for stv2, too: it leaves its network, and nobody is
+// served until its owner has seen to that. It keeps no other one from going.
+func TestRetire_OutOfAnUnfitSubnet(t *testing.T) {
+	t.Parallel()
+	var clock *pace.Clock
+	w := newWorld(t, canNetwork, func(o *management.Options) {
+		clock = pace.New(pace.Manual())
+		o.Clock, o.RetireSTv1 = clock, clock.Now().Add(time.Hour)
+	}).withNetwork()
+	const disabled = "Microsoft.WindowsAzure.ApiManagement.Service.Disabled"
+	sound := strings.Replace(servicePath, "apimService1", "sound", 1)
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, withoutIP("Internal", "free"))
+	w.want(http.StatusCreated, "PUT", sound+oldVersion, developerBody)
+	w.settle()
+	if _, err := clock.Advance(t.Context(), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.handler.Retire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.statusOf(sound, nil).Wish; got.Platform != platform.STv2 || got.Address != platform.PreserveIP {
+		t.Errorf("the other service: wish %+v", got)
+	}
+	st := w.statusOf(servicePath, nil)
+	want := platform.Wish{Platform: platform.STv2, Tier: platform.Developer, Units: 1, Address: platform.NewIP, Gateway: "1.0"}
+	if d := cmp.Diff(want, st.Wish); d != "" || st.ModifiedBy != "Portico.Hosting" || !strings.Contains(string(st.Before), "subnets/free") {
+		t.Errorf("status %+v, wish differs (-want +got):\n%s", st, d)
+	}
+	w.settle()
+	got := w.want(http.StatusOK, "GET", servicePath, "").Body
+	custom, _ := got.Get("properties.customProperties").(map[string]any)
+	if got.Text("properties.virtualNetworkType") != "None" || got.Get("properties.virtualNetworkConfiguration") != nil || custom[disabled] != "True" {
+		t.Errorf("the service shows %v", got)
+	}
+	w.want(http.StatusAccepted, "PATCH", servicePath, `{"properties":{"virtualNetworkType":"External","virtualNetworkConfiguration":{"subnetResourceId":"`+subnets+`apim"},
+		"publicIpAddressId":"`+networkPath+`/publicIPAddresses/ip1","customProperties":{"`+disabled+`":"False"}}}`)
+	if got := w.statusOf(servicePath, nil).Wish.Injection; got == nil || !strings.HasSuffix(got.Subnet, "/apim") {
+		t.Errorf("injection %+v", got)
+	}
 }
 
 const preparedKey = "Microsoft.WindowsAzure.ApiManagement.Stv2MigrationPreCreatedIps"

@@ -78,7 +78,7 @@ func (b *builder) serviceDraft(d *draft) error {
 	v := snapshot.Service{
 		ID: doc.ID, Name: lastSegment(doc.ID), Location: desired.Location, Tier: desired.SKU.Name, Hosts: hosts, Policy: policy,
 		Authorities: desired.authorities(), RequireClient: desired.Properties.EnableClientCertificate,
-		Closed: closed, Private: private,
+		Closed: closed, Private: private, Blocked: resource.Blocked(desired.Properties.CustomProperties),
 	}
 	v.Locations, v.Disabled = desired.locations()
 	v.TLS, _ = resource.TLSOf(desired.Properties.CustomProperties, desired.SKU.Name) // what is wrong was refused

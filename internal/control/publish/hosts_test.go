@@ -43,10 +43,10 @@ func TestPoll_CustomNames(t *testing.T) {
 		t.Error(d)
 	}
 	w.put(shop, `{"location":"West Europe","sku":{"name":"Premium","capacity":1},"properties":{"customProperties":{
-		"Microsoft.WindowsAzure.ApiManagement.Gateway.Protocols.Server.Http2":"True"}}}`)
+		"Microsoft.WindowsAzure.ApiManagement.Gateway.Protocols.Server.Http2":"True","microsoft.windowsazure.apimanagement.service.disabled":"true"}}}`)
 	m.poll()
-	if got := held[snapshot.Service](m, shop, "service", shop).TLS; !got.HTTP2 {
-		t.Errorf("TLS is %+v", got)
+	if got := held[snapshot.Service](m, shop, "service", shop); !got.TLS.HTTP2 || !got.Blocked {
+		t.Errorf("TLS is %+v, blocked: %v", got.TLS, got.Blocked)
 	}
 	w.put(shop, `{"location":"West Europe","sku":{"name":"Consumption","capacity":0},"properties":{"enableClientCertificate":true}}`)
 	m.poll()

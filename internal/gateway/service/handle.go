@@ -14,6 +14,10 @@ import (
 // its Response is what the client gets.
 func (s *Service) Handle(x *pipeline.Exchange) {
 	x.Services, x.Service = s, &s.info.Service
+	if s.info.Blocked {
+		x.Response = answer(403, "We have blocked access to all endpoints for your service.")
+		return
+	}
 	if s.info.refuses(x) {
 		x.Response = answer(503, "The gateway is disabled.")
 		return

@@ -253,6 +253,17 @@ func TestHandle_Disabled(t *testing.T) {
 	}
 }
 
+func TestHandle_Blocked(t *testing.T) {
+	t.Parallel()
+	s := guarded()
+	s.Service.Blocked = true
+	x := request(t.Context(), "/free", "")
+	compile(t, s).Handle(x)
+	if body, err := x.Response.Body.Buffer(1 << 10); err != nil || x.Response.Status != 403 || string(body) != `{ "statusCode": 403, "message": "We have blocked access to all endpoints for your service." }` {
+		t.Fatalf("status %d, %q, %v", x.Response.Status, body, err)
+	}
+}
+
 // A machine is what the service is at its location: its region, its own names, and whether it is in rotation.
 func TestCompile_IsWhatItIsAtItsLocation(t *testing.T) {
 	t.Parallel()
