@@ -329,11 +329,15 @@ func (c *chaos) goingBack(s *chaosSubject) chaosChange {
 }
 
 func (c *chaos) scaling(s *chaosSubject, units int) chaosChange {
-	return chaosChange{
+	ch := chaosChange{
 		name: fmt.Sprint("scale to ", units), serves: true,
 		send: c.patching(s, object{"sku": object{"name": "Premium", "capacity": units}}),
 		then: func(f *chaosFacts) { f.Units = units },
 	}
+	if s.want.Network != "" && s.want.Closed {
+		ch.name, ch.refuse = "scale in a closed subnet", "InvalidParameters"
+	}
+	return ch
 }
 
 func (c *chaos) migrating(s *chaosSubject, mode string) chaosChange {

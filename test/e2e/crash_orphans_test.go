@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -131,33 +132,50 @@ func (h *crashHost) inventory() (machines []int, addresses []string) {
 // machines.
 func (h *crashHost) listening(sockets map[string]bool, machines []int) (out []string) {
 	h.t.Helper()
-	tables := []string{"/proc/net/tcp"}
-	for _, pid := range machines {
-		tables = append(tables, fmt.Sprintf("/proc/%d/net/tcp", pid))
-	}
-	for _, path := range tables {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			continue // the machine has ended
+	seen := map[string]bool{} // namespaces
+	for _, pid := range append([]int{os.Getpid()}, machines...) {
+		space, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+		if err != nil || seen[space] { // the machine has ended, or is where another one is
+			continue
 		}
-		for line := range strings.Lines(string(data)) {
-			f := strings.Fields(line)
-			const listen = "0A"
-			if len(f) < 10 || f[3] != listen || !sockets[f[9]] {
-				continue
-			}
-			raw, err := hex.DecodeString(f[1][:8])
-			if err != nil {
-				h.t.Fatal(err)
-			}
-			a := netip.AddrFrom4([4]byte{raw[3], raw[2], raw[1], raw[0]}) // host order of a little-endian machine
-			if a != netip.MustParseAddr("127.0.0.1") {
-				out = append(out, a.String())
-			}
-		}
+		seen[space] = true
+		out = append(out, h.listeningAround(pid, sockets)...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out) // HTTP and HTTPS
+}
+
+// listeningAround reads the kernel's table of the network of a process. Sockets that listen come first in it. The rest is
+// left alone: there are tens of thousands that wait for their end, which the kernel takes a tenth of a second to list, and
+// many hosts under test would have it do little else.
+func (h *crashHost) listeningAround(pid int, sockets map[string]bool) (out []string) {
+	h.t.Helper()
+	table, err := os.Open(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		return nil // the machine has ended
+	}
+	defer table.Close()
+	lines := bufio.NewScanner(table)
+	lines.Scan() // the head
+	for lines.Scan() {
+		f := strings.Fields(lines.Text())
+		const listen = "0A"
+		if len(f) < 10 || f[3] != listen {
+			break
+		}
+		if !sockets[f[9]] {
+			continue
+		}
+		raw, err := hex.DecodeString(f[1][:8])
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		a := netip.AddrFrom4([4]byte{raw[3], raw[2], raw[1], raw[0]}) // host order of a little-endian machine
+		if a != netip.MustParseAddr("127.0.0.1") {
+			out = append(out, a.String())
+		}
+	}
+	return out
 }
 
 // documents reads the store of the folder, which another process may use.
