@@ -348,6 +348,9 @@ func (c *Controller) input(p *place, obs platform.Observation) platform.Input {
 		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.since, p.Previous
 		in.Trouble = trouble(p.late)
 	}
+	if p.op != nil && p.op.Begun.After(in.Since) { // what has waited since before is not its fault
+		in.Since = p.op.Begun
+	}
 	return in
 }
 
