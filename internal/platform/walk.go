@@ -204,9 +204,6 @@ func (p *plan) leastUseful(s *Set, t tally) []int {
 // succeed puts a machine beside one that is to go, serves nobody, and is held in its place by the zones: it replaces
 // nothing that serves, and so waits for no budget.
 func (p *plan) succeed(s *Set, t tally) bool {
-	if !p.open(s) {
-		return false
-	}
 	for _, i := range t.bad {
 		m := s.Machines[i]
 		if !p.ready(s, m) && !p.even(t.all, m.Zone, -1) && p.even(t.all, m.Zone, +1) {

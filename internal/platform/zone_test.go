@@ -3,6 +3,7 @@ package platform_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,5 +89,24 @@ func TestNext_StaysWhenAllZonesAreDown(t *testing.T) {
 	s.rest(t)
 	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(s.machines))); diff != "" {
 		t.Errorf("machines were replaced: %s", diff)
+	}
+}
+
+// TestNext_ReplacesWhatIsDeadBesideWhatTheZonesHold has a new set with two machines that will not start: the zones hold
+// the one that is given up, and the other may not be given up before it is gone.
+func TestNext_ReplacesWhatIsDeadBesideWhatTheZonesHold(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	s.want(platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 2, Zones: []string{"1", "3"}})
+	set := platform.Set{ID: "s", Platform: platform.STv2, Zones: []string{"1", "3"}}
+	for i, zone := range []string{"1", "1", "3", "3", "3"} {
+		id := strconv.Itoa(i)
+		set.Machines = append(set.Machines, platform.Machine{ID: id, Slot: i, Zone: zone, Gateway: "1", Mode: platform.Parked, Faulty: i == 0})
+		s.machines[id] = &simMachine{set: "s", phase: platform.Ready, mode: platform.Parked, seq: s.seq}
+	}
+	s.machines["0"].phase, s.machines["4"].phase = platform.Exited, platform.Exited
+	s.state = platform.State{Sets: []platform.Set{set}, VIPs: []platform.VIP{{ID: "v", Address: "10.0.0.1"}}}
+	if d := platform.Next(s.input()); d.Step != platform.StepStart {
+		t.Errorf("step %q, waits for %q", d.Step, d.Wait)
 	}
 }
