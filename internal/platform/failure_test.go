@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"pgregory.net/rapid"
 
 	"github.com/portico-dev/portico/internal/platform"
 )
@@ -209,52 +208,4 @@ func TestNext_CrashLoopOfOldMachinesIsNoFailure(t *testing.T) {
 			t.Errorf("%s: %+v", v, d.Failed)
 		}
 	}
-}
-
-// TestNext_GivesUpAndGoesBack lets some of the machines that a wish brings be bad, gives up when the planner says so,
-// and checks every second that nothing forbidden holds and at the end that the service is as it was.
-func TestNext_GivesUpAndGoesBack(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		s := newSim(rapid.Uint64().Draw(t, "seed"), false)
-		turn := func() platform.Decision {
-			s.tick()
-			d := s.control()
-			if d.Reached && d.Step == "" {
-				s.settled()
-			}
-			if err := s.check(); err != nil {
-				t.Fatalf("%v\n%s", err, strings.Join(s.story, "\n"))
-			}
-			return d
-		}
-		arrive := func() {
-			for range 3000 {
-				if d := turn(); d.Done && s.acted && s.arrived() == nil {
-					return
-				}
-			}
-			t.Fatalf("did not arrive: %v\n%s", s.arrived(), strings.Join(s.story, "\n"))
-		}
-		from, to := drawWish(t), drawWish(t)
-		s.want(from)
-		arrive()
-		odds := rapid.IntRange(1, 4).Draw(t, "odds")
-		s.bad = func(_ platform.Machine, m *simMachine) { m.dead = s.deadline > 0 && s.rnd.IntN(odds) == 0 }
-		if rapid.Bool().Draw(t, "upgrade") {
-			from.Gateway, to.Gateway = s.gateway, "2"
-			s.wish = from
-			s.inPlace = from.Machines()
-		}
-		s.try(to)
-		for s.deadline > 0 {
-			switch d := turn(); {
-			case d.Failed != nil:
-				s.giveUp()
-			case d.Reached && d.Step == "":
-				s.previous, s.deadline = nil, 0
-			}
-		}
-		arrive()
-	})
 }

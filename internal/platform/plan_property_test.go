@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -100,10 +101,10 @@ func TestNext_PoolArrives(t *testing.T) {
 func arrives(t *rapid.T, draw func(*rapid.T) platform.Wish, faults bool) {
 	s := newSim(rapid.Uint64().Draw(t, "seed"), faults)
 	s.pause = time.Duration(rapid.IntRange(0, 8).Draw(t, "pause")) * time.Second
-	for i := range rapid.IntRange(1, 5).Draw(t, "wishes") {
-		s.want(draw(t))
-		if rapid.IntRange(0, 3).Draw(t, "upgrade") == 0 {
-			s.upgrade(strconv.Itoa(i + 2))
+	s.want(draw(t))
+	for i := range rapid.IntRange(1, 6).Draw(t, "events") {
+		if i > 0 {
+			s.meets(t, draw, i)
 		}
 		for range rapid.IntRange(0, 120).Draw(t, "seconds") {
 			s.turn(t)
@@ -119,17 +120,31 @@ func (s *sim) turn(t *rapid.T) platform.Decision {
 	if d.Reached && d.Step == "" {
 		s.settled()
 	}
-	if err := s.check(); err != nil {
+	if err := errors.Join(s.check(), s.conclude(d)); err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(s.story, "\n"))
 	}
 	return d
 }
 
-// arrives lets time pass without faults until nothing is left to do, and checks that the last wish holds.
+// arrives lets time pass without faults until nothing is left to do, and checks that the last wish holds: in the zones
+// that have power, unless it asks for others, and then in all of them.
 func (s *sim) arrives(t *rapid.T) {
 	s.faults = false
+	if len(s.down) > 0 {
+		s.rests(t)
+		s.power(nil)
+	}
+	s.rests(t)
+}
+
+// rests lets time pass until the wish holds, or waits for power.
+func (s *sim) rests(t *rapid.T) {
 	for range 3000 {
-		if d := s.turn(t); d.Done && s.acted && s.arrived() == nil {
+		d := s.turn(t)
+		if s.deadline > 0 {
+			continue
+		}
+		if d.Done && s.acted && s.arrived() == nil || slices.ContainsFunc(s.homes(), func(z string) bool { return slices.Contains(s.down, z) }) {
 			return
 		}
 	}

@@ -110,15 +110,15 @@ func drained(was, is platform.Set, active bool, need int) error {
 // before must be whole, no more than a fifth of all and of the new ones unready, and the pause between them over.
 func (s *sim) batched(d platform.Decision) error {
 	was, is := s.state.Set(d.State.Active), d.State.Set(d.State.Active)
-	if was == nil || is == nil || !platform.ProfileOf(is.Platform).Surge || !s.wish.Form(*is) || len(s.down) > 0 {
+	if was == nil || is == nil || !platform.ProfileOf(is.Platform).Surge || !s.wish.Form(*is) {
 		return nil
 	}
 	b := s.batch(*was)
 	if d.Step == platform.StepServe && b.old > 0 {
-		defer func() { s.served, s.servedBy = s.now, s.gateway }()
+		defer func() { s.served, s.servedBy = s.now, s.version(s.wish) }()
 	}
 	added := len(is.Machines) - len(was.Machines)
-	if b.misplaced || b.old == 0 || added <= max(0, s.wish.Machines()-b.young-b.old, min(1, b.aged-b.old)) {
+	if b.old == 0 || added <= max(0, s.wish.Machines()-b.young-b.old, min(1, b.aged-b.old)) {
 		return nil
 	}
 	switch all := b.young + b.aged; {
@@ -126,28 +126,24 @@ func (s *sim) batched(d platform.Decision) error {
 		return fmt.Errorf("a batch begins while %d machines of the one before do not serve", b.parked)
 	case b.sickYoung*5 > b.young || (b.sickYoung+b.aged-b.old)*5 > all:
 		return fmt.Errorf("a batch begins with %d of %d new machines unready, %d of %d in all", b.sickYoung, b.young, b.sickYoung+b.aged-b.old, all)
-	case s.servedBy == s.gateway && s.now.Before(s.served.Add(s.pause)):
+	case s.servedBy == s.version(s.wish) && s.now.Before(s.served.Add(s.pause)):
 		return fmt.Errorf("a batch begins %v after the one before, the pause is %v", s.now.Sub(s.served), s.pause)
 	}
 	return nil
 }
 
-// A batch counts the machines of a set in the middle of a walk: young ones are of the version that is wanted, old ones
-// are not and serve, aged ones are not.
+// A batch counts the machines of a set in the middle of a walk: young ones are of the version that is wanted and where
+// they belong, old ones are not and serve, aged ones are not.
 type batch struct {
 	young, sickYoung, parked, aged, old int
-	misplaced                           bool // some are where the wish does not want them
 }
 
 func (s *sim) batch(set platform.Set) (b batch) {
 	for _, m := range set.Machines {
-		o := s.machines[m.ID]
-		serves := o != nil && (o.phase == platform.Ready || o.phase == platform.Asleep) && o.mode == platform.Serving && m.Mode == platform.Serving
-		zoned := s.wish.Tier.Facts().Zones && set.Platform != platform.MTv1
-		b.misplaced = b.misplaced || zoned != (m.Zone != "")
+		serves := s.serves(m.ID) && m.Mode == platform.Serving
 		switch {
 		case m.Mode == platform.Draining:
-		case m.Gateway != s.gateway || m.Faulty:
+		case m.Gateway != s.version(s.wish) || m.Faulty || !slices.Contains(s.homes(), m.Zone):
 			b.aged++
 			if serves {
 				b.old++
@@ -163,4 +159,188 @@ func (s *sim) batch(set platform.Set) (b batch) {
 		}
 	}
 	return b
+}
+
+// homes are the zones in which machines of the wish belong: those that it lists, or, where a tier may list some, all
+// that have power, or else none.
+func (s *sim) homes() []string {
+	switch {
+	case !platform.ProfileOf(s.wish.Platform).Spread:
+		return []string{""}
+	case len(s.wish.Zones) > 0:
+		return s.wish.Zones
+	case !s.wish.Tier.Facts().Zones:
+		return []string{""}
+	}
+	if up := slices.DeleteFunc(slices.Clone(s.zones), func(z string) bool { return slices.Contains(s.down, z) }); len(up) > 0 {
+		return up
+	}
+	return s.zones
+}
+
+// skew is by how much the numbers of machines in the zones of the wish differ.
+func (s *sim) skew(set platform.Set) int {
+	low, high := 1<<30, 0
+	for _, z := range s.homes() {
+		n := 0
+		for _, m := range set.Machines {
+			if m.Zone == z && m.Mode != platform.Draining {
+				n++
+			}
+		}
+		low, high = min(low, n), max(high, n)
+	}
+	return high - low
+}
+
+// strays lists the machines that are in none of the zones of the wish.
+func (s *sim) strays(set platform.Set) (ids []string) {
+	for _, m := range set.Machines {
+		if !slices.Contains(s.homes(), m.Zone) {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+// unpowered counts the machines of a set in zones without power.
+func (s *sim) unpowered(set platform.Set) (n int) {
+	for _, m := range set.Machines {
+		if slices.Contains(s.down, m.Zone) {
+			n++
+		}
+	}
+	return n
+}
+
+// spreads says whether a step makes the zones of a set more uneven than they are, by more than one machine.
+func (s *sim) spreads(after platform.State) error {
+	for _, set := range after.Sets {
+		if !s.wish.Form(set) || s.wish.Gone {
+			continue
+		}
+		before := 0
+		if was := s.state.Set(set.ID); was != nil {
+			before = s.skew(*was)
+		}
+		if n := s.skew(set); n > max(1, before) {
+			return fmt.Errorf("the zones of %s differ by %d, did by %d", set.Platform, n, before)
+		}
+	}
+	return nil
+}
+
+// serves says whether a machine takes connections.
+func (s *sim) serves(id string) bool {
+	m := s.machines[id]
+	return m != nil && (m.phase == platform.Ready || m.phase == platform.Asleep) && m.mode == platform.Serving
+}
+
+// standing counts the machines that take connections on the first VIP, or of a pool from the edge, and are to go on
+// doing so by a record.
+func (s *sim) standing(st platform.State) (n int) {
+	for _, set := range st.Sets {
+		leads := set.ID == st.Active
+		if set.Platform != platform.MTv1 {
+			leads = len(st.VIPs) > 0 && slices.Contains(st.VIPs[0].Sets, set.ID) && slices.Contains(s.routes[st.VIPs[0].ID], set.ID)
+		}
+		for _, m := range set.Machines {
+			if leads && m.Mode == platform.Serving && s.serves(m.ID) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// spares says whether a step takes machines away that serve and are needed: whatever has failed, it leaves as many as
+// wished for, or all that there are. What ends a move that is given up leaves those that served before it; in place one
+// update domain may go while all new machines serve.
+func (s *sim) spares(d platform.Decision) error {
+	had, has := s.standing(s.state), s.standing(d.State)
+	floor := s.wish.Machines()
+	redeploys := d.Step == platform.StepDrain && s.redeploys && s.wish.Platform == platform.STv1
+	if d.Step == platform.StepUnroute || redeploys {
+		before := s.state
+		before.Sets = slices.DeleteFunc(slices.Clone(before.Sets), func(set platform.Set) bool {
+			return set.ID != before.Active || redeploys && s.wish.Form(set)
+		})
+		had = s.standing(before)
+	}
+	if has >= min(had, floor) {
+		return nil
+	}
+	if is := d.State.Set(d.State.Active); d.Step == platform.StepDrain && is != nil && is.Platform == platform.STv1 && s.wish.Form(*is) {
+		for _, m := range is.Machines {
+			if m.Mode != platform.Draining && m.Gateway == s.version(s.wish) && !s.serves(m.ID) {
+				return fmt.Errorf("an update domain is taken down while new machine %s does not serve", m.ID)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("%q leaves %d machines of %d that serve, %d are promised", d.Step, has, had, floor)
+}
+
+// repairs says whether a step gives up machines that it should not: before their time, in the grace after others were
+// added, too many of them, those of a zone without power, or those that decide about an operation.
+func (s *sim) repairs(d platform.Decision) error {
+	if d.Step != platform.StepRepair {
+		return nil
+	}
+	for _, set := range d.State.Sets {
+		was, all := s.state.Set(set.ID), 0
+		limit := platform.ProfileOf(set.Platform).Repair
+		for _, m := range set.Machines {
+			if m.Faulty && m.Mode != platform.Draining {
+				all++
+			}
+			o := s.machines[m.ID]
+			switch {
+			case !m.Faulty || was.Machines[slices.IndexFunc(was.Machines, func(w platform.Machine) bool { return w.ID == m.ID })].Faulty:
+				continue
+			case limit == 0:
+				return fmt.Errorf("%s gives machine %s up", set.Platform, m.ID)
+			case s.dark(o):
+				return fmt.Errorf("machine %s is given up and has no power", m.ID)
+			case o.phase != platform.Exited && o.phase != platform.Starting:
+				return fmt.Errorf("machine %s is given up and %s", m.ID, o.phase)
+			case s.now.Sub(o.since) < limit || o.phase == platform.Starting && s.now.Sub(o.since) < 4*limit:
+				return fmt.Errorf("machine %s is given up after it was %s for %v", m.ID, o.phase, s.now.Sub(o.since))
+			case s.now.Sub(set.Since) < grace:
+				return fmt.Errorf("machine %s is given up %v after machines were added", m.ID, s.now.Sub(set.Since))
+			case s.deadline > 0 && m.Mode == platform.Parked:
+				return fmt.Errorf("machine %s is given up and decides about an operation", m.ID)
+			}
+		}
+		if all > max(1, s.wish.Machines()/5) {
+			return fmt.Errorf("%d machines are given up, %d are needed", all, s.wish.Machines())
+		}
+	}
+	return nil
+}
+
+// releases says whether a step takes off the record what is still there: an address that leads somewhere, a set that an
+// address leads to, or a machine that runs.
+func (s *sim) releases(after platform.State) error {
+	for _, v := range s.state.VIPs {
+		if after.VIP(v.ID) == nil && len(s.routes[v.ID]) > 0 {
+			return fmt.Errorf("VIP %s is released and leads to %v", v.ID, s.routes[v.ID])
+		}
+	}
+	for _, set := range s.state.Sets {
+		is := after.Set(set.ID)
+		for vip, sets := range s.routes {
+			if is == nil && slices.Contains(sets, set.ID) {
+				return fmt.Errorf("set %s is released and VIP %s leads to it", set.ID, vip)
+			}
+		}
+		for _, m := range set.Machines {
+			o := s.machines[m.ID]
+			listed := is != nil && slices.ContainsFunc(is.Machines, func(n platform.Machine) bool { return n.ID == m.ID })
+			if !listed && o != nil && o.phase != platform.Exited {
+				return fmt.Errorf("machine %s is released and %s", m.ID, o.phase)
+			}
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -25,10 +26,17 @@ type sim struct {
 	previous *platform.Wish // of a wish that can fail
 	bad      func(platform.Machine, *simMachine)
 	zones    []string
-	pause    time.Duration // between two batches
-	servedBy string        // version of the batch
-	served   time.Time     // when a batch last began to serve that another was to follow
-	down     []string      // zones that are switched off
+	pause    time.Duration   // between two batches
+	servedBy string          // version of the batch
+	served   time.Time       // when a batch last began to serve that another was to follow
+	down     []string        // zones that are switched off
+	began    time.Time       // of the operation
+	curse    curse           // what befalls machines that it brings
+	trusted  map[string]bool // machines that it must not fail for: they served before as they should now
+	unmoved  struct {        // when the operation began
+		active       string
+		mayReaddress bool
+	}
 	machines map[string]*simMachine
 	routes   map[string][]string // VIP to sets that accept
 	leading  map[string][]string // VIP to sets that are to accept: it takes a while until they do
@@ -73,10 +81,15 @@ type simMachine struct {
 	restarts int
 	failures int
 	dead     bool   // never starts again
+	curse    string // how it fails, if it does
+	hangs    int    // seconds until it is found to hang, and killed
 	trips    bool   // over its first request
 	runs     string // version; empty until it has said so
 	refused  string
 }
+
+// grace after machines were added in which none is given up.
+const grace = 20 * time.Second
 
 func newSim(seed uint64, faults bool) *sim {
 	return &sim{
@@ -89,7 +102,7 @@ func newSim(seed uint64, faults bool) *sim {
 func (s *sim) input() platform.Input {
 	in := platform.Input{
 		Wish: s.wish, State: s.state, Now: s.now, Service: "/service", Location: "westeurope", Seq: s.seq,
-		Coexistence: 20 * time.Second, Grace: 20 * time.Second, Pause: s.pause, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Previous: s.previous,
+		Coexistence: 20 * time.Second, Grace: grace, Pause: s.pause, Gateway: s.gateway, Zones: s.zones, Deadline: s.deadline, Since: s.began, Previous: s.previous,
 		NewID: s.newID,
 		Observation: platform.Observation{
 			Machines: map[string]platform.MachineStatus{}, VIPs: map[string][]string{}, Down: s.down,
@@ -117,6 +130,9 @@ func (s *sim) newID() string {
 func (s *sim) want(w platform.Wish) {
 	old := s.wish
 	s.wish = w
+	if s.version(old) != s.version(w) {
+		s.walks()
+	}
 	s.minNeed = min(s.minNeed, w.Machines())
 	s.redeploys = s.redeploys || redeploys(old, w)
 	s.mayReaddress = s.mayReaddress || w.Gone || w.Address == platform.NewIP || !slices.Equal(old.Zones, w.Zones) || !platform.SameInjection(old.Injection, w.Injection)
@@ -132,9 +148,15 @@ func redeploys(old, w platform.Wish) bool {
 // upgrade changes the version of the gateway program.
 func (s *sim) upgrade(v string) {
 	s.gateway = v
-	s.inPlace = s.minNeed/5 + 1
+	s.walks()
 	s.story = append(s.story, "upgrade "+v)
 }
+
+// walks notes that machines of another version are wanted: in place those of an update domain go first.
+func (s *sim) walks() { s.inPlace = s.minNeed/5 + 1 }
+
+// version is the one of the gateway program that a wish asks for.
+func (s *sim) version(w platform.Wish) string { return cmp.Or(w.Gateway, s.gateway) }
 
 // settled forgets what was asked for on the way.
 func (s *sim) settled() {
@@ -155,7 +177,7 @@ func (s *sim) control() platform.Decision {
 	if d.Step != "" {
 		s.story = append(s.story, d.Step)
 		if s.broke == nil {
-			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines(), s.redeploys), s.leaves(d.State), s.batched(d))
+			s.broke = errors.Join(obeys(s.state, d.State, s.wish.Machines(), s.redeploys), s.leaves(d.State), s.batched(d), s.spares(d), s.repairs(d), s.releases(d.State), s.spreads(d.State))
 		}
 		s.state, s.acted = d.State, false
 		s.seq++
@@ -220,8 +242,9 @@ func (s *sim) apply(set platform.Set) {
 			if m.Mode == platform.Draining {
 				continue
 			}
-			have = &simMachine{set: set.ID, phase: platform.Starting, since: s.now, mode: platform.Parked, dead: s.faults && set.Platform == platform.STv2 && s.rnd.IntN(30) == 0}
+			have = &simMachine{set: set.ID, phase: platform.Starting, since: s.now, mode: platform.Parked, dead: s.faults && repaired(set) && s.rnd.IntN(30) == 0}
 			s.machines[m.ID] = have
+			s.curse.fall(s, have)
 			if s.bad != nil {
 				s.bad(m, have)
 			}
@@ -272,11 +295,21 @@ func (s *sim) tick() {
 
 func (s *sim) advance(id string, m *simMachine) {
 	to := func(p platform.Phase) { m.phase, m.since = p, s.now }
+	if s.dark(m) {
+		if m.phase != platform.Exited {
+			to(platform.Exited)
+		}
+		if m.spec.Mode == platform.Draining {
+			delete(s.machines, id)
+		}
+		return
+	}
 	switch m.phase {
 	case platform.Starting:
 		switch {
 		case m.spec.Mode == platform.Draining:
 			delete(s.machines, id)
+		case m.curse == hangs:
 		case m.dead:
 			m.failures = 5
 			to(platform.Exited)
@@ -284,6 +317,7 @@ func (s *sim) advance(id string, m *simMachine) {
 			to(platform.Ready)
 			m.seq = s.seq - int64(s.rnd.IntN(2))
 			m.mode = platform.Parked
+			m.show()
 		}
 	case platform.Exited:
 		if m.spec.Mode == platform.Draining {
@@ -310,6 +344,13 @@ func (s *sim) advance(id string, m *simMachine) {
 			}
 			return
 		}
+		if m.hangs > 0 {
+			if m.hangs--; m.hangs == 0 {
+				to(platform.Exited)
+				s.crashes++
+			}
+			return
+		}
 		if s.rnd.IntN(2) == 0 {
 			m.mode = m.spec.Mode
 		}
@@ -321,7 +362,13 @@ func (s *sim) advance(id string, m *simMachine) {
 			return
 		}
 		if s.faults && s.rnd.IntN(150) == 0 {
-			m.dead = s.rnd.IntN(4) == 0 && s.state.Set(m.set) != nil && s.state.Set(m.set).Platform == platform.STv2
+			set := s.state.Set(m.set)
+			m.dead = s.rnd.IntN(4) == 0 && set != nil && repaired(*set)
+			if s.rnd.IntN(3) == 0 {
+				m.hangs = 1 + s.rnd.IntN(8)
+				s.story = append(s.story, "hang "+id)
+				return
+			}
 			to(platform.Exited)
 			s.crashes++
 			s.story = append(s.story, "crash "+id)
@@ -394,15 +441,19 @@ func (s *sim) check() error {
 }
 
 // ceiling is how many machines a growing set may list: what is needed, the surge of a batch, and one beside one that does
-// not serve.
+// not serve, which in a set that is still to shrink may be one more than there are.
 func (s *sim) ceiling(set platform.Set) int {
 	need := s.wish.Machines()
 	if set.Platform == platform.STv1 {
 		return need
 	}
 	b := s.batch(set)
-	return need + max(1, need/5) + 1 + min(1, b.aged-b.old)
+	beside := min(1, b.aged-b.old)
+	return max(need+max(1, need/5)+1, s.listed[set.ID]) + beside
 }
+
+// repaired says whether the platform replaces machines of a set that do not come back.
+func repaired(set platform.Set) bool { return platform.ProfileOf(set.Platform).Repair > 0 }
 
 func even(set platform.Set, zones map[string]int) error {
 	if len(set.Zones) == 0 {
@@ -418,7 +469,6 @@ func even(set platform.Set, zones map[string]int) error {
 	return nil
 }
 
-// arrived says whether the record is what the last wish asks for and nothing else.
 func injectionOf(w platform.Wish) string {
 	if w.Injection == nil {
 		return ""
@@ -426,6 +476,8 @@ func injectionOf(w platform.Wish) string {
 	return w.Injection.ID
 }
 
+// arrived says whether the record is what the last wish asks for and nothing else, and whether all machines accept that
+// have power.
 func (s *sim) arrived() error {
 	if s.wish.Gone {
 		if !s.state.Empty() || len(s.machines) > 0 || len(s.routes) > 0 {
@@ -440,12 +492,14 @@ func (s *sim) arrived() error {
 	switch {
 	case set == nil || len(s.state.Sets) != 1 || len(s.state.VIPs) != vips || s.state.Coexistence != nil:
 		return fmt.Errorf("state %+v", s.state)
-	case !s.wish.Form(*set) || len(set.Machines) != s.wish.Machines() || s.accepting() != s.wish.Machines():
+	case !s.wish.Form(*set) || len(set.Machines) != s.wish.Machines() || s.accepting() != s.wish.Machines()-s.unpowered(*set):
 		return fmt.Errorf("%d of %d machines accept, set %+v", s.accepting(), s.wish.Machines(), set)
 	case vips > 0 && s.state.VIPs[0].Injection != injectionOf(s.wish):
 		return fmt.Errorf("the VIP leads into %q instead of %q", s.state.VIPs[0].Injection, injectionOf(s.wish))
 	case len(s.machines) != len(set.Machines) || len(s.routes) != vips:
 		return fmt.Errorf("orphans: %d machines, %d routes", len(s.machines), len(s.routes))
+	case len(s.strays(*set)) > 0 || s.skew(*set) > 1:
+		return fmt.Errorf("machines %v are where they should not be, the zones differ by %d", s.strays(*set), s.skew(*set))
 	}
 	return nil
 }
