@@ -11,6 +11,7 @@ import (
 
 // unbuiltActions are those that are refused by name.
 var unbuiltActions = map[string]string{
+	"service/getssotoken":                "Single sign-on to a publisher portal",
 	"service/users/generatessourl":       "Single sign-on to a developer portal",
 	"service/users/confirmations/send":   "Mails that confirm a sign-up",
 	"service/namedvalues/refreshsecret":  "Named values from a key vault",

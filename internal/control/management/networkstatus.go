@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,14 +179,16 @@ func privateLinkResources(q *request, _ store.Reader, p *place) (any, error) {
 // A connectivityRequest is the body of connectivityCheck.
 type connectivityRequest struct {
 	Source struct {
-		Region string `json:"region"`
+		Region   string `json:"region"`
+		Instance *int   `json:"instance"`
 	} `json:"source"`
 	Destination struct {
 		Address string `json:"address"`
 		Port    int    `json:"port"`
 	} `json:"destination"`
-	Protocol string `json:"protocol"`
-	Config   struct {
+	Protocol  string `json:"protocol"`
+	IPVersion string `json:"preferredIPVersion"`
+	Config    struct {
 		HTTP struct {
 			Method  string `json:"method"`
 			Valid   []int  `json:"validStatusCodes"`
@@ -206,7 +209,18 @@ func (r connectivityRequest) probe(st platform.ServiceStatus) (platform.Probe, *
 	if p.Protocol == "" {
 		p.Protocol = "TCP"
 	}
-	var found []arm.ErrorDetail
+	found := r.wrong(p)
+	if !servesAt(st, r.Source.Region) {
+		found = append(found, resource.Finding("source.region", "The service is not at the location '%s'.", r.Source.Region))
+	}
+	if len(found) > 0 {
+		return p, arm.Invalid(found...)
+	}
+	return p, nil
+}
+
+// wrong is what is wrong with the request wherever the service is.
+func (r connectivityRequest) wrong(p platform.Probe) (found []arm.ErrorDetail) {
 	if p.Address == "" {
 		found = append(found, resource.Finding("destination.address", "'address' must not be empty."))
 	}
@@ -216,17 +230,16 @@ func (r connectivityRequest) probe(st platform.ServiceStatus) (platform.Probe, *
 	if p.Protocol != "TCP" && p.Protocol != "HTTP" && p.Protocol != "HTTPS" {
 		found = append(found, resource.Finding("protocol", "'%s' is not a valid value of 'protocol'. Possible values: TCP, HTTP, HTTPS.", r.Protocol))
 	}
-	there := false
-	for _, l := range st.Locations() {
-		there = there || l.Name == resource.NormalLocation(r.Source.Region) && !l.Wish.Gone
+	if r.Source.Instance != nil {
+		found = append(found, resource.Finding("source.instance", "Checks from a machine of choice: not built in this version of Portico."))
 	}
-	if !there {
-		found = append(found, resource.Finding("source.region", "The service is not at the location '%s'.", r.Source.Region))
+	if r.IPVersion != "" && !strings.EqualFold(r.IPVersion, "IPv4") {
+		found = append(found, resource.Finding("preferredIPVersion", "'%s' is not a valid value of 'preferredIPVersion'. Possible values: IPv4.", r.IPVersion))
 	}
-	if len(found) > 0 {
-		return p, arm.Invalid(found...)
+	if p.Method != "" && !strings.EqualFold(p.Method, http.MethodGet) && !strings.EqualFold(p.Method, http.MethodPost) {
+		found = append(found, resource.Finding("protocolConfiguration.HTTPConfiguration.method", "'%s' is not a valid value of 'method'. Possible values: GET, POST.", p.Method))
 	}
-	return p, nil
+	return found
 }
 
 // A check is the state of an operation of CheckConnectivity: what it asks, then what it found.
@@ -258,7 +271,31 @@ func (q *request) connectivityCheck() (*reply, *arm.Error) {
 // applyNetwork reads the settings of the network of a service again. They are followed as they change, so there is
 // nothing left to do.
 func (q *request) applyNetwork() (*reply, *arm.Error) {
-	return q.startFor(ApplyNetwork, func(platform.ServiceStatus) (json.RawMessage, error) { return nil, nil })
+	body, err := q.readBody()
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Location string `json:"location"`
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &in); err != nil {
+			return nil, badBody(err)
+		}
+	}
+	return q.startFor(ApplyNetwork, func(st platform.ServiceStatus) (json.RawMessage, error) {
+		if in.Location != "" && !servesAt(st, in.Location) {
+			return nil, arm.Invalid(resource.Finding("location", "The service is not at the location '%s'.", in.Location))
+		}
+		return nil, nil
+	})
+}
+
+// servesAt says whether a service is at a location.
+func servesAt(st platform.ServiceStatus, location string) bool {
+	return slices.ContainsFunc(st.Locations(), func(l *platform.Location) bool {
+		return l.Name == resource.NormalLocation(location) && !l.Wish.Gone
+	})
 }
 
 // startFor starts an operation on a service that does not change it.

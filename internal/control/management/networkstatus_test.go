@@ -3,6 +3,7 @@ package management_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,10 +91,21 @@ func TestConnectivityCheck(t *testing.T) {
 	if a.Status != 200 || got[0] != "Degraded" || got[3] != 2 {
 		t.Errorf("answered %d %s", a.Status, a.Raw)
 	}
-	bad := w.want(400, "POST", servicePath+"/connectivityCheck", `{"source":{"region":"eastus"},"destination":{"address":"","port":0},"protocol":"UDP"}`)
-	if n := len(bad.Body.List("error.details")); n != 4 {
-		t.Errorf("%d findings, want 4: %s", n, bad.Raw)
+	bad := w.want(400, "POST", servicePath+"/connectivityCheck", `{"source":{"region":"eastus","instance":1},"destination":{"address":"","port":0},"protocol":"UDP",
+		"preferredIPVersion":"IPv6","protocolConfiguration":{"HTTPConfiguration":{"method":"PUT"}}}`)
+	if d := cmp.Diff([]string{
+		"destination.address", "destination.port", "protocol", "source.instance", "preferredIPVersion", "protocolConfiguration.HTTPConfiguration.method", "source.region",
+	}, bad.targets()); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
 	}
+}
+
+// targets lists what the details of an error are about.
+func (a answer) targets() (all []string) {
+	for _, d := range a.Body.List("error.details") {
+		all = append(all, resource.Object(d.(map[string]any)).Text("target"))
+	}
+	return all
 }
 
 func TestApplyNetworkConfigurationUpdates(t *testing.T) {
@@ -105,4 +117,9 @@ func TestApplyNetworkConfigurationUpdates(t *testing.T) {
 	if a := w.ended(w.want(202, "POST", servicePath+"/applynetworkconfigurationupdates", `{"location":"west europe"}`)); a.Status != 200 || a.text("name") != "apimService1" {
 		t.Errorf("answered %d %s", a.Status, a.Raw)
 	}
+	w.want(202, "POST", servicePath+"/applynetworkconfigurationupdates", "")
+	if a := w.want(400, "POST", servicePath+"/applynetworkconfigurationupdates", `{"location":"west us"}`); !slices.Equal(a.targets(), []string{"location"}) {
+		t.Errorf("answered %s", a.Raw)
+	}
+	w.want(400, "POST", servicePath+"/applynetworkconfigurationupdates", `{"location":1}`)
 }

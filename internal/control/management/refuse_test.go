@@ -104,7 +104,7 @@ func TestRefusals(t *testing.T) {
 		{"zones where there are none", "PUT", other, strings.NewReplacer("West Europe", "West US", `"Developer","capacity":1}`, `"Premium","capacity":2},"zones":["1","2"]`).Replace(developerBody), 400, "InvalidParameters", "The location 'westus' has no availability zones.", "zones", nil},
 		{"zones where there are none, elsewhere", "PUT", other, strings.NewReplacer(`"Developer"`, `"Premium"`, `"publisherName"`, `"additionalLocations":[{"location":"West US","sku":{"name":"Premium","capacity":1},"zones":["1"]}],"publisherName"`).Replace(developerBody), 400, "InvalidParameters", "The location 'westus' has no availability zones.", "additionalLocations[0].zones", nil},
 		{"out of rotation at its one location", "PUT", other, strings.Replace(developerBody, `"publisherName"`, `"disableGateway":true,"publisherName"`, 1), 400, "InvalidParameters", "'disableGateway' is for services at several locations", "disableGateway", nil},
-		{"restore of nothing", "PUT", other, strings.Replace(developerBody, `"publisherName"`, `"restore":true,"publisherName"`, 1), 400, "InvalidParameters", "The service other is not soft-deleted and cannot be restored.", "", nil},
+		{"restore of nothing", "PUT", other, strings.Replace(developerBody, `"publisherName"`, `"restore":true,"publisherName"`, 1), 400, "ServiceUndeleteNotPossible", "Unable to undelete service other: it is not soft-deleted.", "", nil},
 		{"migration of stv2", "POST", servicePath + "/migrateToStv2", "", 400, "InvalidParameters", "The service is already on platform version stv2.", "platformVersion", nil},
 		{"migration mode", "POST", servicePath + "/migrateToStv2", `{"mode":"Sideways"}`, 400, "ValueNotSupported", "The value 'Sideways' of 'mode' is not supported.", "mode", nil},
 
@@ -151,6 +151,7 @@ func TestRefusals(t *testing.T) {
 		{"token for a year", "POST", servicePath + "/users/1/token", `{"properties":{"keyType":"primary","expiry":"2999-01-01T00:00:00Z"}}`, 400, invalid, fields, "expiry", nil},
 		{"token of nobody", "POST", servicePath + "/users/none/token", `{"properties":{"keyType":"primary","expiry":"2024-01-01T00:00:00Z"}}`, 404, "ResourceNotFound", "User not found.", "", nil},
 		{"single sign-on", "POST", servicePath + "/users/1/generateSsoUrl", "", 400, invalid, fields, "generateSsoUrl", nil},
+		{"single sign-on of the publisher", "POST", servicePath + "/getssotoken", "", 400, invalid, fields, "getssotoken", nil},
 		{"confirmation by mail", "POST", servicePath + "/users/1/confirmations/password/send", "", 400, invalid, fields, "send", nil},
 		{"built-in group", "PUT", servicePath + "/groups/developers", `{"properties":{"displayName":"D"}}`, 400, invalid, fields, "groupId", nil},
 		{"built-in group, deletion", "DELETE", servicePath + "/groups/guests", "", 400, invalid, fields, "groupId", []string{"If-Match", "*"}},

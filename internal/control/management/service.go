@@ -215,7 +215,7 @@ func (w *serviceWrite) claimName() error {
 	restore := w.change.New.Flag("properties.restore")
 	switch {
 	case deleted == nil && restore:
-		return problem(http.StatusBadRequest, "InvalidParameters", "The service %s is not soft-deleted and cannot be restored.", name)
+		return problem(http.StatusBadRequest, "ServiceUndeleteNotPossible", "Unable to undelete service %s: it is not soft-deleted.", name)
 	case deleted == nil:
 		return nil
 	case !restore:
