@@ -58,6 +58,8 @@ var proofs = map[string]string{
 	"portico gateway list":                               "TestUpgrade_UnderLoad",
 	"portico up --check":                                 "TestControlPlane_ABrokenProgramIsRolledBack",
 	"portico upgrade":                                    "TestControlPlane_UpgradeUnderLoad",
+	"portico upgrade --watch":                            "TestControlPlane_UpgradeUnderLoad",
+	"portico upgrade --status":                           "TestControlPlane_ACrashOnProbationIsUndone",
 	"portico upgrade --within":                           "TestControlPlane_ABrokenProgramIsRolledBack",
 	"portico gateway rollout start":                      "TestRollout_ByChannelInWindowsUnderLoad",
 	"portico gateway rollout start --forecast":           "TestRollout_ByChannelInWindowsUnderLoad",

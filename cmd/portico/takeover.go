@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -27,15 +26,16 @@ import (
 
 // A control plane is upgraded in three steps. While it works on, another program is asked whether it could do so: whether
 // it takes the settings and reads the store. Then this process lets go of its work and has the program try, with all
-// sockets, until it is ready and ends again. Only a program that has done so takes the place of this one, by exec: the
-// process stays the same for whoever watches it. One that fails is followed by the program there was.
+// sockets, until it is ready; it works on probation for a while (trial.go) and ends again. Only a program that has done so
+// takes the place of this one, by exec: the process stays the same for whoever watches it. One that fails is followed by the
+// program there was.
 
 // upgradePath is where the control plane is told to upgrade itself.
 const upgradePath = "/portico/upgrade"
 
 // Variables of the environment between two control planes.
 const (
-	trialEnv  = "PORTICO_TRIAL"          // set: get ready with the sockets of the parent, and end
+	trialEnv  = "PORTICO_TRIAL"          // set: get ready with the sockets of the parent, work for as long as it says, and end
 	failedEnv = "PORTICO_UPGRADE_FAILED" // why the program that was to take over did not
 )
 
@@ -44,13 +44,16 @@ const (
 	checkTime     = 30 * time.Second // for a program to say whether it could
 	defaultWithin = time.Minute      // for it to get ready
 	maxWithin     = time.Hour
+	defaultWatch  = 10 * time.Minute
+	maxWatch      = 24 * time.Hour
 )
 
 // A takeover is a program that is to take the place of this one.
 type takeover struct {
 	program string
 	version string
-	within  time.Duration
+	within  time.Duration // for it to get ready
+	watch   time.Duration // how long it works on probation
 }
 
 // upgradeSelf has another program take over, after it has answered.
@@ -58,15 +61,22 @@ func (c *controlPlane) upgradeSelf(ctx context.Context, body []byte) (any, *arm.
 	var in struct {
 		File   string `json:"file"`
 		Within string `json:"within"` // ISO 8601; a minute when left out
+		Watch  string `json:"watch"`  // ISO 8601; ten minutes when left out
 	}
 	if err := json.Unmarshal(body, &in); err != nil || !filepath.IsAbs(in.File) {
 		return nil, &arm.Error{Status: http.StatusBadRequest, Code: "InvalidRequestContent", Message: "'file' is required: the absolute path of a program on the host."}
 	}
-	within := defaultWithin
+	within, watch := defaultWithin, defaultWatch
 	if in.Within != "" {
 		var err error
 		if within, err = pace.ParseDuration(in.Within); err != nil || within <= 0 || within > maxWithin {
 			return nil, badRollout("'within' is a duration such as PT1M, an hour at most.")
+		}
+	}
+	if in.Watch != "" {
+		var err error
+		if watch, err = pace.ParseDuration(in.Watch); err != nil || watch < 0 || watch > maxWatch {
+			return nil, badRollout("'watch' is a duration such as PT10M, a day at most.")
 		}
 	}
 	v, err := c.gateways.Install(ctx, in.File)
@@ -77,6 +87,9 @@ func (c *controlPlane) upgradeSelf(ctx context.Context, body []byte) (any, *arm.
 	if v.Name == buildVersion() {
 		return answer, nil
 	}
+	if !c.probation.IsZero() {
+		return nil, &arm.Error{Status: http.StatusConflict, Code: "UpgradeConflict", Message: fmt.Sprintf("The control plane runs %s on probation until %s; `portico restart` ends that sooner.", buildVersion(), c.probation.Format(time.DateTime))}
+	}
 	program, err := c.gateways.Program(v.Name)
 	if err != nil {
 		return nil, cannotTakeOver(err.Error())
@@ -86,7 +99,7 @@ func (c *controlPlane) upgradeSelf(ctx context.Context, body []byte) (any, *arm.
 		return nil, cannotTakeOver(fmt.Sprintf("%s cannot take over: %s", v.Name, err))
 	}
 	select {
-	case c.upgrades <- takeover{program, v.Name, within}:
+	case c.upgrades <- takeover{program, v.Name, within, watch}:
 	default:
 		return nil, &arm.Error{Status: http.StatusConflict, Code: "UpgradeConflict", Message: "The control plane is being upgraded already."}
 	}
@@ -129,7 +142,7 @@ func check(ctx context.Context, cfg config.Up, out io.Writer) error {
 type ending struct{ bytes.Buffer }
 
 func (e *ending) Write(p []byte) (int, error) {
-	const most = 4 << 10
+	const most = 64 << 10
 	if e.Len() > most {
 		e.Next(e.Len() - most/2)
 	}
@@ -145,39 +158,6 @@ func (e *ending) or(err error) string {
 	return err.Error()
 }
 
-// trial has a program get ready with the sockets of this process, and waits until it has done so and ended.
-func (s *successor) trial(ctx context.Context, to takeover) error {
-	ctx, cancel := context.WithTimeout(ctx, to.within)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, to.program, os.Args[1:]...) //nolint:gosec // an operator has put it there
-	words := &ending{}
-	cmd.Stderr = io.MultiWriter(os.Stderr, words)
-	cmd.WaitDelay = time.Second
-	var pairs []string
-	for i, f := range s.files {
-		if s.names[i] == "lock" {
-			continue // stays with this process
-		}
-		const first = 3 // of the descriptors that are not standard
-		pairs = append(pairs, fmt.Sprintf("%s=%d", s.names[i], first+len(cmd.ExtraFiles)))
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
-	}
-	cmd.Env = append(environment(), inheritEnv+"="+strings.Join(pairs, ","), trialEnv+"=1")
-	cmd.SysProcAttr = dependent()
-	runtime.LockOSThread() // the child depends on the thread that made it
-	defer runtime.UnlockOSThread()
-	err := cmd.Run()
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("it was not ready within %s", to.within)
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return errors.New(words.or(err))
-	}
-	return nil
-}
-
 // environment is that of this process without what passes between control planes.
 func environment() (env []string) {
 	for _, v := range os.Environ() {
@@ -189,48 +169,61 @@ func environment() (env []string) {
 	return env
 }
 
-// tried ends a trial: it shows that this process answers, and lets go.
-func (c *controlPlane) tried(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.endpoints.ARM+"/readyz", nil)
-	if err != nil {
-		return err
-	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: %s", res.Status)
-	}
-	return nil
-}
-
 func upgradeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "upgrade FILE", Short: "replace the control plane, agent and edge by another build of the program; gateways do not notice",
+		Use: "upgrade FILE | --status", Short: "replace the control plane, agent and edge by another build of the program; gateways do not notice",
 		Long: `Has the control plane that runs on this host replace itself by another build of the
 program, which is installed as a version of the gateway as well. The new program
 is asked whether it takes the settings and reads the store, then it gets ready once
-with all sockets; only then it takes over. One that fails is undone. Requests wait
-meanwhile; none fails. Services stay on their gateways until ` + "`portico gateway rollout`" + `.`,
+with all sockets; only then it takes over, on probation: when it ends or no longer
+answers within --watch, the program there was comes back. Requests wait during
+each change; none fails. Services stay on their gateways until ` + "`portico gateway rollout`" + `.`,
 		Example: "  portico upgrade ./portico-1.3",
-		Args:    takes("FILE"),
+		Args:    cobra.MaximumNArgs(1),
 	}
 	dir := dataFlag(cmd)
 	within := cmd.Flags().Duration("within", defaultWithin, "how long the new program may take to get ready")
+	watch := cmd.Flags().Duration("watch", defaultWatch, "how long it works on probation: the program there was comes back if it ends meanwhile; 0 for not at all")
+	status := cmd.Flags().Bool("status", false, "change nothing: show which program runs, and what became of the last upgrade")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case *status && len(args) == 0:
+			return printTenant(cmd.OutOrStdout(), *dir)
+		case *status || len(args) == 0:
+			return errors.New("upgrade takes a FILE, or --status without one")
+		}
 		file, err := filepath.Abs(args[0])
 		if err != nil {
 			return err
 		}
-		return upgradeControlPlane(cmd, *dir, file, *within)
+		return upgradeControlPlane(cmd, *dir, file, *within, *watch)
 	}
 	return cmd
 }
 
-func upgradeControlPlane(cmd *cobra.Command, dir, file string, within time.Duration) error {
+// printTenant shows which program is the control plane.
+func printTenant(out io.Writer, dir string) error {
+	layout, err := existing(dir)
+	if err != nil {
+		return err
+	}
+	now, ok, err := current(layout)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("no control plane runs on %s, or none is ready", layout.Dir)
+	case now.Failed != "":
+		_, err = fmt.Fprintf(out, "the control plane runs %s, after an upgrade was undone: %s\n", now.Version, now.Failed)
+	case !now.Until.IsZero():
+		_, err = fmt.Fprintf(out, "the control plane runs %s, on probation until %s\n", now.Version, moment(now.Until))
+	default:
+		_, err = fmt.Fprintf(out, "the control plane runs %s\n", now.Version)
+	}
+	return err
+}
+
+func upgradeControlPlane(cmd *cobra.Command, dir, file string, within, watch time.Duration) error {
 	layout, err := existing(dir)
 	if err != nil {
 		return err
@@ -246,7 +239,7 @@ func upgradeControlPlane(cmd *cobra.Command, dir, file string, within time.Durat
 	if err != nil {
 		return err
 	}
-	res, err := c.Do(cmd.Context(), http.MethodPost, upgradePath, "", object{"file": file, "within": pace.FormatDuration(within)})
+	res, err := c.Do(cmd.Context(), http.MethodPost, upgradePath, "", object{"file": file, "within": pace.FormatDuration(within), "watch": pace.FormatDuration(watch)})
 	if err != nil {
 		return err
 	}
@@ -270,6 +263,8 @@ func upgradeControlPlane(cmd *cobra.Command, dir, file string, within time.Durat
 	case now.Failed != "":
 		return fmt.Errorf("%s (%s runs on)", now.Failed, answer.Was)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "the control plane runs %s, before it ran %s\n", now.Version, answer.Was)
+	if _, err = fmt.Fprintf(cmd.OutOrStdout(), "the control plane runs %s, before it ran %s\n", now.Version, answer.Was); err == nil && !now.Until.IsZero() {
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "it is on probation until %s: when it ends before that, %s comes back\n", moment(now.Until), answer.Was)
+	}
 	return err
 }

@@ -31,6 +31,8 @@ type tenant struct {
 	Ready   time.Time `json:"ready"`
 	Version string    `json:"version"`
 	Failed  string    `json:"failed,omitempty"` // which program was to take over, and why it did not
+	// Until is when the probation of this program ends, which has the lock meanwhile and PID.
+	Until time.Time `json:"until,omitzero"`
 }
 
 func lockPath(l config.Layout) string   { return filepath.Join(l.Run(), "control.lock") }
@@ -57,7 +59,17 @@ func takeTenure(layout config.Layout, f *os.File, trial bool) (*tenure, error) {
 }
 
 func (t *tenure) ready(failed string) error {
-	data, err := json.Marshal(tenant{os.Getpid(), time.Now(), buildVersion(), failed})
+	return t.write(tenant{PID: os.Getpid(), Failed: failed})
+}
+
+// onProbation says that this program has taken over, for as long as its parent lets it.
+func (t *tenure) onProbation(until time.Time) error {
+	return t.write(tenant{PID: os.Getppid(), Until: until})
+}
+
+func (t *tenure) write(now tenant) error {
+	now.Ready, now.Version = time.Now(), buildVersion()
+	data, err := json.Marshal(now)
 	if err != nil {
 		return err
 	}

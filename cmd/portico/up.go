@@ -75,8 +75,8 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 		return err
 	}
 	files := inherited()
-	trial, undone := os.Getenv(trialEnv) != "", os.Getenv(failedEnv)
-	tenure, err := takeTenure(layout, files["lock"], trial)
+	trial, undone := os.Getenv(trialEnv), os.Getenv(failedEnv)
+	tenure, err := takeTenure(layout, files["lock"], trial != "")
 	if err != nil {
 		return err
 	}
@@ -88,10 +88,11 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	_, _ = os.Unsetenv(trialEnv), os.Unsetenv(failedEnv) // not for processes that are started from now on
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	c.begin(trial)
 	adopted := !c.agent.started
 	failed := c.run(running)
-	if trial {
-		err := c.tried(ctx)
+	if trial != "" {
+		err := c.onTrial(running, tenure, files[tetherName], failed)
 		c.farewell.part(ctx)
 		stop()
 		return errors.Join(err, c.close())
@@ -117,7 +118,7 @@ func runUp(ctx context.Context, cfg config.Up, out io.Writer) error {
 	case err = <-failed:
 	}
 	if next != nil {
-		if err = c.succeed(ctx, stop, tenure, *next); ctx.Err() == nil {
+		if err = c.succeed(ctx, stop, tenure, *next, hup); ctx.Err() == nil {
 			return err
 		}
 	} else {
@@ -181,6 +182,7 @@ type controlPlane struct {
 	servers    []*http.Server
 	farewell   farewell
 	upgrades   chan takeover // what is to take over next
+	probation  time.Time     // when that of this program ends; zero for none
 	work       sync.WaitGroup
 }
 
@@ -291,7 +293,7 @@ func (c *controlPlane) close() error {
 // succeed hands sockets and lock to a new process, which takes this one's place: of another program that has shown that
 // it can, or of the same one. What clients send meanwhile waits in the kernel. It returns when that cannot be, or ctx ends
 // first.
-func (c *controlPlane) succeed(ctx context.Context, stop func(), t *tenure, to takeover) error {
+func (c *controlPlane) succeed(ctx context.Context, stop func(), t *tenure, to takeover, hup <-chan os.Signal) error {
 	var next successor
 	for name, l := range map[string]net.Listener{"arm": c.listeners.arm, "armTls": c.listeners.armTLS, "publish": c.listeners.publish} {
 		if u, ok := l.(*net.UnixListener); ok {
@@ -312,7 +314,7 @@ func (c *controlPlane) succeed(ctx context.Context, stop func(), t *tenure, to t
 	if to.program == "" {
 		return errors.Join(err, next.exec("", ""))
 	}
-	failed := next.trial(ctx, to)
+	failed := c.trial(ctx, next, to, hup)
 	if ctx.Err() != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -103,7 +104,7 @@ func TestControlPlane_UpgradeUnderLoad(t *testing.T) {
 	p.since()
 	l := h.armLoad("single")
 	res := h.do(http.MethodPatch, h.service("wide"), latest, object{"sku": object{"name": "Standard", "capacity": 3}})
-	out := h.portico("upgrade", next(t))
+	out := h.portico("upgrade", next(t), "--watch", "1s")
 	if want := "the control plane runs " + nextVersion + ", before it ran e2e\n"; out != want {
 		t.Errorf("upgrade says %q, want %q", out, want)
 	}
@@ -118,6 +119,7 @@ func TestControlPlane_UpgradeUnderLoad(t *testing.T) {
 	}
 	runs := h.gatewayFile(nextVersion)
 	eventually(t, time.Minute, "agent and edge of the new build", func() bool { return h.programOf("host") == runs && h.programOf("edge") == runs })
+	eventually(t, time.Minute, "the end of the probation", func() bool { return h.portico("upgrade", "--status") == "the control plane runs "+nextVersion+"\n" })
 	if got := h.machines("single")[0].Gateway; got != "e2e" {
 		t.Errorf("the upgrade moved a service to gateway %s", got)
 	}
@@ -154,4 +156,49 @@ func TestControlPlane_ABrokenProgramIsRolledBack(t *testing.T) {
 	}
 	h.create("after", "Developer", 1, latest)
 	l.unharmed(t)
+}
+
+// TestControlPlane_ACrashOnProbationIsUndone has another build take over that dies later: the program that was there takes
+// its own place again, as the same process and with the same sockets. One that somebody is content with stays.
+func TestControlPlane_ACrashOnProbationIsUndone(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.create("single", "Developer", 1, latest)
+	dies := filepath.Join(t.TempDir(), "dies")
+	file := gatewayScript(t, nextVersion, fmt.Sprintf(`PORTICO_FAILPOINT=@%s exec %s "$@"`, dies, next(t)))
+	status := func(want string) {
+		t.Helper()
+		eventually(t, time.Minute, want, func() bool {
+			out, err := exec.Command(h.program, "upgrade", "--status", "--data", h.dir).Output() // nobody is ready now and then
+			return err == nil && strings.HasPrefix(string(out), want)
+		})
+	}
+	h.portico("upgrade", file)
+	status("the control plane runs " + nextVersion + ", on probation until ")
+	h.create("second", "Developer", 1, latest)
+	out, err := exec.Command(h.program, "upgrade", h.program, "--data", h.dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "The control plane runs "+nextVersion+" on probation until ") {
+		t.Errorf("an upgrade on probation: %s", out)
+	}
+	if err := os.WriteFile(dies, []byte("store.commit.before:1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = h.client.Do(t.Context(), http.MethodPut, h.service("single")+"/namedValues/last", latest, object{"properties": object{"displayName": "last", "value": "1"}}) // it dies of that
+	status("the control plane runs e2e, after an upgrade was undone: " + nextVersion + ": it ended ")
+	if err := h.cmd.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Fatalf("the process is gone: %v", err)
+	}
+	if s := h.show("second"); s.Properties.ProvisioningState != "Succeeded" {
+		t.Errorf("what was made on probation is %+v", s)
+	}
+	eventually(t, time.Minute, "agent and edge of the build before", func() bool {
+		return h.programOf("host") == h.program && h.programOf("edge") == h.program || h.programOf("host") == h.gatewayFile("e2e")
+	})
+
+	h.portico("upgrade", next(t))
+	status("the control plane runs " + nextVersion + ", on probation until ")
+	h.portico("restart")
+	if out := h.portico("upgrade", "--status"); out != "the control plane runs "+nextVersion+"\n" {
+		t.Errorf("after a restart on probation: %s", out)
+	}
 }
