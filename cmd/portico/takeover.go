@@ -171,7 +171,7 @@ func environment() (env []string) {
 
 func upgradeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "upgrade FILE | --status", Short: "replace the control plane, agent and edge by another build of the program; gateways do not notice",
+		Use: "upgrade [FILE]", Short: "replace the control plane, agent and edge by another build of the program; gateways do not notice",
 		Long: `Has the control plane that runs on this host replace itself by another build of the
 program, which is installed as a version of the gateway as well. The new program
 is asked whether it takes the settings and reads the store, then it gets ready once

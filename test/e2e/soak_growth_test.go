@@ -22,11 +22,14 @@ func (s *strain) takeovers() (round func()) {
 		for i, to := range []struct{ program, version, before string }{{next(s.t), nextVersion, "e2e"}, {program, "e2e", nextVersion}} {
 			units := 2 - i
 			s.do(http.MethodPatch, s.service("wide"), recent, object{"sku": object{"name": "Premium", "capacity": units}})
-			out := s.portico("upgrade", to.program)
+			out := s.portico("upgrade", to.program, "--watch", "1s")
 			if want := "the control plane runs " + to.version + ", before it ran " + to.before + "\n"; out != want {
 				s.t.Errorf("upgrade says %q, want %q", out, want)
 			}
 			s.runs(s.gatewayFile(to.version))
+			eventually(s.t, time.Minute, "the end of the probation", func() bool {
+				return s.portico("upgrade", "--status") == "the control plane runs "+to.version+"\n"
+			})
 			eventually(s.t, time.Minute, "the end of the change", func() bool { return s.show("wide").Properties.ProvisioningState == "Succeeded" })
 			s.has("wide", 2*units)
 		}
