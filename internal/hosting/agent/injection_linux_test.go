@@ -347,3 +347,23 @@ func TestReserve_GivesTheAddressThatIsWanted(t *testing.T) {
 		t.Errorf("an address that somebody has: %v, want ErrNoAddress", err)
 	}
 }
+
+// An address of a virtual network, whose socket is in a namespace of its own, is refused like any other.
+func TestGap_IsBoundedInANetwork(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, func(o *agent.Options) { o.GapTime = 100 * time.Millisecond })
+	networksOr(t, h)
+	attach(t, h, attachment("n1"))
+	s := injected("set", "n1")
+	s.Machines[0].Gateway = "crash"
+	mended := mender(t, h, s)
+	apply(t, h, s)
+	v := reserveVIP(t, h, platform.VIP{ID: "public", Injection: "n1"})
+	v.Sets = []string{"set"}
+	if err := h.Route(t.Context(), lease, v); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, inNetwork(v), request)
+	mended(true)
+	servesAgain(t, inNetwork(v))
+}
