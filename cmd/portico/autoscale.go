@@ -103,6 +103,7 @@ type scaleRules struct {
 	out, in                      float64
 	window, coolOut, coolIn      time.Duration
 	disabled                     bool
+	webhooks                     []string
 	file                         string
 }
 
@@ -130,9 +131,11 @@ any other rules.`,
 	cmd.Flags().DurationVar(&r.coolOut, "cool-down-out", time.Hour, "time before it grows again")
 	cmd.Flags().DurationVar(&r.coolIn, "cool-down-in", 90*time.Minute, "time before it shrinks again")
 	cmd.Flags().BoolVar(&r.disabled, "disabled", false, "keep the setting and do not follow it")
+	cmd.Flags().StringArrayVar(&r.webhooks, "webhook", nil, "http or https address that is told when the service is scaled; may be given more than once")
 	cmd.Flags().StringVar(&r.file, "file", "", "properties of the setting, as JSON")
 	cmd.MarkFlagsOneRequired("max", "file")
 	cmd.MarkFlagsMutuallyExclusive("max", "file")
+	cmd.MarkFlagsMutuallyExclusive("webhook", "file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		c, s, err := t.open(ctx, args[0])
@@ -180,7 +183,11 @@ func (r scaleRules) properties(s serviceView) (object, error) {
 	if r.otherwise == 0 {
 		r.otherwise = r.least
 	}
-	return object{"enabled": !r.disabled, "targetResourceUri": s.ID, "profiles": []object{{
+	notifications := []object{}
+	for _, to := range r.webhooks {
+		notifications = append(notifications, object{"operation": "Scale", "webhooks": []object{{"serviceUri": to}}})
+	}
+	return object{"enabled": !r.disabled, "targetResourceUri": s.ID, "notifications": notifications, "profiles": []object{{
 		"name":     "default",
 		"capacity": object{"minimum": strconv.Itoa(r.least), "maximum": strconv.Itoa(r.most), "default": strconv.Itoa(r.otherwise)},
 		"rules":    []object{r.rule(s, "GreaterThan", r.out, "Increase", r.coolOut), r.rule(s, "LessThan", r.in, "Decrease", r.coolIn)},

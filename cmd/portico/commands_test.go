@@ -219,6 +219,7 @@ var proofs = map[string]string{
 	"portico autoscale set --step":                       "TestAutoscale_OutAndBackIn",
 	"portico autoscale set --out":                        "TestAutoscale_OutAndBackIn",
 	"portico autoscale set --in":                         "TestAutoscale_OutAndBackIn",
+	"portico autoscale set --webhook":                    "TestAutoscale_OutAndBackIn",
 	"portico autoscale set --window":                     "TestAutoscale_OutAndBackIn",
 	"portico autoscale set --cool-down-out":              "TestAutoscale_OutAndBackIn",
 	"portico autoscale set --cool-down-in":               "TestAutoscale_OutAndBackIn",

@@ -17,6 +17,13 @@ type Setting struct {
 	Enabled  bool
 	Target   string // resource ID of the service
 	Profiles []Profile
+	Webhooks []Webhook
+}
+
+// A Webhook is an address that is told when the setting acts, with properties that come along.
+type Webhook struct {
+	URI        string
+	Properties map[string]string
 }
 
 // A Profile holds at some time: at a fixed date, again and again, or when no other does.

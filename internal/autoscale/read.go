@@ -3,6 +3,7 @@ package autoscale
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 // Bounds of a setting.
 const (
 	maxProfiles = 20
+	maxWebhooks = 20
 	maxRules    = 10
 	minGrain    = time.Minute
 	minWindow   = 5 * time.Minute
@@ -30,6 +32,14 @@ type (
 		Enabled  bool          `json:"enabled"`
 		Target   string        `json:"targetResourceUri"`
 		Profiles []profileJSON `json:"profiles"`
+
+		Notifications []notificationJSON `json:"notifications"`
+	}
+	notificationJSON struct {
+		Webhooks []struct {
+			URI        string            `json:"serviceUri"`
+			Properties map[string]string `json:"properties"`
+		} `json:"webhooks"`
 	}
 	profileJSON struct {
 		Name     string `json:"name"`
@@ -104,7 +114,24 @@ func Read(properties json.RawMessage) (Setting, []arm.ErrorDetail, error) {
 			rest = 1
 		}
 	}
+	r.at = ""
+	s.Webhooks = r.webhooks(in.Notifications)
 	return s, r.found, nil
+}
+
+func (r *reader) webhooks(in []notificationJSON) (all []Webhook) {
+	for i, n := range in {
+		for j, w := range n.Webhooks {
+			if u, err := url.Parse(w.URI); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+				r.wrong(fmt.Sprintf("notifications[%d].webhooks[%d].serviceUri", i, j), "'serviceUri' must be an absolute http or https URI.")
+			}
+			all = append(all, Webhook(w))
+		}
+	}
+	if len(all) > maxWebhooks {
+		r.wrong("notifications", "A setting has at most %d webhooks.", maxWebhooks)
+	}
+	return all
 }
 
 // A reader collects what is wrong, each finding with its place.

@@ -3,6 +3,7 @@ package resource
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,7 +57,12 @@ func autoscaleSettings() *Row {
 			{Path: "properties.enabled", Kind: Bool},
 			{Path: "properties.targetResourceUri", Kind: String, Flags: Required},
 			{Path: "properties.targetResourceLocation", Kind: String},
-			{Path: "properties.notifications", Kind: Array, Of: Any},
+			{Path: "properties.notifications[].operation", Kind: String, Flags: Required, Enum: words("Scale")},
+			{Path: "properties.notifications[].email.sendToSubscriptionAdministrator", Kind: Bool},
+			{Path: "properties.notifications[].email.sendToSubscriptionCoAdministrators", Kind: Bool},
+			{Path: "properties.notifications[].email.customEmails", Kind: Array},
+			{Path: "properties.notifications[].webhooks[].serviceUri", Kind: String, Flags: Required},
+			{Path: "properties.notifications[].webhooks[].properties", Kind: Map},
 			{Path: "properties.predictiveAutoscalePolicy.scaleMode", Kind: String, From: autoscaleOff, Flags: Required, Enum: words("Disabled", "ForecastOnly", "Enabled")},
 			{Path: "properties.predictiveAutoscalePolicy.scaleLookAheadTime", Kind: String, From: autoscaleOff},
 		},
@@ -116,8 +122,11 @@ func completeAutoscale(c *Change) {
 
 // autoscaleNotBuilt refuses, by name, what this version of Portico does not do.
 func autoscaleNotBuilt(c *Change) (found []arm.ErrorDetail) {
-	if n := c.New.List("properties.notifications"); len(n) > 0 {
-		found = append(found, notBuilt("notifications", "Notifications of autoscale settings"))
+	for i, n := range c.New.List("properties.notifications") {
+		notification, _ := n.(map[string]any)
+		if mails(Object(notification)) {
+			found = append(found, notBuilt(fmt.Sprintf("notifications[%d].email", i), "Notifications of autoscale settings by email"))
+		}
 	}
 	if mode := c.New.Text("properties.predictiveAutoscalePolicy.scaleMode"); mode != "" && mode != "Disabled" {
 		found = append(found, notBuilt("predictiveAutoscalePolicy.scaleMode", "Predictive autoscale"))
@@ -132,6 +141,11 @@ func autoscaleNotBuilt(c *Change) (found []arm.ErrorDetail) {
 		}
 	}
 	return found
+}
+
+// mails says whether a notification goes to anybody by email.
+func mails(n Object) bool {
+	return n.Flag("email.sendToSubscriptionAdministrator") || n.Flag("email.sendToSubscriptionCoAdministrators") || len(n.List("email.customEmails")) > 0
 }
 
 // autoscaleRules are what one field does not say: what a setting means, what the service can do, and that no other

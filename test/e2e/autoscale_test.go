@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,8 +62,15 @@ func TestAutoscale_OutAndBackIn(t *testing.T) {
 	h := start(t, "--pace", "x1200", "--machine-cores", "0.02")
 	h.create("fit", "Basic", 1, recent)
 	target := h.shop("fit")
+	told := make(chan string, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var n struct{ Operation string }
+		_ = json.NewDecoder(r.Body).Decode(&n)
+		told <- n.Operation
+	}))
+	t.Cleanup(hook.Close)
 	out := h.portico("autoscale", "set", "fit", "--min", "1", "--max", "2", "--default", "1", "--step", "1", "--out", "60", "--in", "25",
-		"--window", "5m", "--cool-down-out", "5m", "--cool-down-in", "5m", "--disabled")
+		"--window", "5m", "--cool-down-out", "5m", "--cool-down-in", "5m", "--webhook", hook.URL, "--disabled")
 	if !strings.Contains(out, "fit in westeurope: 1 unit of 1 to 2, by profile default, not enabled\n") || !strings.Contains(out, "Capacity (Average) of PT5M > 60") {
 		t.Errorf("the setting is shown as\n%s", out)
 	}
@@ -93,6 +102,9 @@ func TestAutoscale_OutAndBackIn(t *testing.T) {
 	}
 	if s := show(); s.Last == nil || s.Last.From != 2 || s.Last.To != 1 {
 		t.Errorf("the setting says %+v, want 2 to 1 last", s)
+	}
+	if first, second := <-told, <-told; first != "Scale Out" || second != "Scale In" {
+		t.Errorf("the webhook was told %q, then %q", first, second)
 	}
 	if out := h.portico("activity", "--caller", show().Setting); strings.Count(out, "service/write") != 4 {
 		t.Errorf("the activity log has\n%s", out)

@@ -1,10 +1,11 @@
-// Package fetch reads documents that clients name by a link: API descriptions and policies. The link is the client's,
-// the network is the operator's, so a link may not lead to addresses that hand out credentials to whoever asks from
+// Package fetch follows links that clients name: it reads API descriptions and policies, and posts notifications. The link
+// is the client's, the network is the operator's, so a link may not lead to addresses that hand out credentials to whoever asks from
 // this host. Every address is looked at when it is connected to, after its name was resolved: neither a redirect nor a
 // name that changes its address gets around that.
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,9 @@ type Fetcher struct {
 
 // An Error says why a document could not be read, in words for the client.
 type Error struct {
-	Reason string
-	Err    error // what caused it; not for the client
+	Reason    string
+	Temporary bool  // it may be another time
+	Err       error // what caused it; not for the client
 }
 
 func (e *Error) Error() string {
@@ -91,27 +93,15 @@ func check(u *url.URL) error {
 
 // Get reads the document at a link, which may have at most limit bytes. Its error is an *Error.
 func (f *Fetcher) Get(ctx context.Context, link string, limit int64) ([]byte, error) {
-	u, err := url.Parse(strings.TrimSpace(link))
-	if err != nil {
-		return nil, &Error{"the link is malformed", err}
-	}
-	if err := check(u); err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	resp, err := f.do(ctx, &f.client, http.MethodGet, link, nil)
 	if err != nil {
-		return nil, &Error{"the link is malformed", err}
-	}
-	req.Header.Set("User-Agent", "portico")
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return nil, reason(err)
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // there is nothing to do about it
 	if resp.StatusCode != http.StatusOK {
-		return nil, &Error{Reason: fmt.Sprintf("the answer has status %d", resp.StatusCode)}
+		return nil, badStatus(resp.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
@@ -123,16 +113,58 @@ func (f *Fetcher) Get(ctx context.Context, link string, limit int64) ([]byte, er
 	return data, nil
 }
 
+// Post sends JSON to a link, which has to answer with a status of success itself: redirects are not followed. Its error is
+// an *Error.
+func (f *Fetcher) Post(ctx context.Context, link string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	client := http.Client{Transport: f.client.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := f.do(ctx, &client, http.MethodPost, link, body)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close() // nobody reads it
+	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
+		return badStatus(resp.StatusCode)
+	}
+	return nil
+}
+
+// do sends a request to a link.
+func (f *Fetcher) do(ctx context.Context, client *http.Client, method, link string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSpace(link), bytes.NewReader(body))
+	if err != nil {
+		return nil, &Error{Reason: "the link is malformed", Err: err}
+	}
+	if err := check(req.URL); err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "portico")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, reason(err)
+	}
+	return resp, nil
+}
+
+func badStatus(status int) error {
+	later := status >= http.StatusInternalServerError || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
+	return &Error{Reason: fmt.Sprintf("the answer has status %d", status), Temporary: later}
+}
+
 // reason words an error without telling what is reachable from here and what is not.
 func reason(err error) error {
 	var own *Error
 	switch {
 	case errors.As(err, &own):
-		return &Error{own.Reason, err}
+		return &Error{own.Reason, own.Temporary, err}
 	case errors.Is(err, errAddress):
-		return &Error{"its address is link-local, of a metadata service, or otherwise not allowed", err}
+		return &Error{"its address is link-local, of a metadata service, or otherwise not allowed", false, err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{"it takes too long", err}
+		return &Error{"it takes too long", true, err}
 	}
-	return &Error{"it cannot be reached", err}
+	return &Error{"it cannot be reached", true, err}
 }

@@ -158,6 +158,7 @@ func (a autoscaler) scale(ctx context.Context, s scaled, d autoscale.Decision) {
 		delete(a.refused, s.setting.ID)
 		q.record(uuid.NewString(), rep.status, nil)
 		log.InfoContext(ctx, "autoscale")
+		a.notify(s, d)
 	case refused.Code == overtaken:
 	case a.refused[s.setting.ID] != refused.Message:
 		a.refused[s.setting.ID] = refused.Message

@@ -2,7 +2,9 @@ package management_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -163,7 +165,10 @@ func TestAutoscale_RefusesBadSettings(t *testing.T) {
 		{`"decrease"`, `"sideways"`, "profiles[0].rules[1].scaleAction.direction: 'sideways' is not a valid value of 'direction'. Possible values: Increase, Decrease."},
 		{`"PT10M"`, `"PT1M"`, "profiles[0].rules[0].metricTrigger.timeWindow: 'PT1M' is not a duration from PT5M to PT12H."},
 		{`"metricName":"Capacity"`, `"metricName":"CpuPercent_Gateway"`, "profiles[0].rules[0].metricTrigger.metricName: Services of tier Premium have no metric 'CpuPercent_Gateway'."},
-		{`"profiles":`, `"notifications":[{"operation":"Scale","email":{"customEmails":["a@b.c"]}}],"profiles":`, "notifications: Notifications of autoscale settings: not built in this version of Portico."},
+		{`"profiles":`, `"notifications":[{"operation":"Scale"},{"operation":"Scale","email":{"customEmails":["a@b.c"]}}],"profiles":`, "notifications[1].email: Notifications of autoscale settings by email: not built in this version of Portico."},
+		{`"profiles":`, `"notifications":[{"operation":"Scale","email":{"sendToSubscriptionAdministrator":true}}],"profiles":`, "notifications[0].email: Notifications of autoscale settings by email: not built in this version of Portico."},
+		{`"profiles":`, `"notifications":[{"operation":"Scale","webhooks":[{"serviceUri":"ftp://x/"}]}],"profiles":`, "notifications[0].webhooks[0].serviceUri: 'serviceUri' must be an absolute http or https URI."},
+		{`"profiles":`, `"notifications":[{"operation":"Stop"}],"profiles":`, "notifications[0].operation: 'Stop' is not a valid value of 'operation'. Possible values: Scale."},
 		{`"profiles":`, `"predictiveAutoscalePolicy":{"scaleMode":"Enabled"},"profiles":`, "predictiveAutoscalePolicy.scaleMode: Predictive autoscale: not built in this version of Portico."},
 		{`"operator":`, `"dimensions":[{"DimensionName":"Location","Operator":"Equals","Values":["x"]}],"operator":`, "dimensions: Dimensions of the metrics of rules: not built in this version of Portico."},
 		{`"targetResourceUri":"` + servicePath + `"`, `"targetResourceUri":"/subscriptions/x"`, "targetResourceUri: '/subscriptions/x' is not the ID of a service: other resources are not scaled."},
@@ -351,5 +356,44 @@ func TestAutoscale_SaysWhy(t *testing.T) {
 		`{"condition":"Capacity (Average) of PT10M \u003c 35","effect":"-1","value":50,"known":"known","holds":false}],"location":"westeurope"}`
 	if d := cmp.Diff(want, strings.TrimSpace(e.want(200, "GET", servicePath+"/providers/Portico.Hosting/autoscale", "").Raw)); d != "" {
 		t.Error(d)
+	}
+}
+
+// Webhooks are told what a setting has asked for, in the form of Azure Monitor; one that does not answer holds nothing up.
+func TestAutoscale_TellsWebhooks(t *testing.T) {
+	t.Parallel()
+	told := make(chan string, 10)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/never" {
+			<-r.Context().Done()
+			return
+		}
+		told <- r.Method + " " + r.URL.String() + " " + string(body)
+	}))
+	t.Cleanup(srv.Close)
+	e := newElastic(t, skuBody("Premium", 1))
+	e.want(201, "PUT", settingPath+settingV, settingBody(1, 3, `"notifications":[{"operation":"scale",`+
+		`"email":{"sendToSubscriptionAdministrator":false,"sendToSubscriptionCoAdministrators":false,"customEmails":[]},`+
+		`"webhooks":[{"serviceUri":"`+srv.URL+`/never"},{"serviceUri":"`+srv.URL+`/hook?token=1","properties":{"team":"shop"}}]}],`))
+	stop := e.follow()
+	defer stop()
+	e.busy(95, 10)
+	e.settle()
+	e.wantUnits("busy", 2)
+	out := e.clock.Now()
+	e.busy(10, 31)
+	e.wantUnits("idle", 1)
+	const form = `POST /hook?token=1 {"version":"1.0","status":"Activated","operation":"Scale %s","context":{"timestamp":"%s","id":"%s","name":"auto",` +
+		`"details":"Autoscale successfully started scale operation for resource 'apimService1' from capacity '%d' to capacity '%d'",` +
+		`"subscriptionId":"%s","resourceGroupName":"rg1","resourceName":"apimService1","resourceType":"microsoft.apimanagement/service","resourceId":"%s",` +
+		`"portalLink":"","resourceRegion":"West Europe","oldCapacity":"%d","newCapacity":"%d"},"properties":{"team":"shop"}}`
+	for _, want := range []string{
+		fmt.Sprintf(form, "Out", out.Format("2006-01-02T15:04:05.0000000Z"), settingPath, 1, 2, subscriptionID, servicePath, 1, 2),
+		fmt.Sprintf(form, "In", out.Add(30*time.Minute).Format("2006-01-02T15:04:05.0000000Z"), settingPath, 2, 1, subscriptionID, servicePath, 2, 1),
+	} {
+		if d := cmp.Diff(want, <-told); d != "" {
+			t.Error(d)
+		}
 	}
 }

@@ -168,6 +168,7 @@ func (h *Handler) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	others.Go(func() { h.recordOperations(ctx) })
 	others.Go(func() { h.runAutoscale(ctx) })
+	others.Go(func() { h.opt.Webhooks.Run(ctx) })
 	defer others.Wait()
 	for {
 		if err := h.PurgeExpired(ctx, h.opt.Clock.Now()); err != nil && ctx.Err() == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/portico-dev/portico/internal/control/activity"
 	"github.com/portico-dev/portico/internal/control/backup"
 	"github.com/portico-dev/portico/internal/control/fetch"
+	"github.com/portico-dev/portico/internal/control/webhook"
 	"github.com/portico-dev/portico/internal/metric"
 	"github.com/portico-dev/portico/internal/pace"
 	"github.com/portico-dev/portico/internal/platform"
@@ -104,6 +105,8 @@ type Options struct {
 	// Limits are those on what services may hold; empty means none.
 	Limits platform.Era
 
+	// Webhooks tells webhooks of autoscale settings what these do, while Run does; nil means those of package webhook.
+	Webhooks *webhook.Sender
 	// Fetch reads a document that a client names by a link, of at most limit bytes; nil means that of package fetch.
 	Fetch func(ctx context.Context, link string, limit int64) ([]byte, error)
 
@@ -230,6 +233,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.Fetch == nil {
 		opt.Fetch = fetch.New(fetch.Options{}).Get
+	}
+	if opt.Webhooks == nil {
+		opt.Webhooks = webhook.New(webhook.Options{Log: opt.Log})
 	}
 	if opt.Metrics == nil {
 		opt.Metrics = metric.NewHistory()
