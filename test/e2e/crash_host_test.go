@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -120,13 +122,21 @@ func (h *crashHost) get(path string, into any) error {
 // hits counts the points that were reached since a place in the log.
 func (h *crashHost) hits(since int64) map[string]int {
 	h.t.Helper()
-	data, err := os.ReadFile(h.hitLog)
+	f, err := os.Open(h.hitLog)
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	defer f.Close()
+	if _, err := f.Seek(since, io.SeekStart); err != nil {
+		h.t.Fatal(err)
+	}
 	n := map[string]int{}
-	for line := range strings.Lines(string(data[since:])) {
-		n[strings.TrimSpace(line)]++
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		n[lines.Text()]++
+	}
+	if err := lines.Err(); err != nil {
+		h.t.Fatal(err)
 	}
 	return n
 }
