@@ -369,7 +369,7 @@ func (c *chaos) purging(s *chaosSubject) chaosChange {
 func (c *chaos) restoring(s *chaosSubject) chaosChange {
 	body := serviceBody(s.was.Tier, s.was.Units)
 	body["properties"].(object)["restore"] = true
-	return chaosChange{
+	ch := chaosChange{
 		name: "restore", send: c.sending(http.MethodPut, c.service(s.name), latest, body),
 		then: func(f *chaosFacts) {
 			if *f = s.was; f.Platform == "stv1" {
@@ -378,6 +378,10 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 			f.Gateway = c.newest(f.Platform)
 		},
 	}
+	if s.was.Network != "" && s.want.Closed {
+		ch.name, ch.refuse = "restore into a closed subnet", "InvalidParameters"
+	}
+	return ch
 }
 
 // load asks every service that answers all through the round.
