@@ -28,6 +28,7 @@ func networkProcessLanes() []lane {
 	return []lane{
 		{"network", []string{"--coexistence", keep}, networkKinds, 8},
 		{"inside", []string{"--coexistence", keep}, []*crashKind{joinInside, leaveInside}, 4},
+		{"nat", []string{"--coexistence", keep}, []*crashKind{addNAT, removeNAT}, 4},
 	}
 }
 
@@ -36,6 +37,7 @@ type networked struct {
 	Facts    facts
 	Mode     string
 	Public   string // its public IP address resource
+	NAT      string // state of the platform's NAT gateway
 	Endpoint bool   // there is a private endpoint
 }
 
@@ -51,12 +53,13 @@ func (h *crashHost) networked() networked {
 			Properties struct {
 				Mode   string `json:"virtualNetworkType"`
 				Public string `json:"publicIpAddressId"`
+				NAT    string `json:"natGatewayState"`
 			} `json:"properties"`
 		}
 		if err := h.do(http.MethodGet, h.service(subject), latest, nil).Decode(&v); err != nil {
 			h.t.Fatal(err)
 		}
-		n.Mode, n.Public = v.Properties.Mode, lastOf(v.Properties.Public)
+		n.Mode, n.Public, n.NAT = v.Properties.Mode, lastOf(v.Properties.Public), v.Properties.NAT
 	}
 	want := 0
 	if n.Mode != "None" || n.Endpoint {
@@ -166,6 +169,27 @@ func ending(name string, there bool) *crashKind {
 	}
 }
 
+// translating is the kind of a NAT gateway that comes or goes, to a state.
+func translating(name, from, to string) *crashKind {
+	state := func(s string) object { return object{"properties": object{"natGatewayState": s}} }
+	return &crashKind{
+		name: name, look: lookAtNetwork, serves: true,
+		prepare: func(h *crashHost) {
+			present("Premium", 1, 2, "stv2")(h)
+			becoming("External", false)(h)
+			if h.networked().NAT != from {
+				h.run(http.MethodPatch, h.service(subject), latest, state(from))
+			}
+		},
+		send: request(http.MethodPatch, "", latest, always(state(to))),
+		want: func(_ *crashHost, before any) any {
+			n := before.(networked)
+			n.NAT = to
+			return n
+		},
+	}
+}
+
 var (
 	joinNetwork    = moving("join a network", "None", "External")
 	readdress      = moving("another public address", "External", "External")
@@ -174,6 +198,8 @@ var (
 	leaveInside    = moving("leave a network, Internal", "Internal", "None")
 	addEndpoint    = ending("add a private endpoint", true)
 	removeEndpoint = ending("remove a private endpoint", false)
+	addNAT         = translating("add a NAT gateway", "Disabled", "Enabled")
+	removeNAT      = translating("remove a NAT gateway", "Enabled", "Disabled")
 
 	networkKinds = []*crashKind{joinNetwork, readdress, leaveNetwork, addEndpoint, removeEndpoint}
 )
