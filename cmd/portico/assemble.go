@@ -62,7 +62,7 @@ func (c *controlPlane) assemble(ctx context.Context, sealer *secret.Sealer, fabr
 		Authenticate: c.authenticate, Challenge: c.authority.Challenge,
 		Decide: platform.Decide, ParseTier: platform.ParseTier,
 		CheckPolicy: management.CheckPolicy, PolicyXML: management.PolicyXML,
-		Gateway: buildVersion(), GatewayOf: rollout.GatewayOf, Upcoming: c.gatewayUpcoming, HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
+		Gateway: buildVersion(), Newest: c.cfg.Newest(), GatewayOf: rollout.GatewayOf, Upcoming: c.gatewayUpcoming, HasGateway: c.gateways.Has, Host: c.hostEndpoints(),
 		Networks: func() string { return canDo().Trouble }, Dependencies: c.dependencies, Probe: c.controller.Probe,
 		URLs: urls.of, AllocateIP: addresses.allocate, PrepareIP: addresses.prepare, Clock: c.clock, RetireSTv1: c.cfg.RetireSTv1, SoftDelete: c.cfg.SoftDelete, Limits: c.cfg.Limits,
 		Metrics:    c.metrics,

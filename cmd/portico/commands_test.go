@@ -53,6 +53,8 @@ var proofs = map[string]string{
 	"portico service upgrade":                            "TestUpgrade_UnderLoad",
 	"portico service upgrade --to":                       "TestUpgrade_UnderLoad",
 	"portico service upgrade --all":                      "TestUpgrade_UnderLoad",
+	"portico service upgrade --hardware":                 "TestHardware_MovesUnderLoad",
+	"portico service forecast --hardware":                "TestHardware_MovesUnderLoad",
 	"portico service upgrade --cancel":                   "TestUpgrade_Canceled",
 	"portico gateway install":                            "TestUpgrade_UnderLoad",
 	"portico gateway list":                               "TestUpgrade_UnderLoad",

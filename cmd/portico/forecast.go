@@ -44,6 +44,7 @@ type forecastLocation struct {
 type changeFlags struct {
 	units          int
 	tier, mode, to string
+	hardware       string
 	zones          []string
 	apiVersion     string
 }
@@ -67,6 +68,7 @@ shown with the reasons.`,
 	cmd.Flags().StringSliceVar(&f.zones, "zones", nil, "update: availability zones; an empty list for none")
 	cmd.Flags().StringVar(&f.mode, "mode", "PreserveIp", "migrate: PreserveIp or NewIP")
 	cmd.Flags().StringVar(&f.to, "to", "", "upgrade: version of the gateway")
+	cmd.Flags().StringVar(&f.hardware, "hardware", "", "upgrade: stv2.1 for the newest hardware, stv2 for the first")
 	cmd.Flags().StringVar(&f.apiVersion, "api-version", cliAPIVersion, "api-version of the request; an update at 2021-01-01-preview or later leads to stv2")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, s, err := t.open(cmd.Context(), args[0])
@@ -115,10 +117,10 @@ func (f changeFlags) request(change string, s serviceView, zones bool) (object, 
 	case "back":
 		return object{"method": http.MethodPost, "path": "providers/Portico.Hosting/rollback"}, nil
 	case "upgrade":
-		if f.to == "" {
-			return nil, errors.New("--to is missing: the version of the gateway")
+		if f.to == "" && f.hardware == "" {
+			return nil, errors.New("--to is missing: the version of the gateway; or --hardware")
 		}
-		return object{"method": http.MethodPost, "path": "providers/Portico.Hosting/upgrade", "body": object{"gateway": f.to}}, nil
+		return object{"method": http.MethodPost, "path": "providers/Portico.Hosting/upgrade", "body": upgradeTo(f.to, f.hardware)}, nil
 	case "delete":
 		return object{"method": http.MethodDelete}, nil
 	}

@@ -90,7 +90,7 @@ func runHost(ctx context.Context, cfg config.Up) error {
 			// Every version of the gateway takes these flags.
 			return []string{program, kind, "--data", layout.Dir, "--log-level", cfg.LogLevel, "--idle", cfg.Idle.String()}, nil
 		},
-		Publish: publish, Key: key, CounterKeys: cfg.Counters, CacheSize: cfg.Cache, HangTime: cfg.HangTime, GapTime: cfg.GapTime, Cores: cfg.MachineCores, Memory: cfg.MachineMemory, Version: buildVersion(), Log: logger(cfg.LogLevel),
+		Publish: publish, Key: key, CounterKeys: cfg.Counters, CacheSize: cfg.Cache, HangTime: cfg.HangTime, GapTime: cfg.GapTime, Hardware: cfg.Hardware(), Version: buildVersion(), Log: logger(cfg.LogLevel),
 	})
 }
 

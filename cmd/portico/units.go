@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-dev/portico/internal/hosting"
+	"github.com/portico-dev/portico/internal/platform"
 )
 
 func unitsCommand() *cobra.Command {
@@ -46,7 +47,7 @@ func printUnits(out io.Writer, name string, u hosting.Units) error {
 		fmt.Fprintln(w, "  SET\tPLATFORM\tMACHINE\tGATEWAY\tZONE\tUPDATE DOMAIN\tFAULT DOMAIN\tMODE\tPHASE\tSEQ\tDIGEST\tCONNECTIONS\tLOAD\tRESTARTS\tPID")
 		for _, s := range l.Sets {
 			for _, m := range s.Machines {
-				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%s\t%d\t%d\n", s.ID, s.Platform, m.ID, gatewayText(m), dash(m.Zone),
+				fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%d\t%s\t%d\t%d\n", s.ID, machinePlatform(s, m), m.ID, gatewayText(m), dash(m.Zone),
 					m.UpdateDomain, m.FaultDomain, m.Mode, phaseText(m), m.Seq, dash(m.Digest[:min(8, len(m.Digest))]), m.Conns, loadText(m), m.Restarts, m.PID)
 			}
 		}
@@ -71,6 +72,14 @@ func locationText(u hosting.Units, l hosting.UnitLocation) string {
 		return u.ProvisioningState + ", out of rotation"
 	}
 	return u.ProvisioningState
+}
+
+// machinePlatform is the platform version of a machine, with its generation: those of a set differ while it is moved.
+func machinePlatform(s hosting.UnitSet, m hosting.UnitMachine) platform.Version {
+	if m.Hardware.Newer() {
+		return platform.NewerSTv2
+	}
+	return s.Platform
 }
 
 func phaseText(m hosting.UnitMachine) string {

@@ -64,8 +64,10 @@ type Up struct {
 	Sleep         time.Duration // after which an mtv1 worker without connections ends its process; 0: never
 	Counters      int           // for rate limits, and as many for quotas, of a service at a location
 	Cache         int64         // bytes of one machine for responses and values that policies keep
-	MachineCores  float64       // that a machine is meant to use
-	MachineMemory int64         // bytes that it is meant to use
+	MachineCores  float64       // of a machine
+	MachineMemory int64         // bytes
+	NewerCores    float64       // of one on newer hardware; 0: as MachineCores
+	NewerMemory   int64         // bytes of one; 0: as MachineMemory
 	Limits        platform.Era  // on what services may hold
 	Pace          pace.Pace     // of platform time
 	// BlobEndpoint is where the Blob service of a storage account is, {account} in it; BackupFolders stand in for accounts.
@@ -100,8 +102,10 @@ func Settings() []Setting {
 		{"sleep", "20m", "after how long without a connection the process of an mtv1 worker ends, until the next one; 0s: never", "TestConsumption_SleepsAndWakes", window(func(u *Up) *time.Duration { return &u.Sleep })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
-		{"machine-cores", "1", "processor cores that a machine is meant to use: its load is measured by them", "TestUp_MachineBounds", cores},
-		{"machine-memory", "1GiB", "memory that a machine is meant to use: its load is measured by it, and garbage is collected more often near it", "TestUp_MachineBounds", size(func(u *Up) *int64 { return &u.MachineMemory })},
+		{"machine-cores", "1", "processor cores of a machine: as many of its threads run at a time, and its load is measured by them; a worker of a pool is only measured", "TestUp_MachineBounds", cores(func(u *Up) *float64 { return &u.MachineCores })},
+		{"machine-memory", "1GiB", "memory of a machine: its load is measured by it, and garbage is collected more often near it", "TestUp_MachineBounds", size(func(u *Up) *int64 { return &u.MachineMemory })},
+		{"newer-cores", "", "processor cores of a machine on newer hardware, stv2.1; empty: as --machine-cores", "TestHardware_MovesUnderLoad", optional(cores(func(u *Up) *float64 { return &u.NewerCores }))},
+		{"newer-memory", "", "memory of a machine on newer hardware; empty: as --machine-memory, and with neither there is none", "TestHardware_MovesUnderLoad", optional(size(func(u *Up) *int64 { return &u.NewerMemory }))},
 		{"limits", "2024", "limits on what a service of each tier may hold: those published until 2024, those of 2026, or none", "TestUp_Limits", limits},
 		{"pace", "instant", "instant: work takes as long as it takes; azure: as long as in the cloud service; xN: as in the cloud service, with a clock N times as fast; manual: the clock stands until `portico clock --advance`", "TestPace_Manual", speed},
 		{"blob-endpoint", backup.DefaultEndpoint, "where backups go: the Blob service of a storage account, {account} standing for its name", "TestBackup_ToAStorageAccount", endpoint},
@@ -171,14 +175,26 @@ func size(field func(*Up) *int64) func(*Up, string) error {
 	}
 }
 
-func cores(u *Up, v string) error {
-	const least, most = 0.01, 1024.0
-	n, err := strconv.ParseFloat(v, 64)
-	if err != nil || !(n >= least && n <= most) {
-		return fmt.Errorf("%q is not a number of cores between %v and %v", v, least, most)
+func cores(field func(*Up) *float64) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		const least, most = 0.01, 1024.0
+		n, err := strconv.ParseFloat(v, 64)
+		if err != nil || !(n >= least && n <= most) {
+			return fmt.Errorf("%q is not a number of cores between %v and %v", v, least, most)
+		}
+		*field(u) = n
+		return nil
 	}
-	u.MachineCores = n
-	return nil
+}
+
+// optional takes an empty value for none.
+func optional(set func(*Up, string) error) func(*Up, string) error {
+	return func(u *Up, v string) error {
+		if v == "" {
+			return nil
+		}
+		return set(u, v)
+	}
 }
 
 func prefix(u *Up, v string) error {
@@ -306,6 +322,7 @@ func Load(flags map[string]string, lookupEnv func(string) (string, bool), file s
 		}
 		values = append(values, v)
 	}
+	errs = append(errs, up.checkHardware())
 	return up, values, errors.Join(errs...)
 }
 

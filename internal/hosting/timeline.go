@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
 )
 
@@ -31,6 +32,15 @@ type TimelineStep struct {
 	Step      string    `json:"step"`
 	Operation string    `json:"operation,omitempty"` // name of the operation that the step is for
 	Kind      string    `json:"kind,omitempty"`      // of that operation
+}
+
+// moves is the platform version that serves at the place after its step, if that is another one than before.
+func (p *place) moves() platform.Version {
+	was, is := p.Platform(), platform.Location{Hosting: p.next.State}.Platform()
+	if was == is || was == platform.Undetermined || is == platform.Undetermined {
+		return ""
+	}
+	return is
 }
 
 // enter adds to the timeline of a service, in the transaction of what it tells of.

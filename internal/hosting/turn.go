@@ -419,6 +419,9 @@ func (c *Controller) take(ctx context.Context, w *worker, rec *record, places []
 			if p.next.Step != "" {
 				taken = append(taken, TimelineStep{Location: p.Name, Step: p.next.Step})
 			}
+			if v := p.moves(); v != "" {
+				taken = append(taken, TimelineStep{Location: p.Name, Step: "platform version " + string(v)})
+			}
 		}
 		if err := c.enter(tx, rec, taken...); err != nil {
 			return false, err

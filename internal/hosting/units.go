@@ -112,7 +112,7 @@ func (p *place) units(obs platform.Observation) UnitLocation {
 }
 
 func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
-	out := UnitSet{ID: s.ID, Platform: s.Platform, Active: s.ID == active, Machines: []UnitMachine{}}
+	out := UnitSet{ID: s.ID, Platform: s.Version(), Active: s.ID == active, Machines: []UnitMachine{}}
 	for _, m := range s.Machines {
 		o := obs.Machines[m.ID]
 		var load *platform.Load

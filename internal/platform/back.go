@@ -22,6 +22,7 @@ func (s *ServiceStatus) TurnBack(clock time.Time) *arm.Error {
 				return f.err()
 			}
 			w.Platform, w.Zones, w.Injection, w.Address = old.Platform, old.Zones, old.Injection, PreserveIP
+			w.Hardware = old.Hardware()
 			back = true
 		}
 		l.want(w)

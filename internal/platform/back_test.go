@@ -26,7 +26,7 @@ func TestWayBack_TellsTheStory(t *testing.T) {
 			"drain machines stv1:2/2 stv2:0/0 | stv1",
 			"remove drained machines stv1:2/2 | stv1",
 		}},
-		{"a new address", platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 1, Address: platform.NewIP}, []string{
+		{"a new address", platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 1, Address: platform.NewIP, Hardware: newer}, []string{
 			"route to the new set stv1:2/2 stv2:2/2 | stv1 stv2",
 			"end the coexistence stv1:2/2 stv2:2/2 | stv1 stv2",
 			"take old sets off the addresses stv1:2/2 stv2:2/2 | stv1 -",

@@ -24,7 +24,7 @@ func (p *plan) mayReplace(s *Set, t tally) bool {
 		return false
 	}
 	// A walk that turns round does not wait: the pause is for finding out about the version before.
-	if until := s.Batch.Served.Add(p.Pause); s.Batch.Gateway == p.gateway && p.Pause > 0 && p.Clock.Before(until) {
+	if until := s.Batch.Served.Add(p.Pause); s.Batch.Gateway == p.gateway && s.Batch.Hardware == p.Wish.Hardware && p.Pause > 0 && p.Clock.Before(until) {
 		p.dueBy(until)
 		p.waits("the pause between two batches")
 		return false

@@ -39,6 +39,7 @@ type Request struct {
 	Migrate  bool
 	Disabled bool        // disableGateway
 	Gateway  string      // version of the gateway program that a new service gets
+	Newest   Hardware    // of the host: what is made anew on stv2 gets it
 	Address  AddressMode // mode of a migration, in any case; empty for the default
 	// Downtime is migrateWithDowntime, by which some virtual networks are migrated. Here it changes nothing but that the
 	// address has to stay.
@@ -66,7 +67,7 @@ func Decide(r Request) (Wish, *arm.Error) {
 
 // wish is the outcome of an acceptable create or update.
 func (r Request) wish() Wish {
-	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Injection: r.injection(), NAT: r.NAT}
+	w := Wish{Platform: r.platform(), Tier: r.Tier, Units: r.Units, Zones: slices.Sorted(slices.Values(r.Zones)), Disabled: r.Disabled, Gateway: r.Gateway, Injection: r.injection(), NAT: r.NAT}.On(r.Newest)
 	if r.Old == nil {
 		return w
 	}
@@ -76,6 +77,8 @@ func (r Request) wish() Wish {
 		w.Address = NewIP // a change of zones or of the network changes the address
 	case w.Platform != r.Old.Platform:
 		w.Address = PreserveIP
+	default:
+		w.Hardware = r.Old.Hardware // its set stays, on what it is on
 	}
 	return w
 }
@@ -117,7 +120,7 @@ func migrate(r Request) (Wish, *arm.Error) {
 	}
 	w := *r.Old
 	w.Platform, w.Address = STv2, mode
-	return w, nil
+	return w.On(r.Newest), nil
 }
 
 // Expelled is the wish of a service that the platform takes to stv2 without the virtual network that it is in.

@@ -38,6 +38,7 @@ func DecideElsewhere(r Request, primary Wish, others []Elsewhere) ([]LocationWis
 		w := at.wish()
 		if at.Old == nil && primary.Platform == STv2 {
 			w.Platform = STv2 // a service that is on stv2 does not grow on stv1
+			w = w.On(r.Newest)
 		}
 		wishes = append(wishes, LocationWish{Location: o.Location, Wish: w})
 	}

@@ -75,12 +75,12 @@ func (p *plan) overdue() *Failure {
 // that an earlier wish has left.
 func (p *plan) fresh(m Machine) bool {
 	switch {
-	case m.Mode == Draining, m.Gateway != p.gateway:
+	case m.Mode == Draining, !p.current(m):
 		return false
 	case m.Mode == Parked, p.Previous == nil, !p.Previous.Form(*p.target):
 		return true
 	}
-	return p.version(*p.Previous) != p.gateway
+	return p.version(*p.Previous) != p.gateway || p.Previous.Hardware != p.Wish.Hardware
 }
 
 // late says whether the deadline is over for what began to be waited for at a time, but not before the newest machines

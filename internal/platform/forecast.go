@@ -171,7 +171,7 @@ func (in *Input) imagine() {
 func (in *Input) step(name string, at time.Time) ForecastStep {
 	f := ForecastStep{Step: name, Platform: in.State.platform(), Accepting: in.State.accepting(), VIPs: len(in.State.VIPs), At: at}
 	for _, s := range in.State.Sets {
-		f.Sets = append(f.Sets, string(s.Platform))
+		f.Sets = append(f.Sets, string(s.Version()))
 		for _, m := range s.Machines {
 			if m.Mode != Draining {
 				f.Machines++
@@ -187,7 +187,7 @@ func (in *Input) step(name string, at time.Time) ForecastStep {
 // platform is that of the set that serves.
 func (s *State) platform() Version {
 	if active := s.Set(s.Active); active != nil {
-		return active.Platform
+		return active.Version()
 	}
 	return Undetermined
 }

@@ -21,13 +21,13 @@ type LocationWish struct {
 	Wish     Wish
 }
 
-// Platform is the version that serves at the location right now; Undetermined while nothing does.
+// Platform is the version that serves at the location right now, as the wire spells it; Undetermined while nothing does.
 func (l Location) Platform() Version {
 	if l.Hosting.Active == "" {
 		return Undetermined
 	}
 	if set := l.Hosting.Set(l.Hosting.Active); set != nil {
-		return set.Platform
+		return set.Version()
 	}
 	return MTv1 // the pool's set is in the pool's record
 }
@@ -89,7 +89,7 @@ func (l *Location) want(w Wish) {
 
 // Same says whether two wishes make the same of compute. How an address is treated matters only when something moves.
 func (w Wish) Same(o Wish) bool {
-	return w.Platform == o.Platform && w.Tier == o.Tier && w.Units == o.Units && w.Gateway == o.Gateway && w.Renewal == o.Renewal && w.Disabled == o.Disabled && w.Gone == o.Gone && w.NAT == o.NAT &&
+	return w.Platform == o.Platform && w.Tier == o.Tier && w.Units == o.Units && w.Gateway == o.Gateway && w.Hardware == o.Hardware && w.Renewal == o.Renewal && w.Disabled == o.Disabled && w.Gone == o.Gone && w.NAT == o.NAT &&
 		SameInjection(w.Injection, o.Injection) && slices.Equal(slices.Sorted(slices.Values(w.Zones)), slices.Sorted(slices.Values(o.Zones)))
 }
 

@@ -200,9 +200,14 @@ func (p *plan) complete(s *Set) bool {
 	return true
 }
 
-// right says whether a machine is one that the wish wants: in its place, of its version, not given up.
+// current says whether a machine is of the version and on the hardware that the wish names.
+func (p *plan) current(m Machine) bool {
+	return m.Gateway == p.gateway && m.Hardware == p.Wish.Hardware
+}
+
+// right says whether a machine is one that the wish wants: current, in its place, not given up.
 func (p *plan) right(m Machine) bool {
-	return m.Gateway == p.gateway && slices.Contains(p.zones, m.Zone) && !m.Faulty && p.role.holds(m)
+	return p.current(m) && slices.Contains(p.zones, m.Zone) && !m.Faulty && p.role.holds(m)
 }
 
 // live says whether a machine can serve now: it is ready, or asleep, and has taken the mode that it should have.

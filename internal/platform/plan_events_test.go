@@ -64,7 +64,7 @@ func (s *sim) begin(t *rapid.T, w platform.Wish) {
 	s.curse = curse{rapid.SampledFrom([]string{"", "", crashes, hangs, refuses, lies}).Draw(t, "curse"), rapid.IntRange(1, 4).Draw(t, "odds")}
 	s.trusted, s.began = map[string]bool{}, s.now
 	s.unmoved.active, s.unmoved.mayReaddress = s.state.Active, s.mayReaddress
-	if set := s.state.Set(s.state.Active); set != nil && s.wish.Form(*set) && w.Form(*set) && s.version(s.wish) == s.version(w) {
+	if set := s.state.Set(s.state.Active); set != nil && s.wish.Form(*set) && w.Form(*set) && s.wanted(s.wish) == s.wanted(w) {
 		for _, m := range set.Machines {
 			s.trusted[m.ID] = m.Mode == platform.Serving
 		}
@@ -108,7 +108,7 @@ func (s *sim) blames(f platform.Failure) error {
 		return fmt.Errorf("%q is no machine's fault", f.Message)
 	case s.trusted[words[1]]:
 		return fmt.Errorf("%q: it served before", f.Message)
-	case m != nil && (m.spec.Mode == platform.Draining || m.spec.Gateway != s.version(s.wish)):
+	case m != nil && (m.spec.Mode == platform.Draining || m.spec.Gateway != s.version(s.wish) || m.spec.Hardware != s.wish.Hardware):
 		return fmt.Errorf("%q: it is %s and of version %s", f.Message, m.spec.Mode, m.spec.Gateway)
 	}
 	return nil
@@ -177,6 +177,7 @@ func (s *sim) meets(t *rapid.T, draw func(*rapid.T) platform.Wish, number int) {
 	case upgrades:
 		if w := s.wish; !w.Gone {
 			w.Gateway = version
+			w = w.On(drawHardware(t))
 			s.begin(t, w)
 		}
 	case replaces:

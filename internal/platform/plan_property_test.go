@@ -62,6 +62,7 @@ func drawWish(t *rapid.T) platform.Wish {
 	if len(tier.Facts().Platforms) == 1 {
 		w.Platform = tier.Facts().Platforms[0]
 	}
+	w = w.On(drawHardware(t))
 	if tier.Facts().VNet {
 		w.Injection = rapid.SampledFrom([]*platform.Injection{nil, nil, {ID: "n1", Mode: platform.External, Address: "198.18.0.1"}, {ID: "n2", Mode: platform.Internal}}).Draw(t, "injection")
 	}
@@ -72,6 +73,10 @@ func drawWish(t *rapid.T) platform.Wish {
 		}
 	}
 	return w
+}
+
+func drawHardware(t *rapid.T) platform.Hardware {
+	return rapid.SampledFrom([]platform.Hardware{{}, {}, newer}).Draw(t, "hardware")
 }
 
 // drawPool makes any wish for the pool of a location.

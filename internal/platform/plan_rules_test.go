@@ -115,7 +115,7 @@ func (s *sim) batched(d platform.Decision) error {
 	}
 	b := s.batch(*was)
 	if d.Step == platform.StepServe && b.old > 0 {
-		defer func() { s.served, s.servedBy = s.now, s.version(s.wish) }()
+		defer func() { s.served, s.servedBy = s.now, s.wanted(s.wish) }()
 	}
 	added := len(is.Machines) - len(was.Machines)
 	if b.old == 0 || added <= max(0, s.wish.Machines()-b.young-b.old, min(1, b.aged-b.old)) {
@@ -126,14 +126,17 @@ func (s *sim) batched(d platform.Decision) error {
 		return fmt.Errorf("a batch begins while %d machines of the one before do not serve", b.parked)
 	case b.sickYoung*5 > b.young || (b.sickYoung+b.aged-b.old)*5 > all:
 		return fmt.Errorf("a batch begins with %d of %d new machines unready, %d of %d in all", b.sickYoung, b.young, b.sickYoung+b.aged-b.old, all)
-	case s.servedBy == s.version(s.wish) && s.now.Before(s.served.Add(s.pause)):
+	case s.servedBy == s.wanted(s.wish) && s.now.Before(s.served.Add(s.pause)):
 		return fmt.Errorf("a batch begins %v after the one before, the pause is %v", s.now.Sub(s.served), s.pause)
 	}
 	return nil
 }
 
-// A batch counts the machines of a set in the middle of a walk: young ones are of the version that is wanted and where
-// they belong, old ones are not and serve, aged ones are not.
+// wanted is what machines of a wish are started as.
+func (s *sim) wanted(w platform.Wish) string { return fmt.Sprint(s.version(w), w.Hardware) }
+
+// A batch counts the machines of a set in the middle of a walk: young ones are of the version and on the hardware that is
+// wanted, and where they belong; old ones are not and serve, aged ones are not.
 type batch struct {
 	young, sickYoung, parked, aged, old int
 }
@@ -143,7 +146,7 @@ func (s *sim) batch(set platform.Set) (b batch) {
 		serves := s.serves(m.ID) && m.Mode == platform.Serving
 		switch {
 		case m.Mode == platform.Draining:
-		case m.Gateway != s.version(s.wish) || m.Faulty || !slices.Contains(s.homes(), m.Zone):
+		case m.Gateway != s.version(s.wish) || m.Hardware != s.wish.Hardware || m.Faulty || !slices.Contains(s.homes(), m.Zone):
 			b.aged++
 			if serves {
 				b.old++

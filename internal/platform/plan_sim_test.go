@@ -27,7 +27,7 @@ type sim struct {
 	bad      func(platform.Machine, *simMachine)
 	zones    []string
 	pause    time.Duration   // between two batches
-	servedBy string          // version of the batch
+	servedBy string          // version and hardware of the batch
 	served   time.Time       // when a batch last began to serve that another was to follow
 	down     []string        // zones that are switched off
 	began    time.Time       // of the operation
@@ -496,6 +496,8 @@ func (s *sim) arrived() error {
 		return fmt.Errorf("%d of %d machines accept, set %+v", s.accepting(), s.wish.Machines(), set)
 	case vips > 0 && s.state.VIPs[0].Injection != injectionOf(s.wish):
 		return fmt.Errorf("the VIP leads into %q instead of %q", s.state.VIPs[0].Injection, injectionOf(s.wish))
+	case set.Hardware() != s.wish.Hardware:
+		return fmt.Errorf("machines are on %+v, wanted is %+v", set.Hardware(), s.wish.Hardware)
 	case len(s.machines) != len(set.Machines) || len(s.routes) != vips:
 		return fmt.Errorf("orphans: %d machines, %d routes", len(s.machines), len(s.routes))
 	case len(s.strays(*set)) > 0 || s.skew(*set) > 1:

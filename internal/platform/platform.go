@@ -45,6 +45,8 @@ type Wish struct {
 	Address AddressMode `json:"address,omitempty"`
 	// Gateway is the version of the gateway program; empty means the one of the running control plane.
 	Gateway string `json:"gateway,omitempty"`
+	// Hardware is what machines are started on; only stv2 has more than the first generation.
+	Hardware Hardware `json:"hardware,omitzero"`
 	// Injection is where in a virtual network; nil for none.
 	Injection *Injection `json:"injection,omitempty"`
 	// NAT is the address of the platform's NAT gateway, by which machines reach what is outside their virtual network;
@@ -91,6 +93,8 @@ type Machine struct {
 	FaultDomain  int    `json:"faultDomain"`
 	Gateway      string `json:"gateway,omitempty"` // version of the gateway program
 	Mode         Mode   `json:"mode"`
+	// Hardware is what the machine was started on.
+	Hardware Hardware `json:"hardware,omitzero"`
 	// Role is what the machine was deployed as; empty where that does not matter.
 	Role Role `json:"role,omitzero"`
 	// Faulty says that the platform has given the machine up: another one is to take its place.
@@ -119,10 +123,11 @@ type Set struct {
 	Batch Batch `json:"batch,omitzero"`
 }
 
-// A Batch is a part of a walk: machines of a version that took the places of others together.
+// A Batch is a part of a walk: machines of a version, on some hardware, that took the places of others together.
 type Batch struct {
-	Gateway string    `json:"gateway,omitempty"`
-	Served  time.Time `json:"served"` // platform time at which the last of them began to serve
+	Gateway  string    `json:"gateway,omitempty"`
+	Hardware Hardware  `json:"hardware,omitzero"`
+	Served   time.Time `json:"served"` // platform time at which the last of them began to serve
 }
 
 // A VIP is an address of a service. Its ID is committed before a fabric is asked for an address.

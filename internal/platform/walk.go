@@ -38,7 +38,7 @@ func (p *plan) promote(s *Set) string {
 		}
 	}
 	if step != "" && p.Pause > 0 && p.profile.Surge && p.replacing(s, p.tally(s)) > 0 {
-		s.Batch = Batch{p.gateway, p.Clock}
+		s.Batch = Batch{p.gateway, p.Wish.Hardware, p.Clock}
 	}
 	return step
 }
@@ -50,7 +50,7 @@ func (p *plan) open(s *Set) bool {
 
 // tally is a set seen by its machines. Indexes point into Set.Machines.
 type tally struct {
-	good, bad []int          // listed and not draining; bad ones are of the wrong version, misplaced or given up
+	good, bad []int          // listed and not draining; bad ones are of the wrong version or hardware, misplaced or given up
 	draining  int            // still there
 	live      int            // of good and bad, those that serve, or could
 	right     map[string]int // good machines by zone
@@ -349,7 +349,7 @@ func (p *plan) add(s *Set, zone string) {
 	}
 	s.Required, s.Since = max(s.Required, p.Seq), p.Now
 	s.Machines = append(s.Machines, Machine{
-		ID: p.NewID(), Slot: slot, Zone: zone, Gateway: p.gateway, Mode: Parked, Role: p.role,
+		ID: p.NewID(), Slot: slot, Zone: zone, Gateway: p.gateway, Hardware: p.Wish.Hardware, Mode: Parked, Role: p.role,
 		UpdateDomain: slot % p.profile.UpdateDomains, FaultDomain: slot % p.profile.FaultDomains,
 	})
 }

@@ -118,7 +118,7 @@ func shownPlatform(l platform.Location, provisioning string) platform.Version {
 	for _, vip := range l.Hosting.VIPs {
 		for _, id := range vip.Sets {
 			if set := l.Hosting.Set(id); set != nil && set.Platform != platform.V2 {
-				return set.Platform
+				return set.Version()
 			}
 		}
 	}

@@ -18,6 +18,7 @@ func TestUp_MachineBounds(t *testing.T) {
 	t.Parallel()
 	h := start(t, "--machine-cores", "0.01", "--machine-memory", "64MiB")
 	h.create("small", "Developer", 1, recent)
+	press(t, 100, h.shop("small"))
 	load := func() (cpu, memory int) {
 		var u struct {
 			Locations []struct {

@@ -264,7 +264,7 @@ func hosted(w platform.Wish, i int) platform.State {
 			vip.Address = p.Address
 		}
 	}
-	return platform.State{Active: "s", Sets: []platform.Set{{ID: "s", Platform: w.Platform, Injection: w.Injection}}, VIPs: []platform.VIP{vip}}
+	return platform.State{Active: "s", Sets: []platform.Set{{ID: "s", Platform: w.Platform, Injection: w.Injection, Machines: []platform.Machine{{ID: "m", Hardware: w.Hardware}}}}, VIPs: []platform.VIP{vip}}
 }
 
 const developerBody = `{"location":"West Europe","sku":{"name":"Developer","capacity":1},"properties":{"publisherEmail":"a@b.c","publisherName":"Contoso"}}`

@@ -54,6 +54,7 @@ func (q *request) migrateAll(tx store.Tx, doc store.Document, st *platform.Servi
 	w := &serviceWrite{request: q, tx: tx, place: &place{id: doc.ID}}
 	w.change.New = o
 	var first *arm.Error
+	r.Newest = q.opt.Newest
 	wishes, moves := []platform.LocationWish{}, false
 	for _, l := range st.Locations() {
 		r.APIVersion, r.Old, r.Tier, r.Units, r.Zones = string(q.version), &l.Wish, l.Wish.Tier, l.Wish.Units, l.Wish.Zones

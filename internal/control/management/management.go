@@ -76,6 +76,8 @@ type Options struct {
 	Probe func(ctx context.Context, service, location string, p platform.Probe) (platform.Reach, error)
 	// Gateway is the version of the gateway program that new services get.
 	Gateway string
+	// Newest is the newest hardware of the host: what is made anew on stv2 gets it.
+	Newest platform.Hardware
 	// GatewayOf is the version that new services of a release channel get; empty, or nil, for that of Gateway.
 	GatewayOf func(store.Reader, platform.Channel) (string, error)
 	// Upcoming is what the platform is about to do with a service, to be sent as JSON; nil for nothing.

@@ -133,7 +133,7 @@ func (w *serviceWrite) decide() error {
 	units, _ := o.Number("sku.capacity")
 	r := platform.Request{
 		APIVersion: string(w.version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"), Zoneless: w.zoneless(o.Text("location")),
-		Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"),
+		Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"), Newest: w.opt.Newest,
 	}
 	var readErr error
 	if !w.creating {

@@ -1,8 +1,10 @@
 package management
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/portico-dev/portico/internal/arm"
@@ -11,24 +13,19 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// upgrade starts the change of a service to another version of the gateway program; up or down makes no difference. One
-// that has it already, soundly, is left alone; what one in a pool has only the pool knows.
+// upgrade starts the change of a service to another version of the gateway program, to other hardware, or both; up or
+// down makes no difference. One that has it already, soundly, is left alone; what one in a pool has only the pool knows.
 func (q *request) upgrade() (*reply, *arm.Error) {
 	body, err := q.readBody()
 	if err != nil {
 		return nil, err
 	}
-	var in struct {
-		Gateway string `json:"gateway"`
-	}
-	if err := json.Unmarshal(body, &in); err != nil {
+	var to target
+	if err := json.Unmarshal(body, &to); err != nil {
 		return nil, badBody(err)
 	}
-	if in.Gateway == "" {
-		return nil, problem(http.StatusBadRequest, platform.CodeInvalidParameters, "'gateway' is required: the version that the service is to run.")
-	}
-	if !q.opt.HasGateway(in.Gateway) {
-		return nil, problem(http.StatusBadRequest, platform.CodeValueNotSupported, "The gateway '%s' is not installed.", in.Gateway)
+	if err := to.check(q.Handler); err != nil {
+		return nil, err
 	}
 	rep := &reply{status: http.StatusAccepted}
 	err = q.update(func(tx store.Tx) error {
@@ -42,12 +39,14 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 			return locked(p.doc.ID)
 		case st.Wish.Gone:
 			return problem(http.StatusConflict, "ServiceNotActive", "The API Service %s has no gateways.", lastSegment(p.doc.ID))
-		case st.Wish.Gateway == in.Gateway && st.ProvisioningState == "Succeeded" && st.Wish.Platform != platform.MTv1:
+		case to.Hardware != "" && !slices.ContainsFunc(st.Locations(), hasGenerations):
+			return problem(http.StatusBadRequest, platform.CodeInvalidParameters, "The API Service %s is on platform version %s. Only stv2 has newer hardware.", lastSegment(p.doc.ID), st.Wish.Platform)
+		case !slices.ContainsFunc(st.Locations(), to.changes) && st.ProvisioningState == "Succeeded" && st.Wish.Platform != platform.MTv1:
 			rep = &reply{status: http.StatusOK}
 			return nil
 		}
 		op := lro.Operation{Kind: UpgradeService}
-		st.Change(func(w platform.Wish) platform.Wish { w.Gateway = in.Gateway; return w })
+		st.Change(to.of)
 		if err := q.restart(tx, *p.doc, st, &op); err != nil {
 			return err
 		}
@@ -57,8 +56,53 @@ func (q *request) upgrade() (*reply, *arm.Error) {
 	return rep, err
 }
 
+// A target is what the gateways of a service are to be after an upgrade; what is left out stays.
+type target struct {
+	Gateway  string `json:"gateway"`
+	Hardware string `json:"hardware"` // the platform version that is on it
+	hardware platform.Hardware
+}
+
+// check says what a service cannot be brought to on this host.
+func (t *target) check(h *Handler) *arm.Error {
+	switch {
+	case t.Gateway == "" && t.Hardware == "":
+		return problem(http.StatusBadRequest, platform.CodeInvalidParameters, "'gateway' or 'hardware' is required: the version that the service is to run, or what it is to run on.")
+	case t.Gateway != "" && !h.opt.HasGateway(t.Gateway):
+		return problem(http.StatusBadRequest, platform.CodeValueNotSupported, "The gateway '%s' is not installed.", t.Gateway)
+	case t.Hardware == platform.NewerSTv2 && !h.opt.Newest.Newer():
+		return problem(http.StatusBadRequest, platform.CodeValueNotSupported, "This host has no newer hardware.")
+	}
+	switch t.Hardware {
+	case platform.NewerSTv2:
+		t.hardware = h.opt.Newest
+	case "", string(platform.STv2):
+	default:
+		return problem(http.StatusBadRequest, platform.CodeValueNotSupported, "The value '%s' of 'hardware' is not supported. Allowed values: %s, %s.", t.Hardware, platform.STv2, platform.NewerSTv2)
+	}
+	return nil
+}
+
+// of is the wish of a location after the upgrade.
+func (t *target) of(w platform.Wish) platform.Wish {
+	w.Gateway = cmp.Or(t.Gateway, w.Gateway)
+	if t.Hardware == "" {
+		return w
+	}
+	return w.On(t.hardware)
+}
+
+// changes says whether a location is something else.
+func (t *target) changes(l *platform.Location) bool {
+	return !l.Wish.Gone && !t.of(l.Wish).Same(l.Wish)
+}
+
+func hasGenerations(l *platform.Location) bool {
+	return l.Wish.Platform == platform.STv2 && !l.Wish.Gone
+}
+
 // cancelUpgrade gives up an upgrade that is under way: its operation ends Canceled, and the service goes back to the
-// version that it had.
+// version and the hardware that it had.
 func (q *request) cancelUpgrade() (*reply, *arm.Error) {
 	err := q.update(func(tx store.Tx) error {
 		p, err := q.existing(tx)

@@ -2,10 +2,12 @@ package management_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-dev/portico/internal/control/management"
 	"github.com/portico-dev/portico/internal/lro"
 	"github.com/portico-dev/portico/internal/platform"
 	"github.com/portico-dev/portico/internal/store"
@@ -66,6 +68,61 @@ func TestUpgrade_StoresTheVersionWithItsOperation(t *testing.T) {
 	w.want(202, "PATCH", servicePath, `{"sku":{"name":"Standard","capacity":1}}`) // keeps the version
 	if st := w.status(); st.Wish.Gateway != "2.0" || len(st.Before) == 0 {
 		t.Errorf("after an update: gateway %s, %d bytes of what was before", st.Wish.Gateway, len(st.Before))
+	}
+}
+
+// TestUpgrade_ToOtherHardware migrates a service onto the newest hardware of the host, moves it to the first and again to
+// the newest, and looks at what api-versions say of it.
+func TestUpgrade_ToOtherHardware(t *testing.T) {
+	t.Parallel()
+	const path = servicePath + "/providers/Portico.Hosting/upgrade"
+	newestHardware := platform.Hardware{Cores: 2, Memory: 2 << 30}
+	w := newWorld(t, func(o *management.Options) { o.Newest = newestHardware }).withGroup()
+	w.want(201, "PUT", servicePath+"?api-version=2020-12-01", developerBody)
+	w.settle()
+	shows := func(onNewer bool) {
+		t.Helper()
+		for version, newer := range map[string]string{"2021-08-01": "stv2", "2022-08-01": "stv2", "2022-09-01-preview": "stv2.1", "2024-05-01": "stv2.1"} {
+			want := "stv2"
+			if onNewer {
+				want = newer
+			}
+			if got := w.want(200, "GET", servicePath+"?api-version="+version, "").Body.Text("properties.platformVersion"); got != want {
+				t.Errorf("%s shows %s, want %s", version, got, want)
+			}
+		}
+	}
+	if a := w.want(400, "POST", path, `{"hardware":"stv2.1"}`); a.code() != "InvalidParameters" || !strings.Contains(a.Raw, "is on platform version stv1. Only stv2 has newer hardware.") {
+		t.Errorf("on stv1: %s", a.Raw)
+	}
+	w.want(202, "POST", servicePath+"/migrateToStv2", "")
+	if got := w.status().Wish.Hardware; got != newestHardware {
+		t.Errorf("the migration leads to %+v", got)
+	}
+	w.settle()
+	shows(true)
+	w.want(400, "POST", servicePath+"/migrateToStv2", "")
+	w.want(200, "POST", path, `{"hardware":"stv2.1"}`)
+	w.want(202, "POST", path, `{"hardware":"stv2"}`)
+	if st := w.status(); st.Wish.Hardware != (platform.Hardware{}) || st.Previous.Hardware != newestHardware || st.Wish.Gateway != "1.0" {
+		t.Errorf("to the first: %+v", st.Location)
+	}
+	w.settle()
+	shows(false)
+	w.want(202, "PATCH", servicePath, `{"sku":{"name":"Standard","capacity":1}}`) // keeps the hardware
+	if got := w.status().Wish.Hardware; got != (platform.Hardware{}) {
+		t.Errorf("an update leads to %+v", got)
+	}
+	w.settle()
+	w.want(202, "POST", path, `{"gateway":"2.0","hardware":"stv2.1"}`)
+	if got := w.status().Wish; got.Hardware != newestHardware || got.Gateway != "2.0" {
+		t.Errorf("to both: %+v", got)
+	}
+	if a := w.want(400, "POST", path, `{"hardware":"stv3"}`); a.code() != "ValueNotSupported" {
+		t.Errorf("unknown hardware: %s", a.Raw)
+	}
+	if a := newWorld(t).withService().want(400, "POST", path, `{"hardware":"stv2.1"}`); a.code() != "ValueNotSupported" || !strings.Contains(a.Raw, "This host has no newer hardware.") {
+		t.Errorf("on a host without newer hardware: %s", a.Raw)
 	}
 }
 

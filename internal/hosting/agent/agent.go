@@ -30,6 +30,7 @@ import (
 	"github.com/portico-dev/portico/internal/failpoint"
 	"github.com/portico-dev/portico/internal/hosting/agent/wire"
 	"github.com/portico-dev/portico/internal/hosting/vnet"
+	"github.com/portico-dev/portico/internal/platform"
 )
 
 // Kinds of processes that an agent starts.
@@ -67,9 +68,8 @@ type Options struct {
 	CounterKeys int
 	// CacheSize is the memory that a machine takes for what policies keep, in bytes.
 	CacheSize int64
-	// Cores and Memory, in bytes, are what a machine is meant to use: its load is measured by them.
-	Cores  float64
-	Memory int64
+	// Hardware is the first generation: what machines get whose set names no other.
+	Hardware platform.Hardware
 	// DrainTimeout is how long a machine may drain before it is killed. 60 s by default.
 	DrainTimeout time.Duration
 	// QueueTime is how long connections wait for a worker of a pool when there is none. 10 s by default.

@@ -117,7 +117,7 @@ func (e *edgeKeeper) start() (*process, error) {
 		e.adopted = nil
 		return p, nil
 	}
-	p, err := e.a.launch(edgeEntry, "", "")
+	p, err := e.a.launch(edgeEntry, "", nil, "")
 	if err != nil {
 		return nil, err
 	}

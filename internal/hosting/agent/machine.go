@@ -367,9 +367,9 @@ func (m *machine) start() (*process, error) {
 		return nil, err
 	}
 	a.mu.Lock()
-	entry, version, injection := m.entry(), m.spec.Gateway, m.set.injection()
+	entry, version, env, injection := m.entry(), m.spec.Gateway, m.environment(), m.set.injection()
 	a.mu.Unlock()
-	p, err := a.launch(entry, version, injection)
+	p, err := a.launch(entry, version, env, injection)
 	if err != nil {
 		return nil, err
 	}
@@ -406,8 +406,9 @@ func (m *machine) config(cache string) fabric.MachineConfig {
 	c := fabric.MachineConfig{
 		Machine: m.spec, Set: m.set.id, Woken: m.woken, Publish: m.a.opt.Publish, Cache: cache, Key: m.a.opt.Key,
 		Counters: m.a.opt.Layout.Counters(), Metering: m.a.opt.Layout.Metering(), CounterKeys: m.a.opt.CounterKeys, CacheSize: m.a.opt.CacheSize,
-		Cores: m.a.opt.Cores, Memory: m.a.opt.Memory,
 	}
+	h := m.hardware()
+	c.Cores, c.Memory = h.Cores, h.Memory
 	if w := m.set.wish; w != nil {
 		c.Service, c.Location, c.Platform = w.Service, w.Location, w.Platform
 	}

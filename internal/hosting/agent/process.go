@@ -34,10 +34,10 @@ type ending struct {
 	blind bool // nobody saw how
 }
 
-// launch starts a process of a version, in a place of a virtual network if it is given one, and notes it in the list of
-// processes. Its output goes straight to a file and
+// launch starts a process of a version with some variables, in a place of a virtual network if it is given one, and notes
+// it in the list of processes. Its output goes straight to a file and
 // through no pipe of the agent's, so that it can go on printing when the agent is gone.
-func (a *agent) launch(e listedProcess, version, injection string) (*process, error) {
+func (a *agent) launch(e listedProcess, version string, env []string, injection string) (*process, error) {
 	failpoint.Hit("agent.launch.before")
 	argv, err := a.opt.Command(e.Kind, version)
 	if err != nil {
@@ -55,7 +55,7 @@ func (a *agent) launch(e listedProcess, version, injection string) (*process, er
 	channel := theirs.File()
 	defer channel.Close()                     //nolint:errcheck // the process has its own
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // the agent's own configuration
-	cmd.ExtraFiles = []*os.File{channel}
+	cmd.ExtraFiles, cmd.Env = []*os.File{channel}, append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	// A session of its own: a signal to the agent's group is not for its machines.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -28,6 +29,10 @@ type Answer struct {
 	TLS     bool   `json:"tls"`
 	Body    int64  `json:"body"` // length of the request's body
 	Client  string `json:"client"`
+	// What it was started with: how many threads run at a time, and what it was told to use.
+	Processors int     `json:"processors"`
+	Cores      float64 `json:"cores"`
+	Memory     int64   `json:"memory"`
 }
 
 // gateway is the plainest gateway that keeps the promises of guest.Handler.
@@ -197,7 +202,7 @@ func answer(g *guest.Guest) http.Handler {
 		}
 		_ = json.NewEncoder(w).Encode(Answer{
 			Machine: config.Machine.ID, Set: config.Set, PID: os.Getpid(), Host: r.Host, TLS: r.TLS != nil, Body: n,
-			Client: r.RemoteAddr,
+			Client: r.RemoteAddr, Processors: runtime.GOMAXPROCS(0), Cores: config.Cores, Memory: config.Memory,
 		})
 	})
 }
