@@ -383,16 +383,34 @@ func reference(t store.Reader, id, fullType string) Object {
 	return o
 }
 
-// subnetKept: where something lives in a subnet, its addresses stay.
+// subnetKept: where something lives in a subnet, its addresses stay, and it is delegated to nobody else.
 func subnetKept(c *Change) []arm.ErrorDetail {
-	if c.Old == nil || c.Old.Text("properties.addressPrefix") == c.New.Text("properties.addressPrefix") {
+	if c.Old == nil {
+		return nil
+	}
+	moved := c.Old.Text("properties.addressPrefix") != c.New.Text("properties.addressPrefix")
+	was, now := delegates(c.Old), delegates(c.New)
+	if !moved && slices.Equal(was, now) {
 		return nil
 	}
 	user, err := network.SubnetUser(c.Tree, c.ID)
-	if err != nil || user != "" {
+	switch {
+	case err == nil && user == "":
+		return nil
+	case moved:
 		return []arm.ErrorDetail{networkFinding("InUseSubnetCannotBeUpdated", "addressPrefix", "Subnet %s is in use by %s and cannot be updated.", c.Name, user)}
 	}
-	return nil
+	return []arm.ErrorDetail{networkFinding("SubnetDelegationsCannotChangeWhenSubnetUsedByResource", "delegations",
+		"Delegations of subnet %s cannot be changed from [%s] to [%s] because it is being used by the resource %s.", c.ID, strings.Join(was, ", "), strings.Join(now, ", "), user)}
+}
+
+// delegates are the services that a subnet is delegated to.
+func delegates(subnet Object) (names []string) {
+	for _, d := range subnet.List("properties.delegations") {
+		o, _ := d.(map[string]any)
+		names = append(names, Object(o).Text("properties.serviceName"))
+	}
+	return names
 }
 
 func subnetUnused(r *Removal) *arm.Error {

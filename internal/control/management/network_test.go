@@ -71,6 +71,7 @@ func TestService_HoldsItsNetwork(t *testing.T) {
 		{"DELETE", "/virtualNetworks/vnet", "", "InUseSubnetCannotBeDeleted"},
 		{"PUT", "/virtualNetworks/vnet", `{"location":"westeurope","properties":{"addressSpace":{"addressPrefixes":["10.0.0.0/16"]},"subnets":[]}}`, "InUseSubnetCannotBeDeleted"},
 		{"PUT", "/virtualNetworks/vnet/subnets/apim", `{"properties":{"addressPrefix":"10.0.1.0/28"}}`, "InUseSubnetCannotBeUpdated"},
+		{"PUT", "/virtualNetworks/vnet/subnets/apim", `{"properties":{"addressPrefix":"10.0.1.0/27","delegations":[{"name":"web","properties":{"serviceName":"Microsoft.Web/serverFarms"}}]}}`, "SubnetDelegationsCannotChangeWhenSubnetUsedByResource"},
 		{"DELETE", "/publicIPAddresses/ip1", "", "PublicIPAddressCannotBeDeleted"},
 		{"DELETE", "/networkSecurityGroups/nsg", "", "InUseNetworkSecurityGroupCannotBeDeleted"},
 	} {

@@ -29,7 +29,11 @@ const (
 // is started in the same transaction; anything else is done at once.
 func (q *request) putService(patch bool) (*reply, *arm.Error) {
 	body, fresh, err := q.content(patch)
-	if err != nil {
+	incomplete := err
+	if fresh == nil && !patch {
+		fresh = q.restoring(body)
+	}
+	if err != nil && fresh == nil {
 		return nil, err
 	}
 	opened, err := q.uploads(body, fresh, patch)
@@ -47,6 +51,9 @@ func (q *request) putService(patch bool) (*reply, *arm.Error) {
 		}
 		if patch && p.doc == nil {
 			return q.notFound(q.row, p.id)
+		}
+		if p.doc != nil && incomplete != nil {
+			return incomplete
 		}
 		w := &serviceWrite{request: q, tx: tx, place: p, creating: p.doc == nil}
 		w.change = resource.Change{Row: q.row, Version: q.version, New: fresh.Clone(), Engine: q.engine, Env: q.env, ID: p.id, Name: q.id.Name(), Tree: tx, Opened: opened}
@@ -69,6 +76,21 @@ func (q *request) putService(patch bool) (*reply, *arm.Error) {
 		return err
 	})
 	return rep, err
+}
+
+// restoring is what counts of a body that asks for a soft-deleted service to be brought back: nothing else; nil for any
+// other body.
+func (q *request) restoring(body []byte) resource.Object {
+	var in struct {
+		Location   string `json:"location"`
+		Properties struct {
+			Restore bool `json:"restore"`
+		} `json:"properties"`
+	}
+	if json.Unmarshal(body, &in) != nil || !in.Properties.Restore || q.version.Before(SoftDeleteFrom) {
+		return nil
+	}
+	return resource.Object{"location": in.Location, "properties": map[string]any{"restore": true}}
 }
 
 // A serviceWrite is one PUT or PATCH of a service inside its transaction.
