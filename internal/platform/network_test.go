@@ -224,6 +224,27 @@ func TestDecide_NetworkRules(t *testing.T) {
 	}
 }
 
+// The table of the documents: how many units of an internal Premium service a subnet has room for. The last row is bounded
+// by the tier.
+func TestDecide_UnitsThatASubnetHolds(t *testing.T) {
+	t.Parallel()
+	for bits, want := range map[int]int{29: 1, 28: 5, 27: 13, 26: 29, 25: 31} {
+		most := 0
+		for units := 1; units <= 64; units++ {
+			_, err := platform.Decide(injected(func(r *platform.Request) {
+				r.Network.Type, r.Units = "Internal", units
+				r.Network.Subnet.Prefix = netip.PrefixFrom(netip.MustParseAddr("10.0.1.0"), bits)
+			}))
+			if err == nil {
+				most = units
+			}
+		}
+		if most != want {
+			t.Errorf("a /%d holds %d units, want %d", bits, most, want)
+		}
+	}
+}
+
 // A rule for some addresses says nothing about all of them, and a probe needs no way to the one machine of Developer.
 func TestDecide_GroupsThatLetThrough(t *testing.T) {
 	t.Parallel()
