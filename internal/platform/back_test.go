@@ -99,6 +99,10 @@ func TestScenario_IsTheOneOfTheDocuments(t *testing.T) {
 		w.Injection = &platform.Injection{ID: string(m), Mode: m}
 		return w
 	}
+	at := func(w platform.Wish, subnet string) platform.Wish {
+		w.Injection.ID, w.Injection.Subnet = subnet, subnet
+		return w
+	}
 	for _, tt := range []struct {
 		old, wish platform.Wish
 		want      int
@@ -115,6 +119,8 @@ func TestScenario_IsTheOneOfTheDocuments(t *testing.T) {
 		{in(v1, platform.Internal), in(wish(platform.STv2, platform.NewIP), platform.Internal), 6, false},
 		{in(v1, platform.Internal), in(wish(platform.STv2, platform.NewIP), platform.External), 7, false},
 		{in(wish(platform.STv2, ""), platform.External), in(wish(platform.STv2, platform.NewIP), platform.Internal), 0, false},
+		{at(in(wish(platform.STv2, ""), platform.External), "a"), at(in(wish(platform.STv2, platform.NewIP), platform.External), "b"), 10, false},
+		{at(in(v1, platform.External), "a"), at(in(wish(platform.STv2, platform.NewIP), platform.External), "b"), 7, false},
 	} {
 		if s, ok := platform.ScenarioOf(tt.old, tt.wish); !ok || s.Number != tt.want || s.KeepsIP != tt.keeps {
 			t.Errorf("from %+v to %+v: scenario %d (%s), address kept %v", tt.old, tt.wish, s.Number, s.Name, s.KeepsIP)

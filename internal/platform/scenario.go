@@ -2,6 +2,7 @@ package platform
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type move struct {
 	lifts   bool // from stv1 to stv2
 	zones   bool // to other zones
 	place   bool // to another place in a virtual network, or out of one
+	subnet  bool // from one subnet to another
 	network NetworkMode
 	newIP   bool
 	single  bool // to or from the tier Developer
@@ -42,6 +44,7 @@ func Scenarios() []Scenario {
 	return []Scenario{
 		{9, "other zones", "*", false, 0, 15 * minutes, false, func(m move) bool { return m.zones }},
 		{7, "another subnet", "*", false, 0, 30 * minutes, true, func(m move) bool { return m.place && m.lifts }},
+		{10, "another subnet on stv2, or back to the first", "*", false, 0, 30 * minutes, true, func(m move) bool { return m.subnet }},
 		{0, "another network", "*", false, 0, 15 * minutes, true, func(m move) bool { return m.place }},
 		{1, "no network, the address stays", "", true, 15 * minutes, 45 * minutes, false, func(m move) bool { return m.lifts && !m.newIP }},
 		{2, "no network, a new address", "", false, 0, 30 * minutes, true, func(m move) bool { return m.lifts && m.newIP }},
@@ -62,6 +65,9 @@ func ScenarioOf(old, w Wish) (s Scenario, ok bool) {
 		zones:  !slices.Equal(slices.Sorted(slices.Values(old.Zones)), slices.Sorted(slices.Values(w.Zones))),
 		place:  !SameInjection(old.Injection, w.Injection),
 		single: old.Tier != w.Tier && (old.Tier == Developer || w.Tier == Developer),
+	}
+	if a, b := old.Injection, w.Injection; a != nil && b != nil {
+		m.subnet = !strings.EqualFold(a.Subnet, b.Subnet)
 	}
 	if w.Injection != nil {
 		m.network = w.Injection.Mode

@@ -12,6 +12,10 @@ func TestTakes_IsWhatIsDocumented(t *testing.T) {
 	wish := func(v platform.Version, tier platform.Tier, units int, a platform.AddressMode) *platform.Wish {
 		return &platform.Wish{Platform: v, Tier: tier, Units: units, Address: a}
 	}
+	in := func(w *platform.Wish, subnet string) *platform.Wish {
+		w.Injection = &platform.Injection{ID: subnet, Subnet: subnet, Mode: platform.External}
+		return w
+	}
 	v1 := wish(platform.STv1, platform.Developer, 1, "")
 	for _, tt := range []struct {
 		what      string
@@ -26,6 +30,8 @@ func TestTakes_IsWhatIsDocumented(t *testing.T) {
 		{"migrate and preserve", v1, wish(platform.STv2, platform.Developer, 1, platform.PreserveIP), 45 * time.Minute},
 		{"migrate by an update", v1, wish(platform.STv2, platform.Developer, 1, ""), 45 * time.Minute},
 		{"migrate to a new address", v1, wish(platform.STv2, platform.Developer, 1, platform.NewIP), 30 * time.Minute},
+		{"change the subnet", in(wish(platform.STv2, platform.Premium, 1, ""), "a"), in(wish(platform.STv2, platform.Premium, 1, platform.NewIP), "b"), 30 * time.Minute},
+		{"join a network", wish(platform.STv2, platform.Premium, 1, ""), in(wish(platform.STv2, platform.Premium, 1, platform.NewIP), "b"), 15 * time.Minute},
 		{"delete", v1, &platform.Wish{Gone: true}, 0},
 	} {
 		if got := platform.Takes(tt.old, *tt.wish); got != tt.want {
