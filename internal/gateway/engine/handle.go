@@ -74,6 +74,10 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, conn *wire) {
 		s.refuse(w, conn, http.StatusForbidden, closedText(svc.Name(), service.Hostname(r.RemoteAddr)))
 		return
 	}
+	if tooLong(r) {
+		s.refuse(w, ended(r, conn), http.StatusRequestURITooLong, "A segment of the path is too long.")
+		return
+	}
 	if tenant != nil {
 		done := s.admit(w, r, tenant, conn)
 		if done == nil {

@@ -13,6 +13,7 @@ import (
 type TenantLimits struct {
 	Requests int           // in flight at once; default 256, further ones get 429
 	Duration time.Duration // of one request; default 30 s, then 504
+	URL      int           // bytes of a path with its query; default 16 KiB, more is 414
 	Payload  int64         // bytes of a request's content; default 1 GiB, more is 413
 	Buffer   int64         // longest body that a policy may hold in memory; default 2 MiB
 	Steps    int64         // of one evaluation of an expression; default 1,000,000
@@ -31,6 +32,9 @@ func (l TenantLimits) withDefaults() TenantLimits {
 	}
 	if l.Duration == 0 {
 		l.Duration = 30 * time.Second
+	}
+	if l.URL == 0 {
+		l.URL = 16 << 10
 	}
 	if l.Burst == 0 {
 		l.Burst = time.Second
@@ -53,6 +57,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, t *tenant, conn *
 		t.running.Add(-1)
 		w.Header().Set("Retry-After", "1")
 		s.refuse(w, nil, http.StatusTooManyRequests, "The service has as many requests in progress as it may have.")
+		return nil
+	case len(r.RequestURI) > limits.URL:
+		t.running.Add(-1)
+		s.refuse(w, ended(r, conn), http.StatusRequestURITooLong, "The URL of the request is too long.")
 		return nil
 	case r.ContentLength > limits.Payload:
 		t.running.Add(-1)
