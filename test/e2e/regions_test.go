@@ -137,7 +137,7 @@ func TestRegions_UnderLoad(t *testing.T) {
 	h.up(nil)
 	p.since()
 
-	h.run(http.MethodPost, h.service("wide")+"/migrateToStv2", recent, object{"mode": "NewIP"})
+	h.run(http.MethodPost, h.service("wide")+"/migrateToStv2", latest, object{"mode": "NewIP"})
 	if err := h.do(http.MethodGet, h.service("wide"), recent, nil).Decode(&v); err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,11 @@ import (
 	"github.com/portico-dev/portico/internal/store"
 )
 
-// downtimeFrom is the api-version from which a migration knows migrateWithDowntime.
-const downtimeFrom arm.Version = "2024-06-01-preview"
+// modeFrom is the api-version from which a migration has a body, downtimeFrom that from which it knows migrateWithDowntime.
+const (
+	modeFrom     arm.Version = "2023-03-01-preview"
+	downtimeFrom arm.Version = "2024-06-01-preview"
+)
 
 // migrate starts a migration to stv2. Everything but the platform stays.
 func (q *request) migrate() (*reply, *arm.Error) {
@@ -36,7 +39,7 @@ func (q *request) migrate() (*reply, *arm.Error) {
 		}
 	}
 	r := platform.Request{Migrate: true}
-	if in.Mode != nil {
+	if in.Mode != nil && !q.version.Before(modeFrom) {
 		r.Address = platform.AddressMode(*in.Mode)
 	}
 	if s := q.query("migrateWithDowntime"); s != "" && !q.version.Before(downtimeFrom) {

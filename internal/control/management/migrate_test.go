@@ -100,6 +100,22 @@ func TestMigrate_WithDowntimeKeepsTheAddress(t *testing.T) {
 	w.want(http.StatusBadRequest, "POST", servicePath+"/migrateToStv2", "")
 }
 
+// In 2022 the action had no body: what an old client sends beyond what its api-version knows counts for nothing.
+func TestMigrate_ModeByVersion(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]platform.AddressMode{
+		"2022-04-01-preview": platform.PreserveIP, "2022-09-01-preview": platform.PreserveIP, "2023-03-01-preview": platform.NewIP, newest: platform.NewIP,
+	} {
+		w := newWorld(t).withGroup()
+		w.want(http.StatusCreated, "PUT", servicePath+oldVersion, developerBody)
+		w.settle()
+		w.want(http.StatusAccepted, "POST", servicePath+"/migrateToStv2?api-version="+version, `{"mode":"NewIP"}`)
+		if got := w.statusOf(servicePath, nil).Wish.Address; got != want {
+			t.Errorf("%s: %s, want %s", version, got, want)
+		}
+	}
+}
+
 func TestRollBack_WhileTheOldComputeIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).withGroup()
