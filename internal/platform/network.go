@@ -3,6 +3,7 @@ package platform
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -41,22 +42,33 @@ func SameInjection(a, b *Injection) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.ID == b.ID
 }
 
-// Injections lists where a service is, is to be, or may go back to.
+// Injections lists where a service is, is to be, or may go back to. One that holds machines of two forms beside each other,
+// as in a migration, has the addresses of both.
 func (s *ServiceStatus) Injections() (out []Injection) {
-	add := func(in *Injection) {
-		if in != nil && !slices.ContainsFunc(out, func(o Injection) bool { return o.ID == in.ID }) {
-			out = append(out, *in)
+	forms := map[string]bool{}
+	add := func(in *Injection, v Version, zones []string) {
+		if in == nil {
+			return
 		}
+		form := fmt.Sprint(in.ID, v, slices.Sorted(slices.Values(zones)))
+		i := slices.IndexFunc(out, func(o Injection) bool { return o.ID == in.ID })
+		switch {
+		case i < 0:
+			out = append(out, *in)
+		case !forms[form]:
+			out[i].Addresses += in.Addresses
+		}
+		forms[form] = true
 	}
 	for _, l := range s.Locations() {
 		if !l.Wish.Gone {
-			add(l.Wish.Injection)
+			add(l.Wish.Injection, l.Wish.Platform, l.Wish.Zones)
 		}
 		if l.Previous != nil && !l.Previous.Gone {
-			add(l.Previous.Injection)
+			add(l.Previous.Injection, l.Previous.Platform, l.Previous.Zones)
 		}
 		for _, set := range l.Hosting.Sets {
-			add(set.Injection)
+			add(set.Injection, set.Platform, set.Zones)
 		}
 	}
 	return out
@@ -305,8 +317,8 @@ func (r Request) free() int {
 		replaces = r.Old.Injection.ID
 	}
 	for _, t := range s.Tenants {
-		if t.Injection != replaces {
-			free -= t.Addresses
+		if free -= t.Addresses; t.Injection == replaces {
+			free += r.Old.Injection.Addresses
 		}
 	}
 	return free

@@ -54,6 +54,24 @@ func TestMigrate_InItsSubnet(t *testing.T) {
 	}
 }
 
+// While a service migrates in its subnet it has the addresses of two, so that several go one after another where there is
+// no room for more.
+func TestMigrate_OneAfterAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	w.want(http.StatusCreated, "PUT", subnets+"small?api-version=2024-03-01", guarded("10.0.3.0/29"))
+	second := strings.Replace(servicePath, "apimService1", "second", 1)
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, withoutIP("External", "small"))
+	w.want(http.StatusCreated, "PUT", second+oldVersion, withoutIP("External", "small"))
+	w.settle()
+	w.want(http.StatusAccepted, "POST", servicePath+"/migrateToStv2", "")
+	if a := w.want(http.StatusBadRequest, "POST", second+"/migrateToStv2", ""); !strings.Contains(a.text("error.message"), "1 addresses are needed and 0 are free") {
+		t.Errorf("both at a time: %s", a.Raw)
+	}
+	w.settle()
+	w.want(http.StatusAccepted, "POST", second+"/migrateToStv2", "")
+}
+
 // Scenarios 7 and 10: to another subnet by an update of the network, and back when the old machines are gone.
 func TestMigrate_ToAnotherSubnetAndBack(t *testing.T) {
 	t.Parallel()
