@@ -14,7 +14,7 @@ func tiers(p *proofs) []byte {
 	b.WriteString("# Tiers\n\n" + mark)
 	fmt.Fprintf(&b, "What a unit of a tier is made of, and what services of it may have.\nProof: %s, %s.\n\n",
 		p.cite("tiers", "TestDecide_Accepts"), p.cite("tiers", "TestDecide_Refuses"))
-	b.WriteString("| tier | since | units | machines a unit | scaled | platforms | zones | networks | locations | may change to |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| tier | since | units | machines a unit | scaled | platforms | zones | networks | private endpoints | locations | may change to |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	all := platform.Tiers()
 	for _, f := range all {
 		units := fmt.Sprintf("%d to %d", f.MinUnits, f.MaxUnits)
@@ -25,8 +25,8 @@ func tiers(p *proofs) []byte {
 		if f.Machines == 0 {
 			machines = "shared"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Tier, dash(string(f.From)), units, machines, strings.ToLower(f.Scale),
-			words(f.Platforms), yes(f.Zones), yes(f.VNet), yes(f.Regions), dash(words(f.ChangesTo)))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Tier, dash(string(f.From)), units, machines, strings.ToLower(f.Scale),
+			words(f.Platforms), yes(f.Zones), yes(f.VNet), yes(f.Endpoints), yes(f.Regions), dash(words(f.ChangesTo)))
 	}
 	for _, era := range platform.Eras() {
 		if era != platform.Unlimited {

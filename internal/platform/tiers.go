@@ -45,6 +45,7 @@ type Facts struct {
 	Zones     bool // may list availability zones
 	VNet      bool // may be injected into a virtual network
 	Regions   bool // may have additional locations
+	Endpoints bool // may have private endpoints, on a platform after stv1
 	// ChangesTo lists the tiers that a service of the tier may change to.
 	ChangesTo []Tier
 	// Lacks lists resource types that services of the tier do not have.
@@ -69,14 +70,14 @@ func Tiers() []Facts {
 			Tier: Consumption, From: "2019-01-01", Scale: ScaleNone, Platforms: []Version{MTv1},
 			Lacks: []string{"service/users", "service/groups", "service/groups/users", "service/products/groups", "service/products/groupLinks"},
 		},
-		{Tier: Developer, MinUnits: 1, MaxUnits: 1, Machines: 1, Scale: ScaleNone, Platforms: single, VNet: true, ChangesTo: others(classic, Developer)},
-		{Tier: Basic, MinUnits: 1, MaxUnits: 2, Machines: 2, Scale: ScaleManual, Platforms: single, ChangesTo: others(classic, Basic)},
-		{Tier: Standard, MinUnits: 1, MaxUnits: 4, Machines: 2, Scale: ScaleAutomatic, Platforms: single, ChangesTo: others(classic, Standard)},
-		{Tier: Premium, MinUnits: 1, MaxUnits: 31, Machines: 2, Scale: ScaleAutomatic, Platforms: single, Zones: true, VNet: true, Regions: true, ChangesTo: others(classic, Premium)},
-		{Tier: Isolated, From: "2020-06-01-preview", MinUnits: 1, MaxUnits: 31, Machines: 2, Scale: ScaleAutomatic, Platforms: single, VNet: true},
+		{Tier: Developer, MinUnits: 1, MaxUnits: 1, Machines: 1, Scale: ScaleNone, Platforms: single, VNet: true, Endpoints: true, ChangesTo: others(classic, Developer)},
+		{Tier: Basic, MinUnits: 1, MaxUnits: 2, Machines: 2, Scale: ScaleManual, Platforms: single, Endpoints: true, ChangesTo: others(classic, Basic)},
+		{Tier: Standard, MinUnits: 1, MaxUnits: 4, Machines: 2, Scale: ScaleAutomatic, Platforms: single, Endpoints: true, ChangesTo: others(classic, Standard)},
+		{Tier: Premium, MinUnits: 1, MaxUnits: 31, Machines: 2, Scale: ScaleAutomatic, Platforms: single, Zones: true, VNet: true, Regions: true, Endpoints: true, ChangesTo: others(classic, Premium)},
+		{Tier: Isolated, From: "2020-06-01-preview", MinUnits: 1, MaxUnits: 31, Machines: 2, Scale: ScaleAutomatic, Platforms: single, VNet: true, Endpoints: true},
 		{Tier: BasicV2, From: v2From, MinUnits: 1, MaxUnits: 10, Machines: 2, Scale: ScaleAutomatic, Platforms: []Version{V2}, ChangesTo: []Tier{StandardV2}},
-		{Tier: StandardV2, From: v2From, MinUnits: 1, MaxUnits: 10, Machines: 2, Scale: ScaleAutomatic, Platforms: []Version{V2}, ChangesTo: []Tier{BasicV2}},
-		{Tier: PremiumV2, From: v2From, MinUnits: 1, MaxUnits: 30, Machines: 2, Scale: ScaleAutomatic, Platforms: []Version{V2}, Zones: true, VNet: true},
+		{Tier: StandardV2, From: v2From, MinUnits: 1, MaxUnits: 10, Machines: 2, Scale: ScaleAutomatic, Platforms: []Version{V2}, Endpoints: true, ChangesTo: []Tier{BasicV2}},
+		{Tier: PremiumV2, From: v2From, MinUnits: 1, MaxUnits: 30, Machines: 2, Scale: ScaleAutomatic, Platforms: []Version{V2}, Zones: true, VNet: true, Endpoints: true},
 	}
 }
 
@@ -106,6 +107,9 @@ func ParseTier(s string) (Tier, bool) {
 	}
 	return "", false
 }
+
+// EndpointTiers lists the tiers with private endpoints, as messages do.
+func EndpointTiers() string { return tierNames(func(f Facts) bool { return f.Endpoints }) }
 
 // tierNames lists the tiers that a condition holds for, as messages do.
 func tierNames(holds func(Facts) bool) string {

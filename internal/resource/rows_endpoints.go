@@ -130,7 +130,9 @@ func endpointTarget(c *Change) []arm.ErrorDetail {
 	_ = json.Unmarshal(d.Status, &st) // an unreadable status takes none
 	connections, _ := c.Siblings(typeConnection, d.ID)
 	switch {
-	case st.Wish.Gone || st.Wish.Platform != platform.STv2:
+	case !st.Wish.Tier.Facts().Endpoints:
+		return []arm.ErrorDetail{networkFinding("PrivateEndpointNotSupported", "privateLinkServiceId", "The service %s takes no private endpoints: its tier is %s. Tiers that do: %s.", id, st.Wish.Tier, platform.EndpointTiers())}
+	case st.Wish.Gone || st.Wish.Platform == platform.STv1:
 		return []arm.ErrorDetail{networkFinding("PrivateEndpointNotSupported", "privateLinkServiceId", "The service %s takes no private endpoints: it must be on platform version stv2.", id)}
 	case st.Wish.Injection != nil:
 		return []arm.ErrorDetail{networkFinding("PrivateEndpointNotSupported", "privateLinkServiceId", "The service %s takes no private endpoints: it is in a virtual network.", id)}
@@ -390,6 +392,9 @@ func servicePrivate(c *Change) (found []arm.ErrorDetail) {
 	network := c.New.Text("properties.virtualNetworkType")
 	if len(docs) > 0 && network != "" && network != "None" {
 		found = append(found, Finding("virtualNetworkType", "A service with private endpoint connections cannot be in a virtual network."))
+	}
+	if tier, ok := platform.ParseTier(c.New.Text("sku.name")); ok && len(docs) > 0 && !tier.Facts().Endpoints {
+		found = append(found, Finding("sku.name", "A service with private endpoint connections cannot be of the tier %s.", tier))
 	}
 	if c.New.Text("properties.publicNetworkAccess") != "Disabled" {
 		return found

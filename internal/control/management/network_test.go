@@ -210,6 +210,30 @@ func TestPrivateEndpoint_Refused(t *testing.T) {
 	}
 }
 
+// Of the v2 tiers all but the smallest take private endpoints; one that has some cannot become that.
+func TestPrivateEndpoint_OfV2Tiers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, canNetwork).withNetwork()
+	for _, tier := range []string{"BasicV2", "StandardV2", "PremiumV2"} {
+		name := strings.ToLower(tier)
+		named := func(s string) string { return strings.ReplaceAll(s, "apimService1", name) }
+		w.want(201, "PUT", named(servicePath), strings.Replace(developerBody, "Developer", tier, 1))
+		w.settle()
+		status := 201
+		if tier == "BasicV2" {
+			status = 400
+		}
+		a := w.want(status, "PUT", endpointPath+name+"?api-version=2024-03-01", named(endpointBody("privateLinkServiceConnections", "")))
+		if want := "takes no private endpoints: its tier is BasicV2. Tiers that do: Developer, Basic, Standard, Premium, Isolated, StandardV2, PremiumV2."; status == 400 && !strings.HasSuffix(a.text("error.message"), want) {
+			t.Errorf("BasicV2: %s", a.Raw)
+		}
+	}
+	a := w.want(400, "PATCH", strings.Replace(servicePath, "apimService1", "standardv2", 1), `{"sku":{"name":"BasicV2","capacity":1}}`)
+	if !strings.Contains(a.Raw, "A service with private endpoint connections cannot be of the tier BasicV2.") {
+		t.Errorf("answered %s", a.Raw)
+	}
+}
+
 // The platform's NAT gateway has an address as long as it is asked for; that of the subnet comes before it.
 func TestService_NATGateways(t *testing.T) {
 	t.Parallel()
