@@ -39,6 +39,7 @@ func TestForecast_IsWhatTheControllerDoes(t *testing.T) {
 		{"service.migrate", wish(platform.STv2, platform.Standard, 2, "2.0", platform.PreserveIP)},
 		{"service.update", wish(platform.STv2, platform.Premium, 3, "2.0", platform.NewIP, "1", "2", "3")},
 		{"service.upgrade", wish(platform.STv2, platform.Premium, 3, "3.0", "", "1", "2", "3")},
+		{"service.upgrade", wish(platform.STv2, platform.Premium, 3, "3.0", "", "1", "2", "3").On(newer)},
 		{"service.update", wish(platform.STv2, platform.Developer, 1, "3.0", platform.NewIP)},
 	} {
 		next := st
@@ -65,7 +66,11 @@ func TestForecast_IsWhatTheControllerDoes(t *testing.T) {
 		}
 		w.advance(time.Hour) // the end of the window, if there is one
 		after := w.settled("shop")
-		if outlook.After != change.wish.Platform || len(outlook.AddressesAfter) != 1 || outlook.AddressesAfter[0] != "" && outlook.AddressesAfter[0] != after.VIPs[0].Address {
+		version := change.wish.Platform
+		if change.wish.Hardware.Newer() {
+			version = "stv2.1"
+		}
+		if outlook.After != version || len(outlook.AddressesAfter) != 1 || outlook.AddressesAfter[0] != "" && outlook.AddressesAfter[0] != after.VIPs[0].Address {
 			t.Errorf("%s: foreseen %s at %v; is at %s", change.kind, outlook.After, outlook.AddressesAfter, after.VIPs[0].Address)
 		}
 		if kept := outlook.Kept != ""; kept != (len(outlook.AddressesBefore) > 0 && outlook.AddressesBefore[0] != after.VIPs[0].Address) {

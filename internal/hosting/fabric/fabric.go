@@ -39,7 +39,8 @@ type Names struct {
 // Observe shows how far it got, Wait returns when that may have changed.
 type Fabric interface {
 	// Apply makes the machines of a set be what is listed: missing ones start, listed modes are taken, machines that
-	// are no longer listed drain and exit. A machine that dies while listed is started again, with back-off.
+	// are no longer listed drain and exit. A machine that dies while listed is started again, with back-off. A fabric whose
+	// machines are processes holds them to their hardware.
 	Apply(ctx context.Context, l Lease, s platform.Set) error
 	// Delete drains and removes all machines of a set and forgets it.
 	Delete(ctx context.Context, l Lease, setID string) error
@@ -116,7 +117,7 @@ type MachineConfig struct {
 	Metering    string `json:"metering,omitempty"`
 	CounterKeys int    `json:"counterKeys"` // of one service
 	CacheSize   int64  `json:"cacheSize"`   // bytes of what policies keep in memory; 0: the gateway's default
-	// Cores and Memory, in bytes, are what the machine is meant to use; 0 from an older agent.
+	// Cores and Memory, in bytes, are its hardware, whichever generation that is; 0 from an older agent.
 	Cores  float64 `json:"cores,omitempty"`
 	Memory int64   `json:"memory,omitempty"`
 }

@@ -2,7 +2,7 @@
 // the loopback address, and die, refuse to start or start slowly when a test asks for it.
 //
 // Addresses of VIPs are made up; DialContext leads to them. As with processes, the machines of a VIP share one kernel
-// queue, so that connections wait there while nobody accepts.
+// queue, so that connections wait there while nobody accepts. All are one process: their hardware bounds nothing.
 package inproc
 
 import (
