@@ -50,8 +50,7 @@ type Illness struct {
 // decide says what is next for a rollout. It is asked again after each change and at the time that it names.
 func decide(w world) decision {
 	d := decision{next: w.rollout}
-	w.services = slices.Clone(w.services)
-	slices.SortFunc(w.services, w.rollout.order)
+	w.services = w.rollout.arrange(w.services)
 	d.settle(&w)
 	if w.ill != nil && (d.next.State == Running || d.next.State == Paused) {
 		d.halt(w, w.ill.Service, w.ill.Reason)
@@ -66,15 +65,25 @@ func decide(w world) decision {
 	return d
 }
 
-// order is the one in which services of a rollout come: by stage, in a stage Premium last, as in the cloud service.
-func (r Rollout) order(a, b service) int {
+// arrange puts services in the order in which they come: by stage, in a stage Premium last, as in the cloud service.
+func (r Rollout) arrange(all []service) []service {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].at = r.stage(all[i])
+	}
 	rank := func(s service) int {
 		if s.tier == platform.Premium {
 			return 1
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(r.stage(a), r.stage(b)), cmp.Compare(rank(a), rank(b)), strings.Compare(a.id, b.id))
+	slices.SortFunc(all, func(a, b service) int {
+		if a.at != b.at {
+			return a.at - b.at
+		}
+		return cmp.Or(rank(a)-rank(b), strings.Compare(a.id, b.id))
+	})
+	return all
 }
 
 // settle notes how operations ended that the rollout had started.
@@ -132,19 +141,13 @@ func (d *decision) goOn(w world) {
 
 // stage does what there is to do in the stages so far. It says that the newest is over.
 func (d *decision) stage(w world) (over bool) {
-	r, open, touched, busy := &d.next, false, false, 0
-	for _, s := range w.services {
-		if s.place() == Upgrading {
-			busy++
-		}
-	}
+	r, open, touched, slots := &d.next, false, false, newSlots(w.services, d.next.Parallel, Upgrading, Upgraded)
 	d.until = time.Time{}
 	for _, s := range w.services {
-		at := r.stage(s)
-		if at > r.Stage {
+		if s.at > r.Stage {
 			break
 		}
-		touched = touched || at == r.Stage && s.place() == Upgraded
+		touched = touched || s.at == r.Stage && s.place() == Upgraded
 		if !d.wants(s) {
 			continue
 		}
@@ -154,8 +157,7 @@ func (d *decision) stage(w world) (over bool) {
 		case s.place() == Upgrading || s.operation != "": // looked at again when that ends
 		case !r.AnyTime && from.After(w.now):
 			d.plan(s, from, to)
-		case busy < r.Parallel:
-			busy++
+		case slots.take(s):
 			d.start = append(d.start, start{Member{Service: s.id, Place: Upgrading, At: w.now, From: s.gateway, To: r.Version}, r.Version, s})
 		}
 	}
@@ -196,12 +198,7 @@ func (d *decision) plan(s service, from, to time.Time) {
 // goBack brings everything back that the rollout has upgraded, and services that were made with its version meanwhile. No
 // window is waited for: what is worse than before is not left alone until the night.
 func (d *decision) goBack(w world) {
-	busy, open, left := 0, false, 0
-	for _, s := range w.services {
-		if s.place() == GoingBack {
-			busy++
-		}
-	}
+	slots, open, left := newSlots(w.services, d.next.Parallel, GoingBack, Back), false, 0
 	for _, s := range slices.Backward(w.services) {
 		to, wanted := d.returns(s)
 		switch {
@@ -210,9 +207,8 @@ func (d *decision) goBack(w world) {
 		case !wanted:
 		case s.operation != "":
 			open = true
-		case busy < d.next.Parallel:
+		case slots.take(s):
 			open = true
-			busy++
 			m := Member{Service: s.id, From: to, To: d.next.Version}
 			if s.member != nil {
 				m = *s.member

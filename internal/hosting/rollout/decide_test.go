@@ -157,6 +157,55 @@ func TestDecide_WaitsForWindowsAndSlots(t *testing.T) {
 	s.tell(t, "c Upgrading 2.0")
 }
 
+// The first service of a pool moves the machines of all: it goes alone, and the others together.
+func TestDecide_APoolTakesOneSlot(t *testing.T) {
+	t.Parallel()
+	s := newSim(whole, 2)
+	for i := range 100 {
+		s.services = append(s.services, of(fmt.Sprintf("c%03d", i), platform.Consumption, platform.DefaultChannel))
+	}
+	for _, name := range []string{"d", "e"} {
+		s.services = append(s.services, of(name, platform.Basic, platform.DefaultChannel))
+	}
+	s.r.AnyTime, s.r.Groups = true, []Group{{100, 0}}
+	s.turn()
+	s.tell(t, "c000 Upgrading 2.0", "d Upgrading 2.0")
+	s.turn()
+	s.tell(t)
+	s.end("/s/c000", "")
+	s.turn()
+	if n := len(s.story); n != 1+fellows || s.story[0] != "c000 Upgraded" || s.story[n-1] != fmt.Sprintf("c%03d Upgrading 2.0", fellows) {
+		t.Errorf("the others of the pool: %d, %v", n, s.story)
+	}
+	s.story = nil
+	s.end("/s/c001", "")
+	s.turn()
+	s.tell(t, "c001 Upgraded", fmt.Sprintf("c%03d Upgrading 2.0", fellows+1)) // d has the other slot
+	s.end("/s/d", "")
+	s.turn()
+	s.tell(t, "d Upgraded", "e Upgrading 2.0")
+
+	s.ill = &Illness{Service: "/s/c000", Reason: "bad"}
+	for _, x := range s.services {
+		s.end(x.id, "")
+	}
+	s.turn()
+	s.story = nil
+	s.turn()
+	if n := len(s.story); n != 0 {
+		t.Errorf("two of a pool that goes back: %v", s.story)
+	}
+	for s.r.State != RolledBack {
+		for _, x := range s.services {
+			s.end(x.id, "")
+		}
+		s.turn()
+	}
+	if n := len(s.story); n < 100 {
+		t.Errorf("%d steps back: %v", n, s.story)
+	}
+}
+
 func TestDecide_AFailureBringsBackWhatWasUpgraded(t *testing.T) {
 	t.Parallel()
 	setUp := func(keep bool) *sim {
@@ -305,14 +354,14 @@ func drawSim(t *rapid.T) *sim {
 
 // checkStarts checks what a decision has started.
 func checkStarts(t *rapid.T, s *sim, d decision) {
-	moving := 0
+	moving := map[string]bool{}
 	for _, x := range s.services {
 		if p := x.place(); (p == Upgrading || p == GoingBack) && x.operation != "" {
-			moving++
+			moving[x.division()] = true
 		}
 	}
-	if moving > s.r.Parallel && s.r.State == Running {
-		t.Fatalf("%d at a time, want at most %d", moving, s.r.Parallel)
+	if len(moving) > s.r.Parallel && s.r.State == Running {
+		t.Fatalf("%d at a time, want at most %d", len(moving), s.r.Parallel)
 	}
 	for _, st := range d.start {
 		x := *s.find(st.member.Service)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,13 +70,21 @@ func members(r store.Reader, rollout int) (map[string]*Member, error) {
 	}
 	all := map[string]*Member{}
 	for _, d := range docs {
-		m := &Member{}
-		if err := json.Unmarshal(d.Status, m); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", d.ID, err)
+		m, err := memberOf(d)
+		if err != nil {
+			return nil, err
 		}
 		all[store.Key(m.Service)] = m
 	}
 	return all, nil
+}
+
+func memberOf(d store.Document) (*Member, error) {
+	m := &Member{}
+	if err := json.Unmarshal(d.Status, m); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", d.ID, err)
+	}
+	return m, nil
 }
 
 // services reads all services there are.
@@ -90,24 +99,34 @@ func services(r store.Reader, gateway string, touched map[string]*Member) ([]ser
 	}
 	all := make([]service, 0, len(docs))
 	for _, d := range docs {
-		st, err := statusOf(d)
+		s, err := serviceOf(d, gateway)
 		if err != nil {
 			return nil, err
 		}
 		key := store.Key(d.ID)
-		s := service{
-			id: d.ID, location: st.Name, tier: st.Wish.Tier, channel: platform.ChannelOf(st.Wish.Tier, chosenChannel(d)), gateway: st.Wish.Gateway,
-			operation: st.Operation, gone: st.Wish.Gone || st.Wish.Tier == "", created: st.CreatedAt, member: touched[key],
-		}
-		if s.gateway == "" {
-			s.gateway = gateway
-		}
-		if s.tier != platform.Consumption { // a pool is not one service's
-			s.window = windows[key]
-		}
-		all = append(all, s)
+		all = append(all, s.with(windows[key], touched[key]))
 	}
 	return all, nil
+}
+
+// serviceOf is what the document of a service says; gateway is the version of one that names none.
+func serviceOf(d store.Document, gateway string) (service, error) {
+	st, err := statusOf(d)
+	if err != nil {
+		return service{}, err
+	}
+	return service{
+		id: d.ID, location: st.Name, tier: st.Wish.Tier, channel: platform.ChannelOf(st.Wish.Tier, chosenChannel(d)), gateway: cmp.Or(st.Wish.Gateway, gateway),
+		operation: st.Operation, gone: st.Wish.Gone || st.Wish.Tier == "", created: st.CreatedAt,
+	}, nil
+}
+
+// with adds what other documents say of a service.
+func (s service) with(w platform.Maintenance, m *Member) service {
+	if s.member = m; s.tier != platform.Consumption { // a pool is not one service's
+		s.window = w
+	}
+	return s
 }
 
 func statusOf(d store.Document) (st platform.ServiceStatus, err error) {
@@ -136,14 +155,19 @@ func windows(r store.Reader) (map[string]platform.Maintenance, error) {
 	}
 	all := map[string]platform.Maintenance{}
 	for _, d := range docs {
-		var m platform.Maintenance
-		if err := json.Unmarshal(d.Desired, &m); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", d.ID, err)
-		}
 		service, _, _ := strings.Cut(store.Key(d.ID), platform.MaintenanceBelow)
-		all[service] = m
+		if all[service], err = windowOf(d); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
+}
+
+func windowOf(d store.Document) (m platform.Maintenance, err error) {
+	if err := json.Unmarshal(d.Desired, &m); err != nil {
+		return m, fmt.Errorf("decode %s: %w", d.ID, err)
+	}
+	return m, nil
 }
 
 // reasonOf says why an operation failed.

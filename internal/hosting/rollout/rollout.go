@@ -205,6 +205,7 @@ type service struct {
 	created   time.Time
 	window    platform.Maintenance
 	member    *Member
+	at        int // its stage; set by Rollout.arrange
 }
 
 // division is what a service is divided by. Those that share machines stay together.

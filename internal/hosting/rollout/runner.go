@@ -49,6 +49,8 @@ type Runner struct {
 	log *slog.Logger
 	opt Options
 
+	roster roster // of Run alone
+
 	mu   sync.Mutex // guards below
 	seen callers    // what they saw
 }
@@ -142,20 +144,25 @@ func (x *Runner) turn(ctx context.Context) (p pause, err error) {
 	var rec *record
 	w := world{now: x.opt.Clock.Now(), reason: func(string) string { return "" }}
 	reasons := map[string]string{}
+	var changes []store.Change
+	reset := false
+	if x.roster.number != 0 {
+		if changes, reset, err = x.st.Changes(ctx, x.roster.seq, 0); err != nil {
+			return p, err
+		}
+	}
 	err = x.st.View(ctx, func(r store.Reader) error {
 		p.seq = r.Seq()
 		var err error
 		if rec, err = newest(r); err != nil || rec == nil || rec.State.ended() {
+			x.roster = roster{}
 			return err
 		}
-		touched, err := members(r, rec.Number)
-		if err != nil {
+		if err := x.roster.update(r, rec.Number, x.opt.Gateway, changes, reset); err != nil {
 			return err
 		}
-		if w.services, err = services(r, x.opt.Gateway, touched); err != nil {
-			return err
-		}
-		for _, m := range touched {
+		p.seq, w.services = x.roster.seq, x.roster.all()
+		for _, m := range x.roster.members {
 			if m.Place == Upgrading {
 				reasons[m.Operation] = reasonOf(r, m.Operation)
 			}

@@ -168,7 +168,7 @@ func (r Rollout) stageState(i int) string {
 // fill adds the services, and when the turn of each comes at the earliest: the same windows and the same bake times that
 // decide goes by.
 func (v *View) fill(r Rollout, all []service, now time.Time, timed bool) {
-	slices.SortFunc(all, r.order)
+	all = r.arrange(all)
 	done, count := 0, 0
 	goesOn := r.State == Running
 	begins := now
@@ -176,7 +176,7 @@ func (v *View) fill(r Rollout, all []service, now time.Time, timed bool) {
 		stage := &v.Stages[i]
 		ends, waits := begins, false
 		for _, s := range all {
-			if s.gone || r.stage(s) != i {
+			if s.gone || s.at != i {
 				continue
 			}
 			seat := s.seat(r)
@@ -234,7 +234,7 @@ func (v *View) tell(all []service, counted map[crew]tally) {
 }
 
 func (s service) seat(r Rollout) Seat {
-	_, g := r.channel(r.stage(s))
+	_, g := r.channel(s.at)
 	out := Seat{Service: s.id, Channel: s.channel, Group: g + 1, Gateway: s.gateway, Place: s.place()}
 	if s.member != nil {
 		out.At, out.Operation = s.member.At, s.member.Operation
