@@ -73,6 +73,7 @@ func run(bin string, n, apis, services, singles int, idle time.Duration, only st
 		{"consumption", func() ([]result, error) { return measureConsumption(bin, services) }},
 		{"neighbours", func() ([]result, error) { return measureNeighbours(bin) }},
 		{"single", func() ([]result, error) { return measureSingle(singles) }},
+		{"rollout", func() ([]result, error) { return measureRollout(bin, services) }},
 		{"peers", func() ([]result, error) { return measurePeers(bin, n) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

@@ -32,6 +32,7 @@ type crowd struct {
 	file  string
 	st    *sqlite.Store
 	f     *inproc.Fabric
+	ctl   *hosting.Controller
 	calls atomic.Int64 // of the controller to the fabric
 	stop  func() error
 }
@@ -46,8 +47,9 @@ func measureSingle(services int) (rows []result, err error) {
 	c := &crowd{file: filepath.Join(dir, "store.db")}
 	defer func() { err = errors.Join(err, c.close(), os.RemoveAll(dir)) }()
 	c.f = inproc.New(inproc.Options{
-		Seq:  func(fabric.MachineConfig) int64 { return 1 << 40 },
-		Call: func(string, string) error { c.calls.Add(1); return nil },
+		Seq:    func(fabric.MachineConfig) int64 { return 1 << 40 },
+		Call:   func(string, string) error { c.calls.Add(1); return nil },
+		Report: reportVersion,
 	})
 	before := memory()
 	if err := c.start(); err != nil {
@@ -70,7 +72,13 @@ func measureSingle(services int) (rows []result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	took, baking, err := c.rollOut()
+	if err != nil {
+		return nil, err
+	}
 	return []result{
+		{name: fmt.Sprintf("a rollout over %d services, to the last", services), unit: "s", samples: []float64{took}},
+		{name: "processor time while it bakes", unit: "% of a core", samples: []float64{baking}},
 		{name: fmt.Sprintf("create rate of %d Developer services in process", services), unit: "/s", samples: []float64{made}},
 		{name: "memory of each, with its machine in process", unit: "KiB", samples: []float64{each}},
 		{name: fmt.Sprintf("processor time at rest with %d services", services), unit: "% of a core", aim: "about 0", samples: []float64{rest}},
@@ -85,9 +93,9 @@ func (c *crowd) start() (err error) {
 		cancel()
 		return err
 	}
-	ctl := hosting.New(c.st, c.f, slog.New(slog.DiscardHandler), hosting.Options{})
+	c.ctl = hosting.New(c.st, c.f, slog.New(slog.DiscardHandler), hosting.Options{})
 	ended := make(chan error, 1)
-	go func() { ended <- ctl.Run(ctx) }()
+	go func() { ended <- c.ctl.Run(ctx) }()
 	c.stop = func() error {
 		cancel()
 		err := <-ended
