@@ -119,6 +119,7 @@ type Controller struct {
 	owners   map[string]string // set, machine or VIP ID to the key of the record that lists it
 	sites    map[string]string // machine ID to its location
 	injected map[string]bool   // keys of services in virtual networks
+	down     []string          // zones without power
 	pooled   map[string]string // key of a service in a pool to the key of the pool's record
 	// pools and expectant are the reverse of pooled: all services of a pool, and those that wait for it.
 	pools, expectant map[string]map[string]bool

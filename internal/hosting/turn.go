@@ -110,7 +110,7 @@ func (c *Controller) advance(ctx context.Context, w *worker, rec *record) (out o
 	if err != nil {
 		return outcome{}, false, err
 	}
-	c.decideAll(places, obs)
+	c.decideAll(rec, places, obs)
 	return c.act(ctx, w, rec, places, obs)
 }
 
@@ -123,7 +123,7 @@ func (c *Controller) act(ctx context.Context, w *worker, rec *record, places []*
 		}
 		steps = steps || p.next.Step != ""
 		reached = reached && p.next.Reached
-		left = left || p.leaves() && p.next.Reached
+		left = left || rec.status.Leaves(p.Location) && p.next.Reached
 	}
 	reached = reached && rec.knows(obs)
 	switch {
@@ -161,9 +161,6 @@ func sooner(a, b time.Time) time.Time {
 	}
 	return a
 }
-
-// leaves says whether the place is an additional location that is to go.
-func (p *place) leaves() bool { return p.Wish.Gone && p.Location != &p.status.Location }
 
 // troubles joins what went wrong at all places.
 func troubles(places []*place) error {
@@ -298,24 +295,10 @@ func retell(obs *platform.Observation, now time.Time) {
 	obs.At = now
 }
 
-// decideAll says what to do next at every place. Where an operation takes a location away, the location stays until all
-// others are there: should one of them fail, everything is as it was.
-func (c *Controller) decideAll(places []*place, obs platform.Observation) {
-	there := true
-	for _, p := range places {
-		if !p.leaves() {
-			p.next = c.decide(p, obs)
-			there = there && p.next.Reached
-		}
-	}
-	for _, p := range places {
-		switch {
-		case !p.leaves():
-		case there || p.op == nil:
-			p.next = c.decide(p, obs)
-		default:
-			p.next = platform.Decision{State: p.Hosting, Wait: "the other locations are not there yet"}
-		}
+// decideAll says what to do next at every place of a record.
+func (c *Controller) decideAll(rec *record, places []*place, obs platform.Observation) {
+	for i, d := range rec.status.NextAll(rec.op != nil, func(i int) platform.Decision { return c.decide(places[i], obs) }) {
+		places[i].next = d
 	}
 }
 

@@ -39,6 +39,7 @@ func (c *Controller) watchFabric(ctx context.Context) {
 			c.resync(ctx)
 		}
 		if !slices.Equal(last.Down, obs.Down) { // concerns what has machines in other zones too
+			c.noteDown(obs.Down)
 			if err := c.wakeAll(ctx); err != nil && ctx.Err() == nil {
 				c.fail(err)
 			}

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -52,7 +53,8 @@ type Outlook struct {
 const forecastSteps = 1000
 
 // Forecast says which steps lead from where a service is to its wish, if nothing fails: the planner run without hands,
-// on a fabric where everything works at once.
+// on a fabric where everything works at once that has power. Of what is observed it is told which zones have none: a wish
+// that needs one of them is not reached.
 func Forecast(in Input) []ForecastStep {
 	steps, _ := forecast(in)
 	return steps
@@ -115,7 +117,7 @@ func (s *State) downtime(w Wish, steps []ForecastStep) Downtime {
 func forecast(in Input) ([]ForecastStep, State) {
 	made := 0
 	in.NewID = func() string { made++; return "forecast-" + strconv.Itoa(made) }
-	in.Observation, in.Deadline = Observation{}, 0
+	in.Deadline = 0
 	if in.Clock.IsZero() {
 		in.Clock = in.Now
 	}
@@ -144,9 +146,9 @@ func forecast(in Input) ([]ForecastStep, State) {
 // unknownAddress stands for an address that nobody knows yet.
 const unknownAddress = "to be reserved"
 
-// imagine fills the observation as if the fabric had done everything that the record lists.
+// imagine fills the observation as if the fabric had done everything that the record lists, where there is power.
 func (in *Input) imagine() {
-	in.Observation = Observation{Machines: map[string]MachineStatus{}, VIPs: map[string][]string{}}
+	in.Observation = Observation{Machines: map[string]MachineStatus{}, VIPs: map[string][]string{}, Down: in.Observation.Down}
 	seq := in.Seq
 	for i := range in.State.VIPs {
 		v := &in.State.VIPs[i]
@@ -160,7 +162,11 @@ func (in *Input) imagine() {
 	}
 	for _, s := range in.State.Sets {
 		for _, m := range s.Machines {
-			if m.Mode != Draining {
+			switch {
+			case m.Mode == Draining:
+			case slices.Contains(in.Observation.Down, m.Zone):
+				in.Observation.Machines[m.ID] = MachineStatus{ID: m.ID, Phase: Exited}
+			default:
 				in.Observation.Machines[m.ID] = MachineStatus{ID: m.ID, Phase: Ready, Mode: m.Mode, Seq: max(seq, s.Required)}
 			}
 		}

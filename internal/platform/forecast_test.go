@@ -3,7 +3,6 @@ package platform_test
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -13,40 +12,58 @@ import (
 	"github.com/portico-dev/portico/internal/platform"
 )
 
-// TestForecast_IsWhatHappens foresees any wish from any state that others have led to, and compares each step, and what
-// holds after it, with what a fabric on which everything works then sees.
+// TestForecast_IsWhatHappens foresees any change from any state that others have led to, and compares each step, and what
+// holds after it, with what a fabric then sees on which everything works that has power.
 func TestForecast_IsWhatHappens(t *testing.T) {
 	property(t, 6, func(t *rapid.T) {
+		draw := drawWish
+		if rapid.IntRange(0, 9).Draw(t, "pool") == 0 {
+			draw = drawPool
+		}
 		s := newSim(rapid.Uint64().Draw(t, "seed"), rapid.Bool().Draw(t, "faults"))
-		for i := range rapid.IntRange(0, 3).Draw(t, "wishes") {
-			s.want(drawWish(t))
-			if rapid.IntRange(0, 3).Draw(t, "upgrade") == 0 {
-				s.upgrade(strconv.Itoa(i + 2))
-			}
+		s.pause = time.Duration(rapid.IntRange(0, 8).Draw(t, "pause")) * time.Second
+		for i := range rapid.IntRange(0, 4).Draw(t, "events") {
+			s.meets(t, draw, i)
 			for range rapid.IntRange(0, 80).Draw(t, "seconds") {
-				s.tick()
-				s.control()
+				s.turn(t)
 			}
 		}
+		was := s.wish
+		s.meets(t, draw, 9)
+		s.end()
 		s.faults = false
 		s.act() // what is recorded is what a forecast takes for granted
 		s.calmly()
-		was, wish := s.wish, drawWish(t)
-		s.want(wish)
-		outlook := platform.Foresee(s.input(), &was)
-		if d := cmp.Diff(outlook.Steps, happens(t, s)); d != "" {
-			t.Fatalf("from %+v to %+v: the forecast differs (-forecast +happened):\n%s", was, wish, d)
+		steps, end := platform.Forecast(s.input()), platform.Outlook{}
+		if s.wish.Platform != platform.MTv1 {
+			end = platform.Foresee(s.input(), &was)
+			steps = end.Steps
 		}
-		if n := len(outlook.AddressesAfter); wish.Gone != (n == 0) || n > 1 {
-			t.Errorf("addresses after %+v: %v", wish, outlook.AddressesAfter)
+		if d := cmp.Diff(steps, happens(t, s)); d != "" {
+			t.Fatalf("from %+v to %+v: the forecast differs (-forecast +happened):\n%s", was, s.wish, d)
 		}
-		if reached := slices.ContainsFunc(outlook.Steps, func(f platform.ForecastStep) bool { return f.Reached }); len(outlook.Steps) > 0 && !reached && !platform.Next(s.input()).Reached {
-			t.Errorf("the forecast of %+v never reaches it", wish)
-		}
-		if platform.Next(s.input()).Reached && !wish.Gone && outlook.After != shown(wish) {
-			t.Errorf("after %+v the service is on %s", wish, outlook.After)
-		}
+		s.foreseen(t, steps, end)
 	})
+}
+
+// foreseen compares the end of a forecast with what is there.
+func (s *sim) foreseen(t *rapid.T, steps []platform.ForecastStep, end platform.Outlook) {
+	there := platform.Next(s.input()).Reached
+	if reached := slices.ContainsFunc(steps, func(f platform.ForecastStep) bool { return f.Reached }); len(steps) > 0 && reached != there {
+		t.Errorf("the forecast of %+v reaches it: %v; reached: %v", s.wish, reached, there)
+	}
+	if there == slices.ContainsFunc(s.homes(), func(z string) bool { return !s.wish.Gone && slices.Contains(s.down, z) }) {
+		t.Errorf("%+v is reached: %v; zones without power: %v", s.wish, there, s.down)
+	}
+	if !there || s.wish.Platform == platform.MTv1 {
+		return
+	}
+	if n := len(end.AddressesAfter); s.wish.Gone != (n == 0) || n > 1 {
+		t.Errorf("addresses after %+v: %v", s.wish, end.AddressesAfter)
+	}
+	if !s.wish.Gone && end.After != shown(s.wish) {
+		t.Errorf("after %+v the service is on %s", s.wish, end.After)
+	}
 }
 
 // happens lets a calm fabric carry out the wish of a sim to its end, and tells each step like a forecast.
@@ -54,14 +71,7 @@ func happens(t *rapid.T, s *sim) []platform.ForecastStep {
 	story := []platform.ForecastStep{}
 	var at time.Time
 	for range 1000 {
-		for id, m := range s.machines {
-			if m.spec.Mode == platform.Draining {
-				delete(s.machines, id)
-			} else {
-				m.phase, m.mode, m.seq, m.since = platform.Ready, m.spec.Mode, s.seq, s.now
-			}
-		}
-		s.routes = maps.Clone(s.leading)
+		s.works()
 		if n := len(story); n > 0 {
 			story[n-1].Reached = platform.Next(s.input()).Reached
 		}
@@ -85,6 +95,21 @@ func shown(w platform.Wish) platform.Version {
 		return "stv2.1"
 	}
 	return w.Platform
+}
+
+// works lets everything happen at once that is recorded, where there is power.
+func (s *sim) works() {
+	for id, m := range s.machines {
+		switch {
+		case m.spec.Mode == platform.Draining:
+			delete(s.machines, id)
+		case s.dark(m):
+			m.phase = platform.Exited
+		default:
+			m.phase, m.mode, m.seq, m.since = platform.Ready, m.spec.Mode, s.seq, s.now
+		}
+	}
+	s.routes = maps.Clone(s.leading)
 }
 
 // told is the record of a sim after a step, counted here once more.

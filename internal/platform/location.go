@@ -46,6 +46,33 @@ func (s *ServiceStatus) Locations() []*Location {
 	return all
 }
 
+// Leaves says whether a location is an additional one that is to go. The pointer is one of Locations.
+func (s *ServiceStatus) Leaves(l *Location) bool { return l.Wish.Gone && l != &s.Location }
+
+// NextAll decides at every location, in the order of Locations, what to do next; next asks about the i-th. Where an
+// operation takes a location away, the location stays until all others are there: should one of them fail, everything is
+// as it was.
+func (s *ServiceStatus) NextAll(operation bool, next func(i int) Decision) []Decision {
+	locations := s.Locations()
+	all, there := make([]Decision, len(locations)), true
+	for i, l := range locations {
+		if !s.Leaves(l) {
+			all[i] = next(i)
+			there = there && all[i].Reached
+		}
+	}
+	for i, l := range locations {
+		switch {
+		case !s.Leaves(l):
+		case there || !operation:
+			all[i] = next(i)
+		default:
+			all[i] = Decision{State: l.Hosting, Wait: "the other locations are not there yet"}
+		}
+	}
+	return all
+}
+
 // Change gives every location that has something another wish, made from the one it has.
 func (s *ServiceStatus) Change(to func(Wish) Wish) {
 	for _, l := range s.Locations() {

@@ -90,7 +90,7 @@ func drawPool(t *rapid.T) platform.Wish {
 // TestNext_Arrives lets wishes come at any time and checks every second that nothing forbidden holds, and at the end that
 // the last wish does.
 func TestNext_Arrives(t *testing.T) {
-	property(t, 35, func(t *rapid.T) { arrives(t, drawWish, false) })
+	property(t, 30, func(t *rapid.T) { arrives(t, drawWish, false) })
 }
 
 // TestNext_ArrivesInSpiteOfCrashes does so while machines die, some for good, and the controller does.
@@ -100,7 +100,7 @@ func TestNext_ArrivesInSpiteOfCrashes(t *testing.T) {
 
 // TestNext_PoolArrives does so with the pool of a location.
 func TestNext_PoolArrives(t *testing.T) {
-	property(t, 10, func(t *rapid.T) { arrives(t, drawPool, rapid.Bool().Draw(t, "faults")) })
+	property(t, 8, func(t *rapid.T) { arrives(t, drawPool, rapid.Bool().Draw(t, "faults")) })
 }
 
 func arrives(t *rapid.T, draw func(*rapid.T) platform.Wish, faults bool) {
@@ -167,8 +167,11 @@ func TestNext_KeepsServicesApart(t *testing.T) {
 			s.pool = pool
 			all = append(all, s)
 		}
-		for range rapid.IntRange(2, 6).Draw(t, "wishes") {
-			all[rapid.IntRange(0, len(all)-1).Draw(t, "service")].want(drawWish(t))
+		for _, s := range all {
+			s.want(drawWish(t))
+		}
+		for i := range rapid.IntRange(1, 5).Draw(t, "events") {
+			all[rapid.IntRange(0, len(all)-1).Draw(t, "service")].meets(t, drawWish, i)
 			for range rapid.IntRange(0, 60).Draw(t, "seconds") {
 				for _, s := range all {
 					s.turn(t)
@@ -207,11 +210,12 @@ func apart(t *rapid.T, all []*sim) {
 func TestNext_IsTheSameAfterACrash(t *testing.T) {
 	property(t, 8, func(t *rapid.T) {
 		s := newSim(rapid.Uint64().Draw(t, "seed"), false)
-		for range rapid.IntRange(1, 3).Draw(t, "wishes") {
-			s.want(drawWish(t))
+		s.want(drawWish(t))
+		for i := range rapid.IntRange(1, 3).Draw(t, "events") {
 			for range rapid.IntRange(0, 40).Draw(t, "seconds") {
 				s.turn(t)
 			}
+			s.meets(t, drawWish, i)
 		}
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
 			s.tick()
@@ -267,12 +271,12 @@ func (s *sim) fabric() map[string]any {
 func TestNext_SettlesWithoutNewObservations(t *testing.T) {
 	property(t, 2, func(t *rapid.T) {
 		s := newSim(rapid.Uint64().Draw(t, "seed"), false)
-		for range rapid.IntRange(1, 3).Draw(t, "wishes") {
-			s.want(drawWish(t))
+		s.want(drawWish(t))
+		for i := range rapid.IntRange(1, 3).Draw(t, "events") {
 			for range rapid.IntRange(0, 60).Draw(t, "seconds") {
-				s.tick()
-				s.control()
+				s.turn(t)
 			}
+			s.meets(t, drawWish, i)
 		}
 		in := s.input()
 		for range 10 {

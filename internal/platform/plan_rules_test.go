@@ -291,7 +291,7 @@ func (s *sim) repairs(d platform.Decision) error {
 		return nil
 	}
 	for _, set := range d.State.Sets {
-		was, all := s.state.Set(set.ID), 0
+		was, all, more := s.state.Set(set.ID), 0, false
 		limit := platform.ProfileOf(set.Platform).Repair
 		for _, m := range set.Machines {
 			if m.Faulty && m.Mode != platform.Draining {
@@ -314,8 +314,9 @@ func (s *sim) repairs(d platform.Decision) error {
 			case s.deadline > 0 && m.Mode == platform.Parked:
 				return fmt.Errorf("machine %s is given up and decides about an operation", m.ID)
 			}
+			more = true
 		}
-		if all > max(1, s.wish.Machines()/5) {
+		if more && all > max(1, s.wish.Machines()/5) {
 			return fmt.Errorf("%d machines are given up, %d are needed", all, s.wish.Machines())
 		}
 	}

@@ -170,10 +170,21 @@ func (s *sim) settled() {
 
 // control is one turn of the controller. It may die between any two acts.
 func (s *sim) control() platform.Decision {
+	d := s.decide()
+	s.take(d)
+	return d
+}
+
+// decide tells the fabric what is recorded, and asks the planner.
+func (s *sim) decide() platform.Decision {
 	if !s.acted && !s.act() {
 		return platform.Decision{Wait: "act"}
 	}
-	d := platform.Next(s.input())
+	return platform.Next(s.input())
+}
+
+// take commits a step, and tells the fabric of it.
+func (s *sim) take(d platform.Decision) {
 	if d.Step != "" {
 		s.story = append(s.story, d.Step)
 		if s.broke == nil {
@@ -183,7 +194,6 @@ func (s *sim) control() platform.Decision {
 		s.seq++
 		s.act()
 	}
-	return d
 }
 
 // act tells the fabric what the record says; false when the controller died on the way.

@@ -202,11 +202,12 @@ func (p *plan) leastUseful(s *Set, t tally) []int {
 }
 
 // succeed puts a machine beside one that is to go, serves nobody, and is held in its place by the zones: it replaces
-// nothing that serves, and so waits for no budget.
+// nothing that serves, and so waits for no budget. In a set that is only being built, those are machines that are given up.
 func (p *plan) succeed(s *Set, t tally) bool {
+	open := p.open(s)
 	for _, i := range t.bad {
 		m := s.Machines[i]
-		if !p.ready(s, m) && !p.even(t.all, m.Zone, -1) && p.even(t.all, m.Zone, +1) {
+		if (open || m.Faulty) && !p.ready(s, m) && !p.even(t.all, m.Zone, -1) && p.even(t.all, m.Zone, +1) {
 			p.add(s, m.Zone)
 			return true
 		}

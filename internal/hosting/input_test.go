@@ -1,0 +1,47 @@
+package hosting
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/portico-dev/portico/internal/lro"
+	"github.com/portico-dev/portico/internal/platform"
+)
+
+// The deadline of new machines counts from the begin of the operation, also for machines that waited before it: one that
+// has no power for hours, say, is no reason to give an operation up that has just begun.
+func TestInput_TellsWhenTheOperationBegan(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	c := New(nil, nil, nil, Options{})
+	for began, want := range map[time.Duration]time.Duration{-time.Hour: 0, time.Hour: time.Hour} {
+		c.since = at
+		rec := &record{op: &lro.Operation{Begun: at.Add(began)}}
+		if got := c.input(rec.places()[0], platform.Observation{}).Since; !got.Equal(at.Add(want)) {
+			t.Errorf("an operation that began %v after the controller: deadlines count from %v after it", began, got.Sub(at))
+		}
+	}
+}
+
+// A forecast reaches a wish that lists a zone if that has power, and another one in any case.
+func TestForecast_KnowsTheZonesThatAreDown(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		down, zones []string
+		reached     bool
+	}{
+		{nil, []string{"1", "2"}, true},
+		{[]string{"3"}, []string{"1", "2"}, true},
+		{[]string{"2"}, []string{"1", "2"}, false},
+		{[]string{"2"}, nil, true},
+	} {
+		c := New(nil, nil, nil, Options{})
+		c.noteDown(tt.down)
+		wish := platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 2, Zones: tt.zones}
+		steps := c.Forecast("/shop", platform.ServiceStatus{Location: platform.Location{Wish: wish}})[0].Steps
+		if got := slices.ContainsFunc(steps, func(s platform.ForecastStep) bool { return s.Reached }); got != tt.reached {
+			t.Errorf("zones %v of a service, %v are down: reached %v", tt.zones, tt.down, got)
+		}
+	}
+}
