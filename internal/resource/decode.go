@@ -18,6 +18,7 @@ type decoder struct {
 	shape   []arm.ErrorDetail // not the declared shape
 	values  []arm.ErrorDetail // declared shape, wrong value
 	partial bool              // a patch: nothing is required, null is kept
+	asIs    []string          // paths of what is canonical already
 }
 
 // Decode reads the body of a PUT as api-version v declares it. Names are matched without case, unknown and read-only
@@ -30,8 +31,8 @@ func (e *Engine) Decode(r *Row, v arm.Version, body []byte) (Object, *arm.Error)
 	return e.decode(r, v, o)
 }
 
-func (e *Engine) decode(r *Row, v arm.Version, o Object) (Object, *arm.Error) {
-	d := &decoder{}
+func (e *Engine) decode(r *Row, v arm.Version, o Object, asIs ...string) (Object, *arm.Error) {
+	d := &decoder{asIs: asIs}
 	out := d.object(e.trees.of(r, v), o, "")
 	if err := d.result(); err != nil {
 		return nil, err
@@ -71,7 +72,43 @@ func (e *Engine) Patch(r *Row, v arm.Version, old Object, body []byte) (Object, 
 			Object(merged).Set("properties.customProperties", cp)
 		}
 	}
-	return e.decode(r, v, merged)
+	var asIs []string
+	for _, path := range grown(r) {
+		if was := old.Get(path); was != nil && !mentions(p, path) && !hasOldSpelling(r, path, v) {
+			Object(merged).Set(path, cloneValue(was))
+			asIs = append(asIs, path)
+		}
+	}
+	return e.decode(r, v, merged, asIs...)
+}
+
+// grown lists the paths of what an older api-version may know in part: arrays whose elements have fields, and
+// enumerations with newer words.
+func grown(r *Row) (paths []string) {
+	for _, f := range r.Fields {
+		path, _, in := strings.Cut(f.Path, "[")
+		words := slices.ContainsFunc(f.Enum, func(word Value) bool { return word.From != "" })
+		if (in || words) && !strings.Contains(path, "{") && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// mentions says whether a patch says anything of a path, null included.
+func mentions(patch Object, path string) bool {
+	o := map[string]any(patch)
+	for {
+		name, rest, more := strings.Cut(path, ".")
+		v, ok := o[name]
+		if !ok || !more {
+			return ok
+		}
+		if o, ok = v.(map[string]any); !ok {
+			return true
+		}
+		path = rest
+	}
 }
 
 // translate moves the values of old spellings to the fields that hold them now.
@@ -128,6 +165,10 @@ func (d *decoder) object(n *node, in map[string]any, path string) map[string]any
 			continue
 		}
 		given[kid.name] = true
+		if at := join(path, kid.name); slices.Contains(d.asIs, at) {
+			out[kid.name] = v
+			continue
+		}
 		if v, ok := d.value(kid, v, join(path, kid.name)); ok {
 			out[kid.name] = v
 		}

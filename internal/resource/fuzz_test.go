@@ -139,6 +139,36 @@ func TestKeep_Arrays(t *testing.T) {
 	}
 }
 
+// A patch leaves alone what it does not mention, with what an older api-version cannot say of it, be it a property of an
+// element or a word. What it mentions is the client's.
+func TestPatch_LeavesTheRestAlone(t *testing.T) {
+	t.Parallel()
+	e := NewEngine(openSealer{})
+	r, _ := e.Row(APIM + "/service")
+	old := Object{"location": "West Europe", "sku": map[string]any{"name": "Premium", "capacity": int64(1)}, "identity": map[string]any{"type": "UserAssigned"}, "properties": map[string]any{
+		"publisherEmail": "a@b.c", "publisherName": "C",
+		"hostnameConfigurations": []any{map[string]any{"type": "ConfigurationApi", "hostName": "c.example"}},
+		"additionalLocations": []any{map[string]any{
+			"location": "East US", "sku": map[string]any{"name": "Premium", "capacity": int64(1)}, "zones": []any{"1"}, "natGatewayState": "Enabled",
+		}},
+	}}
+	for _, v := range []arm.Version{"2018-01-01", "2021-08-01", "2024-05-01"} {
+		fresh, err := e.Patch(r, v, old.Clone(), []byte(`{"tags":{"a":"b"},"properties":{"publisherName":"D"}}`))
+		if err != nil {
+			t.Fatalf("%s: %v", v, err)
+		}
+		for _, path := range []string{"properties.hostnameConfigurations", "properties.additionalLocations", "identity.type"} {
+			if d := cmp.Diff(old.Get(path), fresh.Get(path)); d != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", v, path, d)
+			}
+		}
+		fresh, err = e.Patch(r, v, old.Clone(), []byte(`{"properties":{"additionalLocations":null,"hostnameConfigurations":[]}}`))
+		if err != nil || fresh.Get("properties.additionalLocations") != nil || len(fresh.List("properties.hostnameConfigurations")) > 0 {
+			t.Errorf("%s: %v, %v", v, fresh, err)
+		}
+	}
+}
+
 func TestTemplateNames(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string][]string{"/": nil, "/a/{b}": {"b"}, "/{a}/{*b}?c={c}": {"a", "b", "c"}} {
