@@ -55,7 +55,7 @@ func TestRead_NamesWhatIsWrong(t *testing.T) {
 		{`"minimum":"1","maximum":"4"`, `"minimum":"x","maximum":"4"`, "profiles[0].capacity.minimum: 'x' is not a number of units."},
 		{`"minimum":"1","maximum":"4"`, `"minimum":"5","maximum":"4"`, "profiles[0].capacity.minimum: 'minimum' is 5 and must not be greater than 'maximum', which is 4."},
 		{`"default":"2"`, `"default":"9"`, "profiles[0].capacity.default: 'default' is 9 and must be between 'minimum' and 'maximum', which are 1 and 4."},
-		{`"metricName":"Capacity"`, `"metricName":"Requests"`, "profiles[0].rules[0].metricTrigger.metricName: 'Requests' is not a metric of a service. Those that are: [Capacity CpuPercent_Gateway MemoryPercent_Gateway]."},
+		{`"metricName":"Capacity"`, `"metricName":"Duration"`, "profiles[0].rules[0].metricTrigger.metricName: 'Duration' is not a metric of a service. Those that are: [Capacity CpuPercent_Gateway MemoryPercent_Gateway Requests]."},
 		{`"/S/"`, `"/other"`, "profiles[0].rules[0].metricTrigger.metricResourceUri: Metrics of other resources than the one that is scaled: not built in this version of Portico."},
 		{`"PT1M"`, `"1 minute"`, "profiles[0].rules[0].metricTrigger.timeGrain: '1 minute' is not a duration from PT1M to PT12H."},
 		{`"PT1M"`, `"PT90S"`, "profiles[0].rules[0].metricTrigger.timeGrain: 'timeGrain' must be whole minutes."},

@@ -92,10 +92,10 @@ func (r Rule) overTime(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// projected estimates the value with another number of units: the same work is done by fewer. A sum stays what it is,
-// unless it is divided by them.
+// projected estimates the value with another number of units: the same work is done by fewer. A sum stays what it is, and
+// what callers ask for, unless it is divided by them.
 func (r Rule) projected(value float64, units, then int) float64 {
-	counts := r.Statistic == Sum || r.Statistic == Count || r.Aggregation == Count
+	counts := r.Metric == metric.Requests || r.Statistic == Sum || r.Statistic == Count || r.Aggregation == Count
 	if counts && !r.PerInstance || then == 0 {
 		return value
 	}

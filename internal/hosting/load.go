@@ -21,6 +21,7 @@ func (c *Controller) watchLoad(ctx context.Context) {
 	if c.opt.Metrics == nil {
 		return
 	}
+	var last map[string]platform.Answers
 	for {
 		sleep(ctx, loadGap)
 		if c.opt.Clock.Sleep(ctx, loadEvery) != nil {
@@ -32,8 +33,34 @@ func (c *Controller) watchLoad(ctx context.Context) {
 			c.opt.Metrics.Blind(c.opt.Clock.Now())
 			continue
 		}
-		c.opt.Metrics.Look(c.opt.Clock.Now(), c.loads(obs))
+		now := c.opt.Clock.Now()
+		c.opt.Metrics.Look(now, c.loads(obs))
+		c.opt.Metrics.Count(now, c.answered(obs, last))
+		last = answers(obs)
 	}
+}
+
+// answered is how many requests the places of services have answered since the look that last is of; none in the first
+// one, which has no last: nobody knows when that was.
+func (c *Controller) answered(obs platform.Observation, last map[string]platform.Answers) map[metric.Place]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := map[metric.Place]int64{}
+	for id, location := range c.sites {
+		if key := c.owners[id]; last != nil && !strings.HasPrefix(key, poolPrefix) {
+			n[metric.Place{Service: key, Location: location}] += obs.Machines[id].Answers.Since(last[id]).All
+		}
+	}
+	return n
+}
+
+// answers are the counts of all machines.
+func answers(obs platform.Observation) map[string]platform.Answers {
+	all := make(map[string]platform.Answers, len(obs.Machines))
+	for id, m := range obs.Machines {
+		all[id] = m.Answers
+	}
+	return all
 }
 
 // loads are the readings of all machines that serve, by the place of their service. Machines of a pool serve many.

@@ -47,6 +47,39 @@ func TestLoad_IsKeptForEachLocation(t *testing.T) {
 	w.minutes("the service is forgotten", func() bool { return len(h.Locations(place.Service)) == 0 })
 }
 
+// What machines have answered since somebody looks is kept for the location of their service, also when a machine begins to
+// count anew.
+func TestLoad_CountsRequests(t *testing.T) {
+	t.Parallel()
+	clock, h := pace.New(pace.Manual()), metric.NewHistory()
+	w := newWorld(t, hosting.Options{Clock: clock, Metrics: h})
+	answered := func(slot0, slot1 int64) {
+		w.spoil(badness{report: func(m fabric.MachineConfig, s *platform.MachineStatus) {
+			s.Load = platform.Load{CPU: 1}
+			s.Answers.All = []int64{slot0, slot1}[m.Machine.Slot]
+		}})
+	}
+	answered(100, 1000) // before anybody looked
+	w.create("shop", premium)
+	w.settled("shop")
+	total := func() (n float64) {
+		points, _, _ := h.Points(metric.Place{Service: store.Key(id("shop")), Location: "westeurope"}, metric.Requests, time.Time{}, clock.Now().Add(time.Hour))
+		for _, p := range points {
+			n += p.Sum
+		}
+		return n
+	}
+	looked := func() bool { return len(h.Locations(store.Key(id("shop")))) > 0 }
+	w.minutes("machines are looked at", looked)
+	if got := total(); got != 0 {
+		t.Errorf("%v requests were counted, want none of those before", got)
+	}
+	answered(130, 1012)
+	w.minutes("42 are counted", func() bool { return total() == 42 })
+	answered(7, 1012)
+	w.minutes("49 are counted", func() bool { return total() == 49 })
+}
+
 // minutes lets minutes go by until something holds: so fast that no loads are looked at in most of them.
 func (w *world) minutes(what string, holds func() bool) {
 	w.t.Helper()

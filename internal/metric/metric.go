@@ -6,6 +6,7 @@
 package metric
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -17,21 +18,22 @@ import (
 // A Name is a metric, spelt as the wire spells it.
 type Name string
 
-// The metrics. Services of the classic tiers have Capacity, those of the v2 tiers the two others; what a tier does not
-// have is 0 there.
+// The metrics. Services of the classic tiers have Capacity, those of the v2 tiers CPU and Memory, all of them Requests;
+// what a tier does not have is 0 there.
 const (
 	Capacity Name = "Capacity"
 	CPU      Name = "CpuPercent_Gateway"
 	Memory   Name = "MemoryPercent_Gateway"
+	Requests Name = "Requests" // answered in a minute, by all machines together
 )
 
 // Names lists the metrics.
-func Names() []Name { return []Name{Capacity, CPU, Memory} }
+func Names() []Name { return []Name{Capacity, CPU, Memory, Requests} }
 
 // Of says whether services of a tier have the metric. Those that share a pool have none.
 func (n Name) Of(t platform.Tier) bool {
 	on := t.Facts().Platforms
-	return !slices.Contains(on, platform.MTv1) && (n == Capacity) != slices.Contains(on, platform.V2)
+	return !slices.Contains(on, platform.MTv1) && (n == Requests || (n == Capacity) != slices.Contains(on, platform.V2))
 }
 
 // Parse finds a metric by its name in any case.
@@ -53,7 +55,7 @@ type Place struct {
 	Location string // normalised
 }
 
-// A Point is what was measured in a minute: of each machine, as often as it was looked at.
+// A Point is what was measured in a minute: of each machine, as often as it was looked at; of Requests, once.
 type Point struct {
 	At       time.Time // when the minute begins
 	Count    int
@@ -78,9 +80,10 @@ type record struct {
 }
 
 type minute struct {
-	at     int64 // minutes since 1970
-	count  int32
-	values [3]value // by metric
+	at       int64    // minutes since 1970
+	count    int32    // readings of each of values
+	requests uint32   // answered
+	values   [3]value // Capacity, CPU, Memory
 }
 
 type value struct {
@@ -131,6 +134,18 @@ func (h *History) Look(now time.Time, seen map[Place][]platform.Load) {
 	h.last = at
 }
 
+// Count enters how many requests the machines of places have answered since it was last told. They count for the minute
+// of a platform time.
+func (h *History) Count(now time.Time, answered map[Place]int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for p, n := range answered {
+		if r := h.places[p]; r != nil && n > 0 {
+			r.minute(minuteOf(now)).requests += uint32(min(n, math.MaxInt32)) //nolint:gosec // bounded
+		}
+	}
+}
+
 // Blind notes that nobody could be looked at: no reading stands for the time until now.
 func (h *History) Blind(now time.Time) {
 	h.mu.Lock()
@@ -139,13 +154,18 @@ func (h *History) Blind(now time.Time) {
 }
 
 func (r *record) add(at int64, loads []platform.Load) {
-	if n := len(r.minutes); n == 0 || r.minutes[n-1].at < at {
-		r.minutes = append(r.minutes, minute{at: at})
-	}
-	m := &r.minutes[len(r.minutes)-1]
+	m := r.minute(at)
 	for _, l := range loads {
 		m.add(l)
 	}
+}
+
+// minute is the newest one, which begins unless it goes on.
+func (r *record) minute(at int64) *minute {
+	if n := len(r.minutes); n == 0 || r.minutes[n-1].at < at {
+		r.minutes = append(r.minutes, minute{at: at})
+	}
+	return &r.minutes[len(r.minutes)-1]
 }
 
 // forget drops the minutes before one, when there are enough of them to be worth it.
@@ -166,15 +186,24 @@ func (h *History) Points(p Place, n Name, from, to time.Time) (points []Point, s
 	if r == nil {
 		return nil, time.Time{}, false
 	}
-	i := slices.Index(Names(), n)
 	for _, m := range r.minutes {
-		at := time.Unix(60*m.at, 0).UTC()
-		if at.Add(time.Minute).After(from) && at.Before(to) {
-			v := m.values[i]
-			points = append(points, Point{at, int(m.count), float64(v.sum), float64(v.min), float64(v.max)})
+		p := m.point(n)
+		if p.Count > 0 && p.At.Add(time.Minute).After(from) && p.At.Before(to) {
+			points = append(points, p)
 		}
 	}
 	return points, time.Unix(60*r.since, 0).UTC(), true
+}
+
+// point is what was measured of a metric; its Count is 0 where nothing was.
+func (m minute) point(n Name) Point {
+	at := time.Unix(60*m.at, 0).UTC()
+	if n == Requests {
+		v := float64(m.requests)
+		return Point{at, int(min(m.count+int32(min(m.requests, 1)), 1)), v, v, v} //nolint:gosec // 0 or 1
+	}
+	v := m.values[slices.Index(Names(), n)]
+	return Point{at, int(m.count), float64(v.sum), float64(v.min), float64(v.max)}
 }
 
 // Locations lists the locations of a service that are known, in their order.

@@ -57,6 +57,30 @@ func TestHistory_HasAPointForEachMinute(t *testing.T) {
 	}
 }
 
+// Requests are one number for each minute, also of minutes in which nobody says how busy he is.
+func TestHistory_CountsRequests(t *testing.T) {
+	t.Parallel()
+	h := metric.NewHistory()
+	h.Count(noon, map[metric.Place]int64{shop: 1}) // of a place that nobody has looked at
+	h.Look(noon, map[metric.Place][]platform.Load{shop: loads(10, 30)})
+	h.Count(noon, map[metric.Place]int64{shop: 20})
+	h.Count(noon.Add(50*time.Second), map[metric.Place]int64{shop: 5})
+	h.Look(noon.Add(time.Minute), map[metric.Place][]platform.Load{shop: loads(10)})
+	h.Look(noon.Add(2*time.Minute), map[metric.Place][]platform.Load{shop: nil})
+	h.Look(noon.Add(3*time.Minute), map[metric.Place][]platform.Load{shop: nil})
+	h.Count(noon.Add(3*time.Minute), map[metric.Place]int64{shop: 7})
+	point := func(minute int, n float64) metric.Point {
+		return metric.Point{At: noon.Add(time.Duration(minute) * time.Minute), Count: 1, Sum: n, Min: n, Max: n}
+	}
+	got, _ := points(t, h, metric.Requests)
+	if d := cmp.Diff([]metric.Point{point(0, 25), point(1, 0), point(3, 7)}, got); d != "" {
+		t.Error(d)
+	}
+	if got, _ = points(t, h, metric.Capacity); len(got) != 2 {
+		t.Errorf("%d minutes with a load, want 2", len(got))
+	}
+}
+
 // A clock that passes over minutes does not leave them empty; one that saw nothing does.
 func TestHistory_FillsWhatTheClockPassesOver(t *testing.T) {
 	t.Parallel()
@@ -96,8 +120,8 @@ func TestHistory_IsBounded(t *testing.T) {
 func TestName_BelongsToTiers(t *testing.T) {
 	t.Parallel()
 	for tier, want := range map[platform.Tier][]metric.Name{
-		platform.Premium: {metric.Capacity}, platform.Developer: {metric.Capacity},
-		platform.BasicV2: {metric.CPU, metric.Memory}, platform.Consumption: nil,
+		platform.Premium: {metric.Capacity, metric.Requests}, platform.Developer: {metric.Capacity, metric.Requests},
+		platform.BasicV2: {metric.CPU, metric.Memory, metric.Requests}, platform.Consumption: nil,
 	} {
 		var got []metric.Name
 		for _, n := range metric.Names() {

@@ -237,6 +237,28 @@ func TestAutoscale_GoesOutAndBackIn(t *testing.T) {
 	}
 }
 
+// What callers ask for is a metric too, and does not become more when there are fewer machines for it.
+func TestAutoscale_ByRequests(t *testing.T) {
+	t.Parallel()
+	e := newElastic(t, skuBody("Premium", 1))
+	body := strings.ReplaceAll(settingBody(1, 3, ""), `"metricName":"Capacity"`, `"metricName":"requests"`)
+	body = strings.ReplaceAll(body, `"statistic":"Average"`, `"statistic":"Sum"`)
+	e.want(201, "PUT", settingPath+settingV, strings.ReplaceAll(body, `"timeAggregation":"Average"`, `"timeAggregation":"Total"`))
+	asked := func(each int64, minutes int) {
+		for range minutes {
+			e.busy(1, 1)
+			e.metrics.Count(e.clock.Now(), map[metric.Place]int64{{Service: store.Key(servicePath), Location: "westeurope"}: each})
+		}
+	}
+	asked(8, 12)
+	e.wantUnits("80 in ten minutes", 1)
+	asked(9, 10)
+	e.wantUnits("more than 80 in ten minutes", 2)
+	e.settle()
+	asked(3, 40)
+	e.wantUnits("less than 35 in ten minutes", 1)
+}
+
 // A control plane that comes after another knows when the setting last acted, and that nobody has looked for long.
 func TestAutoscale_OutlastsTheControlPlane(t *testing.T) {
 	t.Parallel()

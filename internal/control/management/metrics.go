@@ -23,11 +23,12 @@ var metricVersions = []arm.Version{
 // metricGrains are the intervals by which metrics can be asked for.
 var metricGrains = []string{"PT1M", "PT5M", "PT15M", "PT30M", "PT1H", "PT6H", "PT12H"}
 
-// metricTexts say what a metric is.
-var metricTexts = map[metric.Name]struct{ display, description string }{
-	metric.Capacity: {"Capacity", "Load of the gateways: of processor, memory and queues what there is least of. For the tiers Developer, Basic, Standard, Premium and Isolated."},
-	metric.CPU:      {"CPU Percentage of Gateway", "Processor time that the gateways use. For the v2 tiers."},
-	metric.Memory:   {"Memory Percentage of Gateway", "Memory that the gateways use. For the v2 tiers."},
+// metricTexts say what a metric is; the last word is how it is aggregated unless a client asks for something else.
+var metricTexts = map[metric.Name]struct{ display, description, category, unit, aggregation string }{
+	metric.Capacity: {"Capacity", "Load of the gateways: of processor, memory and queues what there is least of. For the tiers Developer, Basic, Standard, Premium and Isolated.", "Capacity", "Percent", "Average"},
+	metric.CPU:      {"CPU Percentage of Gateway", "Processor time that the gateways use. For the v2 tiers.", "Capacity", "Percent", "Average"},
+	metric.Memory:   {"Memory Percentage of Gateway", "Memory that the gateways use. For the v2 tiers.", "Capacity", "Percent", "Average"},
+	metric.Requests: {"Requests", "Requests that the gateways answer.", "Gateway Requests", "Count", "Total"},
 }
 
 // An aggregation is what can be asked of the readings of an interval, with its name in an answer.
@@ -116,8 +117,8 @@ func metricDefinitions(service string) (all []any) {
 		text := metricTexts[n]
 		all = append(all, map[string]any{
 			"id": service + "/providers/" + Insights + "/metricDefinitions/" + string(n), "resourceId": service, "namespace": resource.APIM + "/service",
-			"category": "Capacity", "name": localized(string(n), text.display), "displayDescription": text.description, "isDimensionRequired": false,
-			"unit": "Percent", "primaryAggregationType": "Average", "supportedAggregationTypes": can, "metricAvailabilities": grains,
+			"category": text.category, "name": localized(string(n), text.display), "displayDescription": text.description, "isDimensionRequired": false,
+			"unit": text.unit, "primaryAggregationType": text.aggregation, "supportedAggregationTypes": can, "metricAvailabilities": grains,
 			"dimensions": []any{localized("Location")},
 		})
 	}
@@ -129,8 +130,8 @@ type metricQuery struct {
 	names        []metric.Name
 	from, to     time.Time
 	grain        time.Duration
-	aggregations []aggregation
-	location     string // normalised; empty: all together, "*": each by itself
+	aggregations []aggregation // none: that of each metric
+	location     string        // normalised; empty: all together, "*": each by itself
 }
 
 func badMetrics(format string, args ...any) *arm.Error {
@@ -218,7 +219,7 @@ func readTime(s string) (time.Time, bool) {
 
 func chosenAggregations(list string) (chosen []aggregation, err *arm.Error) {
 	if list == "" {
-		list = "Average"
+		return nil, nil
 	}
 	for s := range strings.SplitSeq(list, ",") {
 		i := slices.IndexFunc(aggregations, func(a aggregation) bool { return strings.EqualFold(a.name, strings.TrimSpace(s)) })
@@ -250,7 +251,7 @@ func (q *request) showMetric(m metricQuery, n metric.Name, service string, tier 
 	}
 	return map[string]any{
 		"id": service + "/providers/" + Insights + "/metrics/" + string(n), "type": Insights + "/metrics", "name": localized(string(n), metricTexts[n].display),
-		"displayDescription": metricTexts[n].description, "unit": "Percent", "timeseries": series, "errorCode": "Success",
+		"displayDescription": metricTexts[n].description, "unit": metricTexts[n].unit, "timeseries": series, "errorCode": "Success",
 	}
 }
 
@@ -261,6 +262,10 @@ func (q *request) metricData(m metricQuery, n metric.Name, service string, locat
 	to := m.to
 	if to.After(now) {
 		to = now
+	}
+	chosen := m.aggregations
+	if len(chosen) == 0 {
+		chosen, _ = chosenAggregations(metricTexts[n].aggregation) // it is one of them
 	}
 	in := map[time.Time]metric.Point{}
 	for _, l := range locations {
@@ -279,7 +284,7 @@ func (q *request) metricData(m metricQuery, n metric.Name, service string, locat
 	for at := from; at.Before(to); at = at.Add(m.grain) {
 		o := map[string]any{"timeStamp": at.Format(time.RFC3339)}
 		if p, ok := in[at]; ok {
-			for _, a := range m.aggregations {
+			for _, a := range chosen {
 				o[a.field] = a.of(p)
 			}
 		}

@@ -35,6 +35,7 @@ func measured(t *testing.T) (w *world, at func(minutes int) string) {
 			h.Blind(now.Add(-3 * time.Minute)) // nobody knows what the minute before was like
 		}
 		h.Look(now.Add(time.Duration(m)*time.Minute), look)
+		h.Count(now.Add(time.Duration(m)*time.Minute), map[metric.Place]int64{{Service: store.Key(servicePath), Location: "westeurope"}: int64(-m)})
 	}
 	return w, func(m int) string { return now.Add(time.Duration(m) * time.Minute).Format(time.RFC3339) }
 }
@@ -75,6 +76,12 @@ func TestMetrics_AreAggregatedByTheMinute(t *testing.T) {
 	if d := cmp.Diff([]string{"eastus 100", "westeurope 50"}, got); d != "" {
 		t.Error(d)
 	}
+	// Requests are added up unless one asks for something else.
+	a = w.want(200, "GET", metricsPath+"&metricnames=Requests&$filter="+url.QueryEscape("Location eq 'West Europe'")+span(at(-5), at(-1)), "")
+	series = `"data":[{"timeStamp":"` + at(-5) + `","total":5},{"timeStamp":"` + at(-4) + `","total":4},{"timeStamp":"` + at(-3) + `"},{"timeStamp":"` + at(-2) + `","total":2}]`
+	if !strings.Contains(a.Raw, series) || !strings.Contains(a.Raw, `"unit":"Count"`) {
+		t.Error(a.Raw)
+	}
 	// The metrics of the v2 tiers are 0 here.
 	a = w.want(200, "GET", metricsPath+"&metricnames=CpuPercent_Gateway"+span(at(-2), at(-1)), "")
 	if !strings.Contains(a.Raw, `"data":[{"average":0,"timeStamp":"`+at(-2)+`"}]`) {
@@ -100,7 +107,7 @@ func TestMetrics_OfNothingAreEmpty(t *testing.T) {
 		m := v.(map[string]any)
 		names = append(names, fmt.Sprint(m["name"].(map[string]any)["value"], " ", len(m["timeseries"].([]any))))
 	}
-	if d := cmp.Diff([]string{"Capacity 0", "CpuPercent_Gateway 0", "MemoryPercent_Gateway 0"}, names); d != "" {
+	if d := cmp.Diff([]string{"Capacity 0", "CpuPercent_Gateway 0", "MemoryPercent_Gateway 0", "Requests 0"}, names); d != "" {
 		t.Error(d)
 	}
 }
@@ -109,12 +116,13 @@ func TestMetrics_RefuseWhatTheyAreNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).withService()
 	for query, want := range map[string]string{
-		"&metricnames=Requests": "BadRequest: Failed to find metric configuration for provider: Microsoft.ApiManagement, resource Type: service, metric: Requests, Valid metrics: Capacity,CpuPercent_Gateway,MemoryPercent_Gateway",
+		"&metricnames=Duration": "BadRequest: Failed to find metric configuration for provider: Microsoft.ApiManagement, resource Type: service, metric: Duration, Valid metrics: Capacity,CpuPercent_Gateway,MemoryPercent_Gateway,Requests",
 		"&interval=PT7M":        "BadRequest: Detected invalid time grain input: PT7M, supported ones: PT1M,PT5M,PT15M,PT30M,PT1H,PT6H,PT12H.",
 		"&aggregation=Median":   "BadRequest: The aggregation 'Median' is not one of Average, Minimum, Maximum, Total, Count.",
 		"&timespan=2026-03-01T12:00:00Z/2026-03-01T12:00:00Z": "BadRequest: Detected invalid time interval input, timespan: 2026-03-01T12:00:00Z/2026-03-01T12:00:00Z",
-		"&timespan=yesterday":       "BadRequest: Detected invalid time interval input, timespan: yesterday",
-		"&metricnamespace=Other":    "BadRequest: There are no metrics in the namespace 'Other'. Metrics of a service are in 'Microsoft.ApiManagement/service'.",
+		"&timespan=yesterday":    "BadRequest: Detected invalid time interval input, timespan: yesterday",
+		"&metricnamespace=Other": "BadRequest: There are no metrics in the namespace 'Other'. Metrics of a service are in 'Microsoft.ApiManagement/service'.",
+		"&metricnames=Requests&$filter=GatewayResponseCodeCategory%20eq%20'*'": "BadRequest: $filter: 'GatewayResponseCodeCategory eq '*'' is not understood. What metrics can be split by: Location eq '*', or that of a location.",
 		"&$filter=ApiId%20eq%20'a'": "BadRequest: $filter: 'ApiId eq 'a'' is not understood. What metrics can be split by: Location eq '*', or that of a location.",
 	} {
 		a := w.want(400, "GET", metricsPath+query, "")
@@ -140,8 +148,8 @@ func TestMetricDefinitions(t *testing.T) {
 		d := v.(map[string]any)
 		got = append(got, fmt.Sprint(d["name"].(map[string]any)["value"], " ", d["primaryAggregationType"], " ", d["supportedAggregationTypes"], " ", d["metricAvailabilities"].([]any)[0]))
 	}
-	const rest = " Average [Average Minimum Maximum Total Count] map[retention:PT12H timeGrain:PT1M]"
-	if d := cmp.Diff([]string{"Capacity" + rest, "CpuPercent_Gateway" + rest, "MemoryPercent_Gateway" + rest}, got); d != "" {
+	const rest = " [Average Minimum Maximum Total Count] map[retention:PT12H timeGrain:PT1M]"
+	if d := cmp.Diff([]string{"Capacity Average" + rest, "CpuPercent_Gateway Average" + rest, "MemoryPercent_Gateway Average" + rest, "Requests Total" + rest}, got); d != "" {
 		t.Error(d)
 	}
 }
