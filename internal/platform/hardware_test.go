@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -143,4 +144,37 @@ func TestNext_WalksToOtherHardware(t *testing.T) {
 			t.Errorf("to %s: %+v, was %+v", to.version, s.state, was)
 		}
 	}
+}
+
+// TestNext_TurnsRoundWithoutAPause gives a move to newer hardware up in the pause after its first batch.
+func TestNext_TurnsRoundWithoutAPause(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	wish := platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 3}
+	calm(t, s, wish)
+	s.pause = 10 * time.Minute
+	s.want(wish.On(newer))
+	for d := (platform.Decision{}); d.Wait != "the pause between two batches"; d = s.control() {
+		s.calmly()
+	}
+	if on := s.hardware(); !cmp.Equal(on, map[platform.Hardware]int{{}: 5, newer: 1}) {
+		t.Errorf("in the pause machines are on %v", on)
+	}
+	begun := s.now
+	s.want(wish)
+	for d := s.control(); !d.Done; d = s.control() {
+		s.calmly()
+	}
+	if on := s.hardware(); !cmp.Equal(on, map[platform.Hardware]int{{}: 6}) || s.now.Sub(begun) >= s.pause {
+		t.Errorf("%v after it was given up machines are on %v", s.now.Sub(begun), on)
+	}
+}
+
+// hardware counts the machines of the active set by what they are on.
+func (s *sim) hardware() map[platform.Hardware]int {
+	n := map[platform.Hardware]int{}
+	for _, m := range s.state.Set(s.state.Active).Machines {
+		n[m.Hardware]++
+	}
+	return n
 }
