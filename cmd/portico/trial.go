@@ -174,7 +174,7 @@ func (e *ending) crash(err error) string {
 		}
 	}
 	if err == nil {
-		return "it was not asked to"
+		return "nobody had asked it to"
 	}
 	return err.Error()
 }

@@ -93,3 +93,30 @@ func (w *world) minutes(what string, holds func() bool) {
 		}
 	}
 }
+
+// What machines have answered is told with the service, version and configuration that it belongs to.
+func TestAnswers_AreToldByMachine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hosting.Options{})
+	w.spoil(badness{report: func(m fabric.MachineConfig, s *platform.MachineStatus) {
+		s.Gateway, s.Digest, s.Answers = "1.0", "d", platform.Answers{All: 7, Failed: 2, Own: 1}
+	}})
+	w.create("shop", premium)
+	w.create("thin", platform.Wish{Platform: platform.MTv1, Tier: platform.Consumption})
+	w.settled("shop")
+	all, err := w.ctl.Answers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[hosting.Answered]int{}
+	for _, a := range all {
+		a.Machine = ""
+		count[a]++
+	}
+	of := func(service string) hosting.Answered {
+		return hosting.Answered{Service: service, Location: "westeurope", Gateway: "1.0", Digest: "d", Answers: platform.Answers{All: 7, Failed: 2, Own: 1}}
+	}
+	if shop, pool := count[of(store.Key(id("shop")))], count[of("")]; shop != 2 || pool == 0 || shop+pool != len(all) {
+		t.Errorf("%d of the service, %d of the pool: %+v", shop, pool, all)
+	}
+}

@@ -35,7 +35,7 @@ func killAll(t testing.TB, pids map[string]int, names ...string) {
 func plain(o platform.Observation) platform.Observation {
 	o.Boot, o.At = "", time.Time{}
 	for id, m := range o.Machines {
-		m.Since, m.Active, m.Conns = time.Time{}, 0, 0
+		m.Since, m.Active, m.Conns, m.Answers = time.Time{}, 0, 0, platform.Answers{}
 		o.Machines[id] = m
 	}
 	return o

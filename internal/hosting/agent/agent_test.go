@@ -149,7 +149,7 @@ func TestVIP_MachineAcceptsOnAddressOfTheFolder(t *testing.T) {
 	}
 	st := observe(t, h).Machines[got.Machine]
 	want := platform.MachineStatus{ID: got.Machine, PID: got.PID, Phase: platform.Ready, Seq: 7, Digest: "digest-7", Gateway: agenttest.Version, Mode: platform.Serving}
-	st.Since, st.Active, st.Conns = time.Time{}, 0, 0
+	st.Since, st.Active, st.Conns, st.Answers = time.Time{}, 0, 0, platform.Answers{}
 	if diff := cmp.Diff(want, st); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}

@@ -228,8 +228,9 @@ func (v *View) tell(all []service, counted map[crew]tally) {
 		if s.member == nil || s.member.Before == (platform.Answers{}) {
 			continue
 		}
-		now := counted[crew{s.division(), s.gateway}].ever
-		seat.Before, seat.Now = &s.member.Before, &now
+		if now, ok := counted[crew{s.division(), s.member.To}]; ok { // not any more, when it has gone back
+			seat.Before, seat.Now = &s.member.Before, &now.ever
+		}
 	}
 }
 

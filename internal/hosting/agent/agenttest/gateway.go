@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/portico-dev/portico/internal/hosting/guest"
+	"github.com/portico-dev/portico/internal/platform"
 )
 
 // An Answer is what a test machine says to every request.
@@ -130,7 +131,7 @@ func (g *gateway) note(l net.Listener, c net.Conn, s http.ConnState) {
 		g.checkEmpty()
 	case http.StateActive:
 	}
-	g.guest.Report(guest.Load{Active: g.active, Conns: len(g.conns), Requests: g.answered})
+	g.guest.Report(guest.Load{Active: g.active, Conns: len(g.conns), Requests: g.answered, Answers: platform.Answers{All: g.answered}})
 }
 
 func (g *gateway) checkEmpty() {
@@ -148,7 +149,7 @@ func (g *gateway) count(n int) {
 	defer g.mu.Unlock()
 	g.active += n
 	g.answered += int64(max(-n, 0))
-	g.guest.Report(guest.Load{Active: g.active, Conns: len(g.conns), Requests: g.answered})
+	g.guest.Report(guest.Load{Active: g.active, Conns: len(g.conns), Requests: g.answered, Answers: platform.Answers{All: g.answered}})
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
