@@ -143,6 +143,19 @@ var scenarios = []scenario{
 	}},
 	{"change", "a rollout of gateways, and back", func(s *strain) func() { return s.rolling() }},
 	{"load", "autoscale, out and in", func(s *strain) func() { return s.autoscaling() }},
+	{"sleep", "hardware of the other generation, and back", func(s *strain) func() {
+		t := s.serve("solid", "Premium", 1, recent)
+		s.under(t, s.edge("solid", t))
+		return func() {
+			for _, hardware := range []string{"stv2", "stv2.1"} {
+				s.portico("service", "upgrade", "solid", "--hardware", hardware)
+				if got := s.platformAt("solid", latest); got != hardware {
+					s.t.Errorf("on %s, want %s", got, hardware)
+				}
+			}
+			s.stays("solid", t)
+		}
+	}},
 	{"kill", "a zone goes down and comes up", func(s *strain) func() {
 		spread := s.serve("spread", "Premium", 3, recent)
 		listed := s.serve("listed", "Premium", 3, recent, object{"zones": []string{"1", "2", "3"}})

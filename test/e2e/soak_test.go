@@ -34,7 +34,7 @@ var laneArgs = map[string][]string{
 	"move":    {"--pace", "manual", "--coexistence", "2h"}, // the window lasts as long as the scenario wants
 	"retire":  nil,
 	"load":    {"--pace", "x1200", "--machine-cores", "0.02"}, // by which little load is much
-	"sleep":   {"--sleep", "200ms", "--idle", "100ms"},
+	"sleep":   {"--sleep", "200ms", "--idle", "100ms", "--newer-cores", "3", "--newer-memory", "512MiB"},
 	"network": {"--pace", "manual", "--coexistence", "2h"},
 }
 
