@@ -122,7 +122,7 @@ func completeService(c *Change) {
 	completeLocations(c)
 	completeHosts(c)
 	completeIdentity(c)
-	if isEmpty(c.New.Get("properties.apiVersionConstraint")) { // an answer shows it, constraint or none
+	if c.New.Text("properties.apiVersionConstraint.minApiVersion") == "" { // an answer shows it, constraint or none
 		c.New.Remove("properties.apiVersionConstraint")
 	}
 }
