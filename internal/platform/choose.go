@@ -73,7 +73,7 @@ func (r Request) wish() Wish {
 	}
 	w.Gateway, w.Renewal = r.Old.Gateway, r.Old.Renewal
 	switch {
-	case !slices.Equal(w.Zones, slices.Sorted(slices.Values(r.Old.Zones))), !SameInjection(w.Injection, r.Old.Injection):
+	case !sameZones(w.Zones, r.Old.Zones), !SameInjection(w.Injection, r.Old.Injection):
 		w.Address = NewIP // a change of zones or of the network changes the address
 	case w.Platform != r.Old.Platform:
 		w.Address = PreserveIP
@@ -185,7 +185,7 @@ func checkZones(r Request) (f findings) {
 		f.add(CodeInvalidParameters, "zones", "The tier '%s' does not support 'zones'. Tiers that do: %s.", r.Tier, tierNames(func(f Facts) bool { return f.Zones }))
 		return f
 	}
-	if r.Zoneless {
+	if r.Zoneless && (r.Old == nil || !sameZones(r.Zones, r.Old.Zones)) { // what a service has already is not checked again
 		f.add(CodeInvalidParameters, "zones", "The location '%s' has no availability zones.", r.Network.Location)
 		return f
 	}
@@ -210,6 +210,11 @@ func checkRotation(r Request) (f findings) {
 		f.add(CodeInvalidParameters, "disableGateway", "'disableGateway' is for services at several locations: this one would have no gateway left.")
 	}
 	return f
+}
+
+// sameZones compares lists of zones, which have no order.
+func sameZones(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // allZones are the zones that a client may list.

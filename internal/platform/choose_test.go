@@ -49,6 +49,11 @@ func TestDecide_Accepts(t *testing.T) {
 			platform.Wish{Platform: platform.STv2, Tier: platform.Standard, Units: 4},
 		},
 		{
+			"zones that a service has already where there are none",
+			platform.Request{APIVersion: after, Old: zoned, Tier: platform.Premium, Units: 6, Zones: []string{"3", "2", "1"}, Zoneless: true},
+			platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 6, Zones: []string{"1", "2", "3"}},
+		},
+		{
 			"Premium takes 31 units",
 			platform.Request{APIVersion: after, Tier: platform.Premium, Units: 31},
 			platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 31},

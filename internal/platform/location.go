@@ -117,7 +117,7 @@ func (l *Location) want(w Wish) {
 // Same says whether two wishes make the same of compute. How an address is treated matters only when something moves.
 func (w Wish) Same(o Wish) bool {
 	return w.Platform == o.Platform && w.Tier == o.Tier && w.Units == o.Units && w.Gateway == o.Gateway && w.Hardware == o.Hardware && w.Renewal == o.Renewal && w.Disabled == o.Disabled && w.Gone == o.Gone && w.NAT == o.NAT &&
-		SameInjection(w.Injection, o.Injection) && slices.Equal(slices.Sorted(slices.Values(w.Zones)), slices.Sorted(slices.Values(o.Zones)))
+		SameInjection(w.Injection, o.Injection) && sameZones(w.Zones, o.Zones)
 }
 
 // Wants says whether the locations have these wishes already.

@@ -253,7 +253,7 @@ func (r Request) needsOtherAddress() bool {
 	}
 	old := r.Old.Injection
 	return !strings.EqualFold(old.Subnet, r.Network.Subnet.ID) || old.Mode != r.Network.mode() ||
-		!slices.Equal(slices.Sorted(slices.Values(r.Zones)), slices.Sorted(slices.Values(r.Old.Zones)))
+		!sameZones(r.Zones, r.Old.Zones)
 }
 
 // reserved is how many addresses of a subnet nobody gets: the network's own, the gateway, two for DNS, and the last one.

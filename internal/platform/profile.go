@@ -85,5 +85,5 @@ func (w Wish) Machines() int {
 // Form says whether a set is of the kind that the wish asks for: what differs in platform, listed zones or injection takes a
 // new set, everything else changes the set that is there.
 func (w Wish) Form(s Set) bool {
-	return s.Platform == w.Platform && SameInjection(w.Injection, s.Injection) && slices.Equal(slices.Sorted(slices.Values(s.Zones)), slices.Sorted(slices.Values(w.Zones)))
+	return s.Platform == w.Platform && SameInjection(w.Injection, s.Injection) && sameZones(s.Zones, w.Zones)
 }

@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -62,7 +61,7 @@ func Scenarios() []Scenario {
 func ScenarioOf(old, w Wish) (s Scenario, ok bool) {
 	m := move{
 		lifts: old.Platform == STv1 && w.Platform == STv2, newIP: w.Address == NewIP,
-		zones:  !slices.Equal(slices.Sorted(slices.Values(old.Zones)), slices.Sorted(slices.Values(w.Zones))),
+		zones:  !sameZones(old.Zones, w.Zones),
 		place:  !SameInjection(old.Injection, w.Injection),
 		single: old.Tier != w.Tier && (old.Tier == Developer || w.Tier == Developer),
 	}
