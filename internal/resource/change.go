@@ -133,6 +133,8 @@ type Change struct {
 	Moved       string
 	// Imported is what Prepare read from the body.
 	Imported *Imported
+	// Restored says that a soft-deleted service is brought back: Old is nil, and New is what it was.
+	Restored bool
 	// Opened are the certificate files in the body of a service.
 	Opened map[Upload]*KeyPair
 	// VersionSet is the version set that the body of an API describes, to be made with it.

@@ -327,7 +327,7 @@ func syncEndpoints(tx store.Tx, service string) error {
 		return fmt.Errorf("decode status of %s: %w", d.ID, err)
 	}
 	was := st.Endpoints
-	if st.Endpoints, err = approvedEndpoints(tx, d.ID); err != nil || slices.Equal(was, st.Endpoints) {
+	if st.Endpoints, err = ApprovedEndpoints(tx, d.ID); err != nil || slices.Equal(was, st.Endpoints) {
 		return err
 	}
 	if d.Status, err = json.Marshal(st); err != nil {
@@ -337,7 +337,8 @@ func syncEndpoints(tx store.Tx, service string) error {
 	return err
 }
 
-func approvedEndpoints(t store.Reader, service string) (out []platform.Endpoint, err error) {
+// ApprovedEndpoints are the private endpoints that lead to a service: those with an approved connection.
+func ApprovedEndpoints(t store.Reader, service string) (out []platform.Endpoint, err error) {
 	docs, err := t.List(store.Query{Type: strings.ToLower(typeConnection), Prefix: service})
 	if err != nil {
 		return nil, err
@@ -401,6 +402,7 @@ func servicePrivate(c *Change) (found []arm.ErrorDetail) {
 	}
 	approved := slices.ContainsFunc(objects, func(o Object) bool { return o.Text(stateOf+".status") == "Approved" })
 	switch {
+	case c.Restored: // comes back as it was
 	case c.Old == nil:
 		found = append(found, Finding("publicNetworkAccess", "'publicNetworkAccess' cannot be Disabled when a service is created."))
 	case !approved && c.Old.Text("properties.publicNetworkAccess") != "Disabled":

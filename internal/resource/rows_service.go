@@ -277,11 +277,12 @@ func principalType(name string) string {
 	return "Application"
 }
 
-// DeletedService is the stored form of a soft-deleted service. Service keeps what restoring needs.
+// DeletedService is the stored form of a soft-deleted service. Service and Platform keep what restoring needs.
 type DeletedService struct {
 	Location   string            `json:"location"`
 	Properties DeletedProperties `json:"properties"`
 	Service    json.RawMessage   `json:"service"` // Desired of the service
+	Platform   platform.Version  `json:"platform,omitempty"`
 }
 
 // DeletedProperties are the times of a soft deletion.

@@ -175,12 +175,7 @@ func (a autoscaler) asClient(ctx context.Context, s scaled, d autoscale.Decision
 	row, _ := a.engine.Row(resource.APIM + "/service")
 	version := latestStable(row.Versions)
 	if s.compute.Wish.Platform == platform.STv1 {
-		for _, v := range row.Versions { // the newest first
-			if v.Before(platform.STv2From) {
-				version = v
-				break
-			}
-		}
+		version = latestOfSTv1(row.Versions)
 	}
 	body := fmt.Appendf(nil, `{"sku":{"capacity":%d}}`, d.Units)
 	r := (&http.Request{
@@ -190,6 +185,11 @@ func (a autoscaler) asClient(ctx context.Context, s scaled, d autoscale.Decision
 	}).WithContext(ctx)
 	id, _ := arm.ParsePath(s.service.ID) // it is stored
 	return &request{Handler: a.Handler, r: r, header: http.Header{}, who: Principal{ObjectID: s.setting.ID, Kind: "app"}, asked: id, id: id}
+}
+
+// latestOfSTv1 is the newest api-version whose requests leave a service on stv1. Versions are listed from the newest on.
+func latestOfSTv1(versions []arm.Version) arm.Version {
+	return versions[slices.IndexFunc(versions, func(v arm.Version) bool { return v.Before(platform.STv2From) })]
 }
 
 // noteAction writes down what a setting is about to do, unless it or its service are no longer what they were.

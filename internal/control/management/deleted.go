@@ -86,7 +86,7 @@ func (q *request) deletedRecord(doc *store.Document, now time.Time) (store.Docum
 	}
 	location := o.Text("location")
 	desired, err := json.Marshal(resource.DeletedService{
-		Location: location, Service: doc.Desired, Properties: resource.DeletedProperties{
+		Location: location, Service: doc.Desired, Platform: serviceStatus(doc).Wish.Platform, Properties: resource.DeletedProperties{
 			ServiceID: doc.ID, DeletionDate: resource.Timestamp(now), ScheduledPurgeDate: resource.Timestamp(now.Add(q.opt.SoftDelete)),
 		},
 	})

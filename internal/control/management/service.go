@@ -104,6 +104,7 @@ type serviceWrite struct {
 	wish     platform.Wish
 	others   []platform.LocationWish
 	restored *store.Document // the record of the soft-deleted service that is brought back
+	onSTv1   bool            // that service was on stv1, and comes back to it
 }
 
 // build makes and checks the new object and the wish.
@@ -153,8 +154,12 @@ func (w *serviceWrite) decide() error {
 		tier = platform.Tier(o.Text("sku.name"))
 	}
 	units, _ := o.Number("sku.capacity")
+	version := w.version
+	if w.onSTv1 {
+		version = latestOfSTv1(w.row.Versions)
+	}
 	r := platform.Request{
-		APIVersion: string(w.version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"), Zoneless: w.zoneless(o.Text("location")),
+		APIVersion: string(version), Versions: w.row.Versions, Tier: tier, Units: int(units), Zones: o.Texts("zones"), Zoneless: w.zoneless(o.Text("location")),
 		Retired: w.retired(), Disabled: o.Flag("properties.disableGateway"), Newest: w.opt.Newest,
 	}
 	var readErr error
@@ -260,8 +265,10 @@ func (w *serviceWrite) restore(deleted *store.Document) error {
 	if err != nil {
 		return err
 	}
-	w.restored, w.change.New, w.change.ID = deleted, o, w.place.id
-	return nil
+	w.restored, w.change.New, w.change.ID, w.change.Restored = deleted, o, w.place.id, true
+	w.onSTv1 = rec.Platform == platform.STv1
+	w.status.Endpoints, err = resource.ApprovedEndpoints(w.tx, w.place.id)
+	return err
 }
 
 // store writes the document, and starts the operation if compute has to change.
@@ -277,7 +284,7 @@ func (w *serviceWrite) store() (store.Document, *lro.Operation, error) {
 	case w.creating:
 		op, st = &lro.Operation{Kind: CreateService}, platform.ServiceStatus{
 			ProvisioningState: "Created", TargetProvisioningState: "Activating", CreatedAt: now, CreatedBy: w.who.name(),
-			Location: platform.Location{Name: resource.NormalLocation(w.change.New.Text("location"))},
+			Location: platform.Location{Name: resource.NormalLocation(w.change.New.Text("location"))}, Endpoints: w.status.Endpoints,
 		}
 		st.Want(w.wish, w.others)
 	case st.Wish.Gone: // its creation failed
