@@ -3,6 +3,7 @@ package e2e
 import (
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +14,9 @@ func TestGap_IsBounded(t *testing.T) {
 	h := start(t, "--gap-time", "500ms")
 	h.create("classic", "Developer", 1, old)
 	h.create("zonal", "Premium", 1, recent, object{"zones": []string{"1"}})
+	if out := h.portico("service", "forecast", "classic", "update", "--tier", "Basic", "--api-version", old); !strings.Contains(out, "downtime: waits, a connection for at most PT0.5S\n") {
+		t.Errorf("the forecast does not say how long connections wait:\n%s", out)
+	}
 	t.Run("stv1", func(t *testing.T) {
 		h.swap(t, "e2e", gatewayScript(t, "e2e", "exit 7"))
 		h.portico("machine", "kill", h.machines("classic")[0].ID)

@@ -10,7 +10,7 @@ import (
 
 // A door is a VIP whose connections no machine takes, and have waited for too long. Machines accept on a VIP themselves;
 // while none does the edge takes what waits there and what comes, to say so: 503, or an alert of TLS, of which it has no
-// keys. It opens and closes doors as the agent says, and closes what no agent can take back any more.
+// keys. It opens and closes doors as the agent says, and leaves them as they are while there is none.
 
 // setDoor makes the door of a VIP what a message says. The listeners that the table keeps may be new ones.
 func (s *server) setDoor(ctx context.Context, m wire.ToEdge) {
