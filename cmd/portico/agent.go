@@ -38,13 +38,21 @@ func agentSettings(cfg config.Up) map[string]string {
 		"edge": cfg.Edge, "edge-tls": cfg.EdgeTLS, "idle": cfg.Idle.String(), "vip-pool": "",
 		"hang-time": cfg.HangTime.String(), "gap-time": cfg.GapTime.String(),
 		"counters": strconv.Itoa(cfg.Counters), "cache": strconv.FormatInt(cfg.Cache>>10, 10) + "KiB",
-		"machine-cores": strconv.FormatFloat(cfg.MachineCores, 'g', -1, 64), "machine-memory": sizeText(cfg.MachineMemory),
+		"machine-cores": coresText(cfg.MachineCores), "machine-memory": sizeText(cfg.MachineMemory),
 		"vip-http": strconv.Itoa(cfg.VIPHTTP), "vip-https": strconv.Itoa(cfg.VIPHTTPS),
 	}
 	if cfg.VIPPool.IsValid() {
 		s["vip-pool"] = cfg.VIPPool.String()
 	}
 	return s
+}
+
+// coresText is a number of cores as a setting spells it.
+func coresText(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(n, 'g', -1, 64)
 }
 
 // sizeText is a size as a setting spells it.

@@ -64,7 +64,7 @@ type Up struct {
 	Sleep         time.Duration // after which an mtv1 worker without connections ends its process; 0: never
 	Counters      int           // for rate limits, and as many for quotas, of a service at a location
 	Cache         int64         // bytes of one machine for responses and values that policies keep
-	MachineCores  float64       // of a machine
+	MachineCores  float64       // of a machine; 0: as many as the host has
 	MachineMemory int64         // bytes
 	NewerCores    float64       // of one on newer hardware; 0: as MachineCores
 	NewerMemory   int64         // bytes of one; 0: as MachineMemory
@@ -102,7 +102,7 @@ func Settings() []Setting {
 		{"sleep", "20m", "after how long without a connection the process of an mtv1 worker ends, until the next one; 0s: never", "TestConsumption_SleepsAndWakes", window(func(u *Up) *time.Duration { return &u.Sleep })},
 		{"counters", "65536", "counters for rate limits, and as many for quotas, that a service has at a location; a Consumption service has an eighth", "TestRateLimit_IsExactOverMachines", count(func(u *Up) *int { return &u.Counters })},
 		{"cache", "64MiB", "memory of one machine for the responses and values that policies keep; one that takes more than an eighth is not kept", "TestCache_HoldsWhatItMay", size(func(u *Up) *int64 { return &u.Cache })},
-		{"machine-cores", "1", "processor cores of a machine: as many of its threads run at a time, and its load is measured by them; a worker of a pool is only measured", "TestUp_MachineBounds", cores(func(u *Up) *float64 { return &u.MachineCores })},
+		{"machine-cores", "", "processor cores of a machine: as many of its threads run at a time, and its load is measured by them; a worker of a pool is only measured. Empty: measured by one, and as many as the host has", "TestUp_MachineBounds", optional(cores(func(u *Up) *float64 { return &u.MachineCores }))},
 		{"machine-memory", "1GiB", "memory of a machine: its load is measured by it, and garbage is collected more often near it", "TestUp_MachineBounds", size(func(u *Up) *int64 { return &u.MachineMemory })},
 		{"newer-cores", "", "processor cores of a machine on newer hardware, stv2.1; empty: as --machine-cores", "TestHardware_MovesUnderLoad", optional(cores(func(u *Up) *float64 { return &u.NewerCores }))},
 		{"newer-memory", "", "memory of a machine on newer hardware; empty: as --machine-memory, and with neither there is none", "TestHardware_MovesUnderLoad", optional(size(func(u *Up) *int64 { return &u.NewerMemory }))},

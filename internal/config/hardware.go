@@ -22,7 +22,7 @@ func (u Up) Newest() platform.Hardware {
 
 // checkHardware says whether newer hardware is another than the first: a platform version is no label.
 func (u Up) checkHardware() error {
-	if n := u.Newest(); n.Newer() && n.Processors() == u.Hardware().Processors() && n.Memory == u.MachineMemory {
+	if n, first := u.Newest(), u.Hardware(); n.Newer() && n.Processors() == first.Processors() && n.Memory == first.Memory {
 		return errors.New("newer-cores, newer-memory: newer hardware has other processors or another memory than machine-cores and machine-memory say")
 	}
 	return nil

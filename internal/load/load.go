@@ -3,6 +3,7 @@
 package load
 
 import (
+	"cmp"
 	"runtime/metrics"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // Bounds are what a machine is meant to use.
 type Bounds struct {
-	Cores  float64 // processors
+	Cores  float64 // processors; 0 counts as one
 	Memory int64   // bytes
 	Conns  int     // open connections
 }
@@ -35,6 +36,7 @@ type reading struct {
 
 // NewMeter returns a meter. Its first reading knows nothing of processor time.
 func NewMeter(b Bounds) *Meter {
+	b.Cores = cmp.Or(b.Cores, 1)
 	return &Meter{bounds: b, memory: []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
 	}}

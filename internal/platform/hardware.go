@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Hardware is the size that machines are started with, and held to. The zero value is that of the first generation, which
+// Hardware is the size that machines are started with, and held to; no cores are those of the host. The zero value is that of the first generation, which
 // whoever starts machines knows; every other one is newer.
 type Hardware struct {
 	Cores  float64 `json:"cores,omitempty"`
@@ -19,8 +19,8 @@ const NewerSTv2 = "stv2.1"
 // Newer says whether the hardware is that of a later generation.
 func (h Hardware) Newer() bool { return h != Hardware{} }
 
-// Processors is how many threads of a machine may run at a time.
-func (h Hardware) Processors() int { return max(1, int(math.Ceil(h.Cores))) }
+// Processors is how many threads of a machine may run at a time; 0: as many as the host lets.
+func (h Hardware) Processors() int { return int(math.Ceil(h.Cores)) }
 
 // On is the wish with machines on other hardware. All but stv2 has one generation.
 func (w Wish) On(h Hardware) Wish {

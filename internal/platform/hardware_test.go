@@ -14,7 +14,7 @@ var newer = platform.Hardware{Cores: 2, Memory: 2 << 30}
 
 func TestHardware_Processors(t *testing.T) {
 	t.Parallel()
-	for cores, want := range map[float64]int{0: 1, 0.01: 1, 1: 1, 1.5: 2, 2: 2, 16.01: 17} {
+	for cores, want := range map[float64]int{0: 0, 0.01: 1, 1: 1, 1.5: 2, 2: 2, 16.01: 17} {
 		if got := (platform.Hardware{Cores: cores}).Processors(); got != want {
 			t.Errorf("%v cores are %d processors, want %d", cores, got, want)
 		}

@@ -17,7 +17,7 @@ func (m *machine) hardware() platform.Hardware {
 // environment bounds the process of a machine to the processors of its hardware, whatever version of the gateway it runs.
 // A worker of a pool is many services': what the host has is divided between them inside of it. a.mu is held.
 func (m *machine) environment() []string {
-	if h := m.hardware(); h.Cores > 0 && m.set.wish != nil && m.set.wish.Platform != platform.MTv1 {
+	if h := m.hardware(); h.Processors() > 0 && m.set.wish != nil && m.set.wish.Platform != platform.MTv1 {
 		return []string{"GOMAXPROCS=" + strconv.Itoa(h.Processors())}
 	}
 	return nil
