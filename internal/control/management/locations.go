@@ -56,7 +56,10 @@ func (q *request) migrateAll(tx store.Tx, doc store.Document, st *platform.Servi
 	var first *arm.Error
 	r.Newest = q.opt.Newest
 	wishes, moves := []platform.LocationWish{}, false
-	for _, l := range st.Locations() {
+	for i, l := range st.Locations() {
+		if i > 0 && l.Wish.Gone { // what is listed no longer goes
+			continue
+		}
 		r.APIVersion, r.Old, r.Tier, r.Units, r.Zones = string(q.version), &l.Wish, l.Wish.Tier, l.Wish.Units, l.Wish.Zones
 		subnet, publicIP := "", ""
 		if p := l.Wish.Injection; p != nil {

@@ -205,7 +205,8 @@ func (h *Handler) retire(ctx context.Context, id string) error {
 			return err
 		}
 		_, err = q.startMigration(tx, *d, platform.Request{Migrate: true})
-		if errors.As(err, &unfit) && unfit.Status == http.StatusBadRequest {
+		st := serviceStatus(d)
+		if errors.As(err, &unfit) && unfit.Status == http.StatusBadRequest && len(st.Injections()) > 0 {
 			return q.expel(tx, *d)
 		}
 		return err

@@ -116,6 +116,21 @@ func TestMigrate_ModeByVersion(t *testing.T) {
 	}
 }
 
+// A location that is about to go has no compute to migrate, and keeps no other from it.
+func TestMigrate_WhileALocationGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).withGroup()
+	w.want(http.StatusCreated, "PUT", servicePath+oldVersion, developerBody)
+	w.settle()
+	w.statusOf(servicePath, func(st *platform.ServiceStatus) {
+		st.Others = []platform.Location{{Name: "eastus", Wish: platform.Wish{Platform: platform.STv1, Tier: platform.Developer, Units: 1, Gone: true}}}
+	})
+	w.want(http.StatusAccepted, "POST", servicePath+"/migrateToStv2", "")
+	if st := w.statusOf(servicePath, nil); st.Wish.Platform != platform.STv2 || len(st.Others) != 1 || !st.Others[0].Wish.Gone {
+		t.Errorf("status %+v", st)
+	}
+}
+
 func TestRollBack_WhileTheOldComputeIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).withGroup()
