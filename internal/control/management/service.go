@@ -29,7 +29,7 @@ const (
 // is started in the same transaction; anything else is done at once.
 func (q *request) putService(patch bool) (*reply, *arm.Error) {
 	body, fresh, err := q.content(patch)
-	incomplete := err
+	incomplete := err // nobody's concern where a service is brought back
 	if fresh == nil && !patch {
 		fresh = q.restoring(body)
 	}
