@@ -200,5 +200,9 @@ func (l forecastLocation) print(out io.Writer, name string) error {
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%d\t%d\t%d\t%s\n", s.Step, s.Platform, s.Machines, s.Serving, s.VIPs, dash(note))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || l.WaitsFor == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "  not reached while zones are down: %s\n", l.WaitsFor)
+	return err
 }

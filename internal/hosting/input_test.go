@@ -1,7 +1,6 @@
 package hosting
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -29,19 +28,18 @@ func TestForecast_KnowsTheZonesThatAreDown(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		down, zones []string
-		reached     bool
+		waitsFor    string
 	}{
-		{nil, []string{"1", "2"}, true},
-		{[]string{"3"}, []string{"1", "2"}, true},
-		{[]string{"2"}, []string{"1", "2"}, false},
-		{[]string{"2"}, nil, true},
+		{nil, []string{"1", "2"}, ""},
+		{[]string{"3"}, []string{"1", "2"}, ""},
+		{[]string{"2"}, []string{"1", "2"}, "2 of 4 machines are not ready"},
+		{[]string{"2"}, nil, ""},
 	} {
 		c := New(nil, nil, nil, Options{})
 		c.noteDown(tt.down)
 		wish := platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 2, Zones: tt.zones}
-		steps := c.Forecast("/shop", platform.ServiceStatus{Location: platform.Location{Wish: wish}})[0].Steps
-		if got := slices.ContainsFunc(steps, func(s platform.ForecastStep) bool { return s.Reached }); got != tt.reached {
-			t.Errorf("zones %v of a service, %v are down: reached %v", tt.zones, tt.down, got)
+		if got := c.Forecast("/shop", platform.ServiceStatus{Location: platform.Location{Wish: wish}})[0].WaitsFor; got != tt.waitsFor {
+			t.Errorf("zones %v of a service, %v are down: waits for %q, want %q", tt.zones, tt.down, got, tt.waitsFor)
 		}
 	}
 }

@@ -47,6 +47,8 @@ type Outlook struct {
 	AddressesAfter  []string `json:"addressesAfter"`
 	// Kept is the old address that goes on answering until the coexistence window ends; empty when there is none.
 	Kept string `json:"addressKept,omitempty"`
+	// WaitsFor is what is missing in the end, where a zone that the wish lists has no power; empty when it is reached.
+	WaitsFor string `json:"waitsFor,omitempty"`
 }
 
 // forecastSteps bounds a forecast; the longest walk, 62 machines on stv1, takes about thirty steps.
@@ -56,7 +58,7 @@ const forecastSteps = 1000
 // on a fabric where everything works at once that has power. Of what is observed it is told which zones have none: a wish
 // that needs one of them is not reached.
 func Forecast(in Input) []ForecastStep {
-	steps, _ := forecast(in)
+	steps, _, _ := forecast(in)
 	return steps
 }
 
@@ -66,10 +68,10 @@ func Foresee(in Input, previous *Wish) Outlook {
 		return foreseeInPool(in)
 	}
 	was := in.State.Clone()
-	steps, end := forecast(in)
+	steps, end, missing := forecast(in)
 	o := Outlook{
 		Location: in.Location, Before: was.platform(), After: end.platform(), Downtime: was.downtime(in.Wish, steps), Steps: steps,
-		AddressesBefore: was.answering(), AddressesAfter: end.answering(),
+		AddressesBefore: was.answering(), AddressesAfter: end.answering(), WaitsFor: missing,
 	}
 	if previous == nil {
 		return o
@@ -113,8 +115,8 @@ func (s *State) downtime(w Wish, steps []ForecastStep) Downtime {
 	return worst
 }
 
-// forecast runs the planner, and returns its steps and where they lead.
-func forecast(in Input) ([]ForecastStep, State) {
+// forecast runs the planner, and returns its steps, where they lead, and what is missing there.
+func forecast(in Input) ([]ForecastStep, State, string) {
 	made := 0
 	in.NewID = func() string { made++; return "forecast-" + strconv.Itoa(made) }
 	in.Deadline = 0
@@ -136,11 +138,13 @@ func forecast(in Input) ([]ForecastStep, State) {
 			steps[len(steps)-1].Reached = newPlan(in).reached
 		case d.Due.After(in.Clock):
 			in.Clock, at = d.Due, d.Due
+		case d.Reached:
+			return steps, in.State, ""
 		default:
-			return steps, in.State
+			return steps, in.State, d.Wait
 		}
 	}
-	return steps, in.State
+	return steps, in.State, "further steps"
 }
 
 // unknownAddress stands for an address that nobody knows yet.

@@ -15,7 +15,7 @@ import (
 // TestForecast_IsWhatHappens foresees any change from any state that others have led to, and compares each step, and what
 // holds after it, with what a fabric then sees on which everything works that has power.
 func TestForecast_IsWhatHappens(t *testing.T) {
-	property(t, 6, func(t *rapid.T) {
+	property(t, 8, func(t *rapid.T) {
 		draw := drawWish
 		if rapid.IntRange(0, 9).Draw(t, "pool") == 0 {
 			draw = drawPool
@@ -55,7 +55,13 @@ func (s *sim) foreseen(t *rapid.T, steps []platform.ForecastStep, end platform.O
 	if there == slices.ContainsFunc(s.homes(), func(z string) bool { return !s.wish.Gone && slices.Contains(s.down, z) }) {
 		t.Errorf("%+v is reached: %v; zones without power: %v", s.wish, there, s.down)
 	}
-	if !there || s.wish.Platform == platform.MTv1 {
+	if s.wish.Platform == platform.MTv1 {
+		return
+	}
+	if waits := end.WaitsFor != ""; waits == there {
+		t.Errorf("%+v is reached: %v; waits for %q", s.wish, there, end.WaitsFor)
+	}
+	if !there {
 		return
 	}
 	if n := len(end.AddressesAfter); s.wish.Gone != (n == 0) || n > 1 {

@@ -90,7 +90,7 @@ func drawPool(t *rapid.T) platform.Wish {
 // TestNext_Arrives lets wishes come at any time and checks every second that nothing forbidden holds, and at the end that
 // the last wish does.
 func TestNext_Arrives(t *testing.T) {
-	property(t, 30, func(t *rapid.T) { arrives(t, drawWish, false) })
+	property(t, 28, func(t *rapid.T) { arrives(t, drawWish, false) })
 }
 
 // TestNext_ArrivesInSpiteOfCrashes does so while machines die, some for good, and the controller does.

@@ -20,6 +20,9 @@ func obeys(before, after platform.State, need int, redeploys bool) error {
 		if err := drained(*was, set, set.ID == after.Active && !redeploys, need); err != nil {
 			return err
 		}
+		if grew := len(set.Machines) > len(was.Machines); grew && !alike(set) {
+			return fmt.Errorf("a machine starts beside one that was deployed as another role: %+v", set.Machines)
+		}
 	}
 	for _, v := range after.VIPs {
 		for _, id := range v.Sets {
@@ -39,6 +42,17 @@ func obeys(before, after platform.State, need int, redeploys bool) error {
 		return fmt.Errorf("the first VIP leads to %v, names to %s", after.VIPs[0].Sets, after.Active)
 	}
 	return nil
+}
+
+// alike says whether all machines of a set that do not drain are deployed as one role.
+func alike(set platform.Set) bool {
+	roles := map[platform.Role]bool{}
+	for _, m := range set.Machines {
+		if m.Mode != platform.Draining {
+			roles[m.Role] = true
+		}
+	}
+	return len(roles) < 2
 }
 
 // leaves says whether a step drains a set that has no part to play while an address is still seen to lead to it.

@@ -479,6 +479,18 @@ func even(set platform.Set, zones map[string]int) error {
 	return nil
 }
 
+// roleOf is what machines of a wish are deployed as: on stv1 the one of the tier Developer is smaller than others, and
+// takes in nothing while it is there.
+func roleOf(w platform.Wish) platform.Role {
+	switch {
+	case w.Platform != platform.STv1:
+		return platform.Role{}
+	case w.Tier == platform.Developer:
+		return platform.Role{Size: platform.Developer, Renewal: w.Renewal}
+	}
+	return platform.Role{Size: platform.Standard}
+}
+
 func injectionOf(w platform.Wish) string {
 	if w.Injection == nil {
 		return ""
@@ -508,6 +520,8 @@ func (s *sim) arrived() error {
 		return fmt.Errorf("the VIP leads into %q instead of %q", s.state.VIPs[0].Injection, injectionOf(s.wish))
 	case set.Hardware() != s.wish.Hardware:
 		return fmt.Errorf("machines are on %+v, wanted is %+v", set.Hardware(), s.wish.Hardware)
+	case slices.ContainsFunc(set.Machines, func(m platform.Machine) bool { return m.Role != roleOf(s.wish) }):
+		return fmt.Errorf("machines %+v are not deployed as %+v", set.Machines, roleOf(s.wish))
 	case len(s.machines) != len(set.Machines) || len(s.routes) != vips:
 		return fmt.Errorf("orphans: %d machines, %d routes", len(s.machines), len(s.routes))
 	case len(s.strays(*set)) > 0 || s.skew(*set) > 1:
