@@ -3,7 +3,6 @@
 package load
 
 import (
-	"cmp"
 	"runtime/metrics"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 // Bounds are what a machine is meant to use.
 type Bounds struct {
-	Cores  float64 // processors; 0 counts as one
+	Cores  float64 // processors
 	Memory int64   // bytes
 	Conns  int     // open connections
 }
@@ -36,7 +35,6 @@ type reading struct {
 
 // NewMeter returns a meter. Its first reading knows nothing of processor time.
 func NewMeter(b Bounds) *Meter {
-	b.Cores = cmp.Or(b.Cores, 1)
 	return &Meter{bounds: b, memory: []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
 	}}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -408,7 +409,7 @@ func (m *machine) config(cache string) fabric.MachineConfig {
 		Counters: m.a.opt.Layout.Counters(), Metering: m.a.opt.Layout.Metering(), CounterKeys: m.a.opt.CounterKeys, CacheSize: m.a.opt.CacheSize,
 	}
 	h := m.hardware()
-	c.Cores, c.Memory = h.Cores, h.Memory
+	c.Cores, c.Memory = cmp.Or(h.Cores, 1), h.Memory // who may use the host is measured by one core
 	if w := m.set.wish; w != nil {
 		c.Service, c.Location, c.Platform = w.Service, w.Location, w.Platform
 	}
