@@ -57,7 +57,7 @@ func measureRollout(bin string, services int) (rows []result, err error) {
 	started := ms(time.Since(begin))
 	var took float64
 	for took == 0 {
-		time.Sleep(time.Second)
+		time.Sleep(5 * time.Second) // whoever looks has all services read
 		res, err := h.client.Do(ctx, http.MethodGet, "/portico/rollouts", "", nil)
 		if err != nil {
 			return nil, err
