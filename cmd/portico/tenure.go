@@ -48,7 +48,7 @@ func takeTenure(layout config.Layout, f *os.File, trial bool) (*tenure, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := acquire(layout, f); err != nil {
 		return nil, errors.Join(fmt.Errorf("a control plane already runs on %s: stop it with `portico down --data %s`", layout.Dir, layout.Dir), f.Close())
 	}
 	// What the last one wrote is not true any more; its process number may belong to somebody else by now.
@@ -56,6 +56,23 @@ func takeTenure(layout config.Layout, f *os.File, trial bool) (*tenure, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &tenure{layout, f}, nil
+}
+
+// lockPatience is how long the lock of a control plane that runs no more is waited for.
+const lockPatience = 5 * time.Second
+
+// acquire locks a file. Where one was killed while it began a process, that has the lock until it has become another
+// program; and who looks whether one runs has it for a moment.
+func acquire(layout config.Layout, f *os.File) error {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		if t, ok, err := readTenant(layout); err != nil || ok && syscall.Kill(t.PID, 0) == nil {
+			return errors.Join(unix.EWOULDBLOCK, err)
+		}
+	}
 }
 
 func (t *tenure) ready(failed string) error {
@@ -114,6 +131,11 @@ func current(layout config.Layout) (tenant, bool, error) {
 	if err != nil || !owned {
 		return tenant{}, false, err
 	}
+	return readTenant(layout)
+}
+
+// readTenant reads who owned the folder last; ok is false when nobody was ready.
+func readTenant(layout config.Layout) (tenant, bool, error) {
 	data, err := os.ReadFile(tenantPath(layout))
 	if errors.Is(err, fs.ErrNotExist) {
 		return tenant{}, false, nil
