@@ -57,10 +57,12 @@ type UnitMachine struct {
 	// Load is what the machine says of its load; absent where it does not say. Capacity is that in one number.
 	Load     *platform.Load `json:"load,omitempty"`
 	Capacity int            `json:"capacity"`
-	Since    time.Time      `json:"since,omitzero"`
-	Error    string         `json:"error,omitempty"`   // why it last ended or could not start
-	Refused  string         `json:"refused,omitempty"` // what of its configuration it cannot serve
-	Runs     string         `json:"runs,omitempty"`    // version of the gateway, as it says
+	// Answers is what callers were answered since the machine runs its version; absent where it does not count.
+	Answers platform.Answers `json:"answers,omitzero"`
+	Since   time.Time        `json:"since,omitzero"`
+	Error   string           `json:"error,omitempty"`   // why it last ended or could not start
+	Refused string           `json:"refused,omitempty"` // what of its configuration it cannot serve
+	Runs    string           `json:"runs,omitempty"`    // version of the gateway, as it says
 }
 
 // UnitVIP is an address with the sets that should accept on it and those that do.
@@ -120,7 +122,7 @@ func unitSet(s platform.Set, active string, obs platform.Observation) UnitSet {
 			load = &o.Load
 		}
 		out.Machines = append(out.Machines, UnitMachine{
-			Machine: m, Load: load, Capacity: o.Load.Capacity(), Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Active: o.Active, Conns: o.Conns,
+			Machine: m, Load: load, Capacity: o.Load.Capacity(), Phase: o.Phase, PID: o.PID, Seq: o.Seq, Restarts: o.Restarts, Answers: o.Answers, Active: o.Active, Conns: o.Conns,
 			Digest: o.Digest, Since: o.Since, Error: o.Error, CrashLoop: o.CrashLoop(), NextStart: o.NextStart,
 			Refused: o.Refused, Runs: o.Gateway,
 		})

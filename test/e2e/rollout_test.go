@@ -241,6 +241,21 @@ func TestRollout_ARegressionIsRolledBack(t *testing.T) {
 	p.unharmed(p.since(), 100)
 }
 
+// answered is how many requests the machines of a service have answered.
+func (h *host) answered(name string) (n int64) {
+	h.t.Helper()
+	var u hosting.Units
+	if err := h.do(http.MethodGet, h.service(name)+"/providers/Portico.Hosting/units", latest, nil).Decode(&u); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, s := range u.Locations[0].Sets {
+		for _, m := range s.Machines {
+			n += m.Answers.All
+		}
+	}
+	return n
+}
+
 // TestRollout_ErrorsOfCallersBringItBack rolls out a version that is up and well and fails requests of its own accord: what
 // callers see halts the rollout and brings the service back, while a backend that is down does not.
 func TestRollout_ErrorsOfCallersBringItBack(t *testing.T) {
@@ -260,6 +275,9 @@ func TestRollout_ErrorsOfCallersBringItBack(t *testing.T) {
 	for range 10 {
 		ask(target, 200)
 		ask(down, 500)
+	}
+	for _, name := range []string{"one", "down"} {
+		eventually(t, time.Minute, "all of them counted", func() bool { return h.answered(name) >= 50 })
 	}
 	fails := filepath.Join(t.TempDir(), "fails")
 	h.portico("gateway", "install", gatewayScript(t, nextVersion, fmt.Sprintf(`PORTICO_FAILPOINT_REQUEST=%s exec %s "$@"`, fails, next(t))))
