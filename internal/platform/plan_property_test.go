@@ -279,7 +279,7 @@ func TestNext_SettlesWithoutNewObservations(t *testing.T) {
 			s.meets(t, drawWish, i)
 		}
 		in := s.input()
-		for range 10 {
+		for range 60 { // what is dead goes one by one
 			d := platform.Next(in)
 			if d.Step == "" {
 				if diff := cmp.Diff(in.State, d.State); diff != "" {

@@ -287,12 +287,15 @@ func (s *sim) spares(d platform.Decision) error {
 	if has >= min(had, floor) {
 		return nil
 	}
-	if is := d.State.Set(d.State.Active); d.Step == platform.StepDrain && is != nil && is.Platform == platform.STv1 && s.wish.Form(*is) {
-		for _, m := range is.Machines {
-			if m.Mode != platform.Draining && m.Gateway == s.version(s.wish) && !s.serves(m.ID) {
+	inPlace := d.Step == platform.StepDrain && s.wish.Platform == platform.STv1
+	for _, set := range d.State.Sets {
+		for _, m := range set.Machines {
+			if inPlace && s.wish.Form(set) && m.Mode != platform.Draining && m.Gateway == s.version(s.wish) && !s.serves(m.ID) {
 				return fmt.Errorf("an update domain is taken down while new machine %s does not serve", m.ID)
 			}
 		}
+	}
+	if inPlace {
 		return nil
 	}
 	return fmt.Errorf("%q leaves %d machines of %d that serve, %d are promised", d.Step, has, had, floor)

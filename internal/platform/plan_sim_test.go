@@ -450,16 +450,16 @@ func (s *sim) check() error {
 	return nil
 }
 
-// ceiling is how many machines a growing set may list: what is needed, the surge of a batch, and one beside one that does
-// not serve, which in a set that is still to shrink may be one more than there are.
+// ceiling is how many machines a growing set may list: what is needed, the surge of a batch, and one for each zone that
+// holds machines that are to go. Beside one that does not serve there may be one more than there are, in a set that is
+// still to shrink.
 func (s *sim) ceiling(set platform.Set) int {
 	need := s.wish.Machines()
 	if set.Platform == platform.STv1 {
 		return need
 	}
 	b := s.batch(set)
-	beside := min(1, b.aged-b.old)
-	return max(need+max(1, need/5)+1, s.listed[set.ID]) + beside
+	return max(need+max(1, need/5)+1+min(b.aged, len(s.homes())), s.listed[set.ID]+min(1, b.aged-b.old))
 }
 
 // repaired says whether the platform replaces machines of a set that do not come back.

@@ -215,12 +215,13 @@ func (p *plan) succeed(s *Set, t tally) bool {
 	return false
 }
 
-// detour adds one machine in whatever zone takes one, so that a bad machine that the zones hold in its place can go.
+// detour adds one machine in whatever zone takes one, so that a bad machine that the zones hold in its place can go. There
+// may be more than a batch too many already: nothing else would change that.
 func (p *plan) detour(s *Set, t tally) bool {
 	if len(t.bad) == 0 || t.draining > 0 || p.unready(s, t.good) > 0 {
 		return false
 	}
-	if len(t.good)+len(t.bad) > p.need+p.profile.batch(p.need) || p.replacing(s, t) > 0 && !p.mayReplace(s, t) {
+	if p.replacing(s, t) > 0 && !p.mayReplace(s, t) {
 		return false
 	}
 	zones := slices.SortedStableFunc(slices.Values(p.zones), func(a, b string) int { return cmp.Compare(t.right[a], t.right[b]) })

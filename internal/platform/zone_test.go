@@ -110,3 +110,23 @@ func TestNext_ReplacesWhatIsDeadBesideWhatTheZonesHold(t *testing.T) {
 		t.Errorf("step %q, waits for %q", d.Step, d.Wait)
 	}
 }
+
+// TestNext_GoesRoundWhatTheZonesHold has more machines than a walk may add, all of which serve: the zones hold the two that
+// are to go, and only one more lets them.
+func TestNext_GoesRoundWhatTheZonesHold(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	wish := platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 3, Zones: []string{"1", "2", "3"}}
+	s.want(wish)
+	set := platform.Set{ID: "s", Platform: platform.STv2, Zones: wish.Zones}
+	for i, zone := range []string{"1", "1", "1", "2", "2", "3", "3", "3"} {
+		m := platform.Machine{ID: strconv.Itoa(i), Slot: i, Zone: zone, Gateway: "1", Mode: platform.Serving}
+		if zone == "2" {
+			m.Gateway = "0"
+		}
+		set.Machines = append(set.Machines, m)
+		s.machines[m.ID] = &simMachine{spec: m, set: "s", phase: platform.Ready, mode: platform.Serving, seq: s.seq}
+	}
+	s.state = platform.State{Sets: []platform.Set{set}, VIPs: []platform.VIP{{ID: "v", Address: "10.0.0.1", Sets: []string{"s"}}}, Active: "s"}
+	calm(t, s, wish)
+}
