@@ -24,3 +24,21 @@ func TestRetell_FollowsASetClock(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is set makes nothing late that was waited for before.
+func TestVigil_BeginsAnewWhenTheClockIsSet(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	for by, want := range map[time.Duration]time.Duration{
+		0: 0, time.Second: 0, // it goes as fast as others do
+		time.Hour: time.Hour + time.Minute, -time.Hour: time.Minute - time.Hour,
+	} {
+		var v vigil
+		v.since(begin, begin)
+		for _, later := range []time.Duration{time.Minute, 2 * time.Minute} {
+			if got := v.since(begin.Add(later+by), begin.Add(later)).Sub(begin); got != want {
+				t.Errorf("clock %v on, %v later: since %v after the beginning, want %v", by, later, got, want)
+			}
+		}
+	}
+}

@@ -109,7 +109,7 @@ type Controller struct {
 	log   *slog.Logger
 	opt   Options
 	epoch int64                   // of the lease; set once by Run
-	since time.Time               // when Run began
+	vigil vigil                   // since Run began
 	fail  context.CancelCauseFunc // ends Run with a reason; set once by Run
 	slots chan struct{}           // held during a turn
 	held  Holdings
@@ -152,7 +152,8 @@ func (c *Controller) Zones() []string { return slices.Clone(c.opt.Zones) }
 // controller has taken over, and the store's error when the store cannot be read.
 func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	c.fail, c.since = cancel, failpoint.Now()
+	c.fail = cancel
+	c.vigil.since(failpoint.Now(), time.Now())
 	var watchers sync.WaitGroup
 	defer func() {
 		cancel(nil)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/portico-dev/portico/internal/failpoint"
@@ -283,9 +284,31 @@ func (c *Controller) observe(ctx context.Context, rec *record) (platform.Observa
 	return obs, nil
 }
 
+// clockSet is by how much a clock differs at least from what it should show when it was set; less is the way here.
+const clockSet = 10 * time.Second
+
+// A vigil is the time for which a controller has looked. It begins anew when the clock is set, also by a host that has
+// slept: nothing that was waited for before is late by that.
+type vigil struct {
+	mu          sync.Mutex // guards below
+	began       time.Time
+	shown, real time.Time // time of day, and the steady clock, when somebody last asked
+}
+
+// since says when it began: shown is the time of day now, real has the reading of the steady clock.
+func (v *vigil) since(shown, real time.Time) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	shown = shown.Round(0) // the time of day alone
+	if by := shown.Sub(v.shown) - real.Sub(v.real); v.began.IsZero() || by.Abs() > clockSet {
+		v.began = shown
+	}
+	v.shown, v.real = shown, real
+	return v.began
+}
+
 // retell tells an observation by this process's time of day, where the clock was set since the fabric looked.
 func retell(obs *platform.Observation, now time.Time) {
-	const clockSet = 10 * time.Second // less is the way here
 	if by := now.Sub(obs.At); !obs.At.IsZero() && by.Abs() > clockSet {
 		for id, m := range obs.Machines {
 			m.Since = m.Since.Add(by)
@@ -328,7 +351,7 @@ func (c *Controller) input(p *place, obs platform.Observation) platform.Input {
 		in.Service = ""
 	}
 	if p.op != nil || p.isPool && p.Previous != nil {
-		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.since, p.Previous
+		in.Deadline, in.Since, in.Previous = c.opt.HealthDeadline, c.vigil.since(failpoint.Now(), time.Now()), p.Previous
 		in.Trouble = trouble(p.late)
 	}
 	if p.op != nil && p.op.Begun.After(in.Since) { // what has waited since before is not its fault
