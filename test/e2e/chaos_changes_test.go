@@ -372,9 +372,7 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 	ch := chaosChange{
 		name: "restore", send: c.sending(http.MethodPut, c.service(s.name), latest, body),
 		then: func(f *chaosFacts) {
-			if *f = s.was; f.Platform == "stv1" {
-				f.Platform = "stv2" // as the api-version of the request has it
-			}
+			*f = s.was
 			f.Gateway = c.newest(f.Platform)
 		},
 	}

@@ -265,8 +265,8 @@ var (
 		}),
 		want: func(h *crashHost, before any) any {
 			f := before.(facts)
-			f.There, f.Platform, f.Units, f.Machines, f.Address, f.Deleted = true, "stv2", 1, 1, "new", false
-			f.Tag = h.deletedTag()
+			f.There, f.Units, f.Machines, f.Address, f.Deleted = true, 1, 1, "new", false
+			f.Platform, f.Tag = h.softDeleted()
 			return f
 		},
 	}
@@ -349,22 +349,23 @@ var (
 // mark tells the rounds apart.
 func (h *crashHost) mark() string { return fmt.Sprint("r", h.rounds) }
 
-// deletedTag is the tag that the soft-deleted subject had.
-func (h *crashHost) deletedTag() string {
+// softDeleted are the platform and the tag that the soft-deleted subject had.
+func (h *crashHost) softDeleted() (platform, tag string) {
 	h.t.Helper()
 	docs := h.documents(store.Query{Type: "microsoft.apimanagement/locations/deletedservices"})
 	if len(docs) != 1 {
 		h.t.Fatalf("%d soft-deleted services, want one", len(docs))
 	}
 	var rec struct {
-		Service struct {
+		Platform string `json:"platform"`
+		Service  struct {
 			Tags map[string]string `json:"tags"`
 		} `json:"service"`
 	}
 	if err := json.Unmarshal(docs[0].Desired, &rec); err != nil {
 		h.t.Fatal(err)
 	}
-	return rec.Service.Tags["round"]
+	return rec.Platform, rec.Service.Tags["round"]
 }
 
 // absentWhenDeleted clears what is left of a deleted subject: it blocks the name.
