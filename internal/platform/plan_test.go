@@ -233,3 +233,22 @@ func TestNext_GivesUpWhatStaysAway(t *testing.T) {
 		}
 	}
 }
+
+// TestNext_TakesTheUpdateDomainThatCostsLeast turns an upgrade round while the machines of a domain start and one of
+// another is down: the ones that start go, and nobody who serves.
+func TestNext_TakesTheUpdateDomainThatCostsLeast(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	calm(t, s, platform.Wish{Platform: platform.STv1, Tier: platform.Premium, Units: 6})
+	for _, m := range s.state.Sets[0].Machines {
+		if m.Slot == 1 || m.UpdateDomain == 2 {
+			s.machines[m.ID].phase = platform.Starting
+		}
+	}
+	s.gateway = "2"
+	for _, m := range platform.Next(s.input()).State.Sets[0].Machines {
+		if gone := m.Mode == platform.Draining; gone != (m.UpdateDomain == 2) {
+			t.Errorf("machine of slot %d and update domain %d drains: %v", m.Slot, m.UpdateDomain, gone)
+		}
+	}
+}

@@ -305,8 +305,8 @@ func (p *plan) fill(s *Set) bool {
 	return missing > 0
 }
 
-// nextDomain drains the wrong machines of one update domain when everything else is live. A domain with machines that
-// do not serve anyway comes first.
+// nextDomain drains the wrong machines of one update domain when everything else is live. Domains with machines that do
+// not serve anyway come first, of these the one in which the fewest do.
 func (p *plan) nextDomain(s *Set, t tally) bool {
 	if len(t.bad) == 0 || t.draining > 0 || len(t.good)+len(t.bad) < p.need || p.unready(s, t.good) > 0 {
 		return false
@@ -314,7 +314,7 @@ func (p *plan) nextDomain(s *Set, t tally) bool {
 	down := slices.DeleteFunc(slices.Clone(t.bad), func(i int) bool { return p.ready(s, s.Machines[i]) })
 	first := t.bad[0]
 	if len(down) > 0 {
-		first = down[0]
+		first = slices.MinFunc(down, func(a, b int) int { return cmp.Compare(p.serving(s, t.bad, a), p.serving(s, t.bad, b)) })
 	} else {
 		for _, i := range t.bad {
 			if s.Machines[i].UpdateDomain < s.Machines[first].UpdateDomain {
@@ -329,6 +329,16 @@ func (p *plan) nextDomain(s *Set, t tally) bool {
 		}
 	}
 	return true
+}
+
+// serving counts the machines of some that serve and are in the update domain of one.
+func (p *plan) serving(s *Set, some []int, one int) (n int) {
+	for _, i := range some {
+		if s.Machines[i].UpdateDomain == s.Machines[one].UpdateDomain && p.ready(s, s.Machines[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 // waitFor notes why a set is not yet what it should be.
