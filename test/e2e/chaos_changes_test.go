@@ -147,7 +147,7 @@ func (c *chaos) change(s *chaosSubject, during chaosTrouble) chaosChange {
 func (c *chaos) widening(s *chaosSubject) []chaosChange {
 	f := s.want
 	var all []chaosChange
-	if f.Zones == "" {
+	if f.Zones == "" && (f.Network == "" || !f.Closed || f.Units == 2) { // to grow in a closed subnet is refused
 		all = append(all, c.scaling(s, 3-f.Units))
 	}
 	if f.Network != "" {
@@ -329,15 +329,11 @@ func (c *chaos) goingBack(s *chaosSubject) chaosChange {
 }
 
 func (c *chaos) scaling(s *chaosSubject, units int) chaosChange {
-	ch := chaosChange{
+	return chaosChange{
 		name: fmt.Sprint("scale to ", units), serves: true,
 		send: c.patching(s, object{"sku": object{"name": "Premium", "capacity": units}}),
 		then: func(f *chaosFacts) { f.Units = units },
 	}
-	if s.want.Network != "" && s.want.Closed {
-		ch.name, ch.refuse = "scale in a closed subnet", "InvalidParameters"
-	}
-	return ch
 }
 
 func (c *chaos) migrating(s *chaosSubject, mode string) chaosChange {
