@@ -64,7 +64,7 @@ func (s *sim) begin(t *rapid.T, w platform.Wish) {
 	s.curse = curse{rapid.SampledFrom([]string{"", "", crashes, hangs, refuses, lies}).Draw(t, "curse"), rapid.IntRange(1, 4).Draw(t, "odds")}
 	s.trusted, s.began = map[string]bool{}, s.now
 	s.unmoved.active, s.unmoved.mayReaddress = s.state.Active, s.mayReaddress
-	if set := s.state.Set(s.state.Active); set != nil && s.wish.Form(*set) && w.Form(*set) && s.wanted(s.wish) == s.wanted(w) {
+	if set := s.state.Set(s.state.Active); set != nil && !s.wish.Gone && s.wish.Form(*set) && w.Form(*set) && s.wanted(s.wish) == s.wanted(w) {
 		for _, m := range set.Machines {
 			s.trusted[m.ID] = m.Mode == platform.Serving
 		}

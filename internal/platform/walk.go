@@ -160,7 +160,7 @@ func (p *plan) drainOver(s *Set, t *tally) bool {
 		m := &s.Machines[i]
 		good := slices.Contains(t.good, i)
 		isLive := p.ready(s, *m)
-		if good && surplus <= 0 || isLive && t.live <= p.need || !p.even(t.all, m.Zone, -1) {
+		if good && (surplus <= 0 || !p.spare(t.all, m.Zone)) || isLive && t.live <= p.need || !p.even(t.all, m.Zone, -1) {
 			continue
 		}
 		if isLive {
@@ -175,6 +175,12 @@ func (p *plan) drainOver(s *Set, t *tally) bool {
 		drained = true
 	}
 	return drained
+}
+
+// spare says whether a zone may be the one with a good machine too many: while zones are uneven only the fullest is, however
+// far those that make them even have got.
+func (p *plan) spare(n map[string]int, zone string) bool {
+	return p.skew(n) <= 1 || !slices.ContainsFunc(p.zones, func(z string) bool { return n[z] > n[zone] })
 }
 
 // leastUseful orders the good machines by how little draining them costs: those that do not serve first, then those of

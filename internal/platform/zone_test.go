@@ -130,3 +130,28 @@ func TestNext_GoesRoundWhatTheZonesHold(t *testing.T) {
 	s.state = platform.State{Sets: []platform.Set{set}, VIPs: []platform.VIP{{ID: "v", Address: "10.0.0.1", Sets: []string{"s"}}}, Active: "s"}
 	calm(t, s, wish)
 }
+
+// TestNext_WaitsForTheMachineThatBalances has two machines in the zone that kept its power. One more starts in a zone that
+// is back: it is the one that is not ready, and not the one too many.
+func TestNext_WaitsForTheMachineThatBalances(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	s.want(platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 1})
+	set := platform.Set{ID: "s", Platform: platform.STv2}
+	for i := range 2 {
+		id := strconv.Itoa(i)
+		set.Machines = append(set.Machines, platform.Machine{ID: id, Slot: i, Zone: "2", Gateway: "1", Mode: platform.Serving})
+		s.machines[id] = &simMachine{set: "s", phase: platform.Ready, mode: platform.Serving, seq: s.seq}
+	}
+	s.state = platform.State{Active: "s", Sets: []platform.Set{set}, VIPs: []platform.VIP{{ID: "v", Address: "10.0.0.1", Sets: []string{"s"}}}}
+	s.routes["v"] = []string{"s"}
+	in := s.input()
+	d := platform.Next(in)
+	if d.Step != platform.StepStart {
+		t.Fatalf("step %q, waits for %q", d.Step, d.Wait)
+	}
+	in.State = d.State
+	if d = platform.Next(in); d.Step != "" {
+		t.Errorf("while the machine starts: step %q", d.Step)
+	}
+}
