@@ -48,7 +48,7 @@ func TestErrors(t *testing.T) {
 			"bad word": {func(s *armapimanagement.ServiceResource) {
 				s.Properties.PublicNetworkAccess = to.Ptr(armapimanagement.PublicNetworkAccess("Maybe"))
 			}, "ValidationError"},
-			"restore": {func(s *armapimanagement.ServiceResource) { s.Properties.Restore = to.Ptr(true) }, "InvalidParameters"},
+			"restore": {func(s *armapimanagement.ServiceResource) { s.Properties.Restore = to.Ptr(true) }, "ServiceUndeleteNotPossible"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				body := wanted()

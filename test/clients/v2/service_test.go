@@ -202,5 +202,5 @@ func (w *world) deleted(t *testing.T, name string, began time.Time) {
 	sdk.Of(deleted.GetByName(w.ctx, name, "westeurope", nil)).Fails(t, 404, "ServiceNotFound")
 	sdk.Equal(t, [][]string{{}}, list())
 	sdk.Ended(deleted.BeginPurge(w.ctx, name, "westeurope", nil)).Must(t)
-	sdk.Ended(services.BeginCreateOrUpdate(w.ctx, group, name, restore, nil)).Fails(t, 400, "InvalidParameters")
+	sdk.Ended(services.BeginCreateOrUpdate(w.ctx, group, name, restore, nil)).Fails(t, 400, "ServiceUndeleteNotPossible")
 }
