@@ -62,6 +62,22 @@ func TestRepair_WaitsForItsGrace(t *testing.T) {
 	}
 }
 
+// TestRepair_DoesNotCountWhatIsBack has as many machines as may be given up at a time, which serve again, and one that was to
+// replace them and never starts: it is given up too, for nothing else would go on.
+func TestRepair_DoesNotCountWhatIsBack(t *testing.T) {
+	t.Parallel()
+	s := newSim(1, false)
+	calm(t, s, platform.Wish{Platform: platform.STv2, Tier: platform.Premium, Units: 5})
+	machines := s.state.Set(s.state.Active).Machines
+	machines[1].Faulty, machines[2].Faulty, machines[0].Mode = true, true, platform.Parked
+	lost := s.lose(1)
+	in := s.input()
+	in.Now = s.now.Add(time.Hour)
+	if d := platform.Next(in); d.Step != platform.StepRepair || !slices.Contains(faulty(d.State), lost[0]) {
+		t.Errorf("step %q, waits for %q", d.Step, d.Wait)
+	}
+}
+
 // TestNext_BeginsABatchWithinItsBudgets stands half way of an upgrade of ten machines: with one of the five new ones
 // unready the next batch begins, with two it does not.
 func TestNext_BeginsABatchWithinItsBudgets(t *testing.T) {

@@ -311,10 +311,10 @@ func (s *sim) repairs(d platform.Decision) error {
 		was, all, more := s.state.Set(set.ID), 0, false
 		limit := platform.ProfileOf(set.Platform).Repair
 		for _, m := range set.Machines {
-			if m.Faulty && m.Mode != platform.Draining {
+			o := s.machines[m.ID]
+			if m.Faulty && m.Mode != platform.Draining && o.phase != platform.Ready {
 				all++
 			}
-			o := s.machines[m.ID]
 			switch {
 			case !m.Faulty || was.Machines[slices.IndexFunc(was.Machines, func(w platform.Machine) bool { return w.ID == m.ID })].Faulty:
 				continue

@@ -4,14 +4,14 @@ import "time"
 
 // giveUp marks machines that have not been ready for longer than restarts should take: the walk puts others in their
 // place. There are never more of them than a batch, and none is marked for a while after machines were added, the ones
-// that take their places included. A machine that comes back after all stays marked.
+// that take their places included. A machine that comes back after all stays marked, and is not counted any more.
 func (p *plan) giveUp(s *Set) (marked bool) {
 	if p.profile.Repair == 0 {
 		return false
 	}
 	room := p.profile.batch(p.need)
 	for _, m := range s.Machines {
-		if m.Faulty && m.Mode != Draining {
+		if m.Faulty && m.Mode != Draining && !p.live(m) {
 			room--
 		}
 	}
