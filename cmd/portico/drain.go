@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -30,6 +31,7 @@ type farewell struct {
 	mu        sync.Mutex // guards below
 	listeners []net.Listener
 	conns     map[*gentleConn]bool
+	accepting int // listeners that may still bring a connection, closed ones too
 }
 
 // handler tells clients, once it has begun, to use another connection for what comes next.
@@ -47,7 +49,8 @@ func (f *farewell) listener(l net.Listener) net.Listener {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listeners = append(f.listeners, l)
-	return &gentle{l, f}
+	f.accepting++
+	return &gentle{Listener: l, farewell: f}
 }
 
 // state is the ConnState of the servers.
@@ -93,7 +96,8 @@ func (f *farewell) close() {
 	f.listeners = nil
 }
 
-// closeIdle closes connections that have been idle for a while, and says how many there still are.
+// closeIdle closes connections that have been idle for a while, and says how many there still are, with one for each
+// listener that may be about to bring another.
 func (f *farewell) closeIdle() int {
 	f.mu.Lock()
 	var idle []*gentleConn
@@ -102,7 +106,7 @@ func (f *farewell) closeIdle() int {
 			idle = append(idle, c)
 		}
 	}
-	left := len(f.conns) - len(idle)
+	left := len(f.conns) - len(idle) + f.accepting
 	f.mu.Unlock()
 	for _, c := range idle {
 		_ = c.Close()
@@ -110,14 +114,25 @@ func (f *farewell) closeIdle() int {
 	return left
 }
 
+// accepted says that a listener brings no further connection.
+func (f *farewell) accepted() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.accepting--
+}
+
 type gentle struct {
 	net.Listener
 	farewell *farewell
+	over     sync.Once
 }
 
 func (g *gentle) Accept() (net.Conn, error) {
 	c, err := g.Listener.Accept()
 	if err != nil {
+		if errors.Is(err, net.ErrClosed) {
+			g.over.Do(g.farewell.accepted)
+		}
 		return nil, err
 	}
 	out := &gentleConn{Conn: c, farewell: g.farewell}
