@@ -74,6 +74,7 @@ func run(bin string, n, apis, services, singles int, idle time.Duration, only st
 		{"neighbours", func() ([]result, error) { return measureNeighbours(bin) }},
 		{"single", func() ([]result, error) { return measureSingle(singles) }},
 		{"rollout", func() ([]result, error) { return measureRollout(bin, services) }},
+		{"rollout-in-process", func() ([]result, error) { return measureSingleRollout(singles) }},
 		{"peers", func() ([]result, error) { return measurePeers(bin, n) }},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

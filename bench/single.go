@@ -40,17 +40,11 @@ type crowd struct {
 // measureSingle makes many single-tenant services on the in-process fabric and measures what the controller costs: how
 // long it takes to be in charge of all of them again, and what it does while nothing happens.
 func measureSingle(services int) (rows []result, err error) {
-	dir, err := os.MkdirTemp("", "portico-bench-")
+	c, err := newCrowd()
 	if err != nil {
 		return nil, err
 	}
-	c := &crowd{file: filepath.Join(dir, "store.db")}
-	defer func() { err = errors.Join(err, c.close(), os.RemoveAll(dir)) }()
-	c.f = inproc.New(inproc.Options{
-		Seq:    func(fabric.MachineConfig) int64 { return 1 << 40 },
-		Call:   func(string, string) error { c.calls.Add(1); return nil },
-		Report: reportVersion,
-	})
+	defer func() { err = errors.Join(err, c.close()) }()
 	before := memory()
 	if err := c.start(); err != nil {
 		return nil, err
@@ -72,17 +66,48 @@ func measureSingle(services int) (rows []result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return []result{
+		{name: fmt.Sprintf("create rate of %d Developer services in process", services), unit: "/s", samples: []float64{made}},
+		{name: "memory of each, with its machine in process", unit: "KiB", samples: []float64{each}},
+		{name: fmt.Sprintf("processor time at rest with %d services", services), unit: "% of a core", aim: "about 0", samples: []float64{rest}},
+		{name: fmt.Sprintf("start of the control plane's hosting with %d services", services), unit: "ms", aim: "< 3000", samples: []float64{start}},
+	}, nil
+}
+
+// newCrowd is one that has not started.
+func newCrowd() (*crowd, error) {
+	dir, err := os.MkdirTemp("", "portico-bench-")
+	if err != nil {
+		return nil, err
+	}
+	c := &crowd{file: filepath.Join(dir, "store.db")}
+	c.f = inproc.New(inproc.Options{
+		Seq:    func(fabric.MachineConfig) int64 { return 1 << 40 },
+		Call:   func(string, string) error { c.calls.Add(1); return nil },
+		Report: reportVersion,
+	})
+	return c, nil
+}
+
+// measureSingleRollout rolls a version of the gateway out over many single-tenant services.
+func measureSingleRollout(services int) (rows []result, err error) {
+	c, err := newCrowd()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	for _, do := range []func() error{c.start, func() error { return c.create(services) }, func() error { return c.await(services) }} {
+		if err := do(); err != nil {
+			return nil, err
+		}
+	}
 	took, baking, err := c.rollOut()
 	if err != nil {
 		return nil, err
 	}
 	return []result{
-		{name: fmt.Sprintf("a rollout over %d services, to the last", services), unit: "s", samples: []float64{took}},
+		{name: fmt.Sprintf("a rollout over %d services in process, to the last", services), unit: "s", samples: []float64{took}},
 		{name: "processor time while it bakes", unit: "% of a core", samples: []float64{baking}},
-		{name: fmt.Sprintf("create rate of %d Developer services in process", services), unit: "/s", samples: []float64{made}},
-		{name: "memory of each, with its machine in process", unit: "KiB", samples: []float64{each}},
-		{name: fmt.Sprintf("processor time at rest with %d services", services), unit: "% of a core", aim: "about 0", samples: []float64{rest}},
-		{name: fmt.Sprintf("start of the control plane's hosting with %d services", services), unit: "ms", aim: "< 3000", samples: []float64{start}},
 	}, nil
 }
 
@@ -107,10 +132,11 @@ func (c *crowd) start() (err error) {
 
 func (c *crowd) close() error {
 	defer c.f.Close()
-	if c.stop == nil {
-		return nil
+	var err error
+	if c.stop != nil {
+		err = c.stop()
 	}
-	return c.stop()
+	return errors.Join(err, os.RemoveAll(filepath.Dir(c.file)))
 }
 
 func single(i int) string {
