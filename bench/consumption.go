@@ -30,14 +30,11 @@ const quietPolicy = `<policies><inbound><return-response><set-header name="X-Mar
 // request to one takes.
 func measureConsumption(bin string, services int) (rows []result, err error) {
 	ctx := context.Background()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	// The first service brings the pool and its worker: what they cost is nobody's share.
 	if _, err := h.put(ctx, "quiet", "Consumption", 0); err != nil {
 		return nil, err

@@ -181,6 +181,18 @@ func (h *host) service(name string) string {
 	return h.group() + "/providers/Microsoft.ApiManagement/service/" + name
 }
 
+// startWithGroup is start, with the resource group that services go into.
+func startWithGroup(ctx context.Context, bin string) (*host, error) {
+	h, err := start(bin)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.makeGroup(ctx); err != nil {
+		return nil, errors.Join(err, h.stop())
+	}
+	return h, nil
+}
+
 func (h *host) makeGroup(ctx context.Context) error {
 	_, err := h.client.Do(ctx, http.MethodPut, h.group(), "2022-09-01", object{"location": "westeurope"})
 	return err
@@ -230,14 +242,11 @@ func measureMemory(bin string, idle time.Duration) (rows []result, err error) {
 	ctx := context.Background()
 	shop := httptest.NewServer(bookshop.New())
 	defer shop.Close()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	addr, err := h.put(ctx, "memory", "Premium", 3)
 	if err != nil {
 		return nil, err
@@ -341,14 +350,11 @@ func measureService(bin string, n int) (rows []result, err error) {
 	ctx := context.Background()
 	shop := httptest.NewServer(bookshop.New())
 	defer shop.Close()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	r := result{name: "service PUT, API PUT, first 200 at gatewayUrl", unit: "ms", aim: "< 700"}
 	for i := range n {
 		name := "new-" + strconv.Itoa(i)
@@ -377,14 +383,11 @@ func measurePolicy(bin string, n int) (rows []result, err error) {
 	ctx := context.Background()
 	shop := httptest.NewServer(bookshop.New())
 	defer shop.Close()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	addr, err := h.put(ctx, "policy", "Premium", 3)
 	if err != nil {
 		return nil, err

@@ -23,14 +23,11 @@ const noisyPolicy = `<policies><inbound><set-variable name="n" value="@{ var n =
 // measureNeighbours measures what the services of a pool feel of each other, and of the pool.
 func measureNeighbours(bin string) (rows []result, err error) {
 	ctx := context.Background()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	for _, s := range []struct {
 		name, tier, policy string
 		units              int

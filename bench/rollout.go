@@ -26,14 +26,11 @@ const (
 // measureRollout rolls another build of the gateway out over many Consumption services, which share one pool.
 func measureRollout(bin string, services int) (rows []result, err error) {
 	ctx := context.Background()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	if _, err := h.createMany(ctx, services); err != nil {
 		return nil, err
 	}

@@ -52,14 +52,11 @@ type stage struct {
 // measureScale grows one service, by default to 10,000 APIs and 100,000 API operations.
 func measureScale(bin string, apis int) (rows []result, err error) {
 	ctx := context.Background()
-	h, err := start(bin)
+	h, err := startWithGroup(ctx, bin)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.makeGroup(ctx); err != nil {
-		return nil, err
-	}
 	addr, err := h.put(ctx, "scale", "Developer", 1)
 	if err != nil {
 		return nil, err

@@ -421,17 +421,7 @@ func TestGap_BeginsAnewWithTheNextAgent(t *testing.T) {
 	t.Parallel()
 	l := agenttest.Layout(t)
 	h := startHostWith(t, l, "gap=100ms")
-	s := setOf("set", platform.Serving, 1)
-	s.Machines[0].Gateway = "crash"
-	mended := mender(t, h, s)
-	apply(t, h, s)
-	v := reserve(t, h, "vip")
-	v.Sets = []string{"set"}
-	if err := h.Route(t.Context(), lease, v); err != nil {
-		t.Fatal(err)
-	}
-	name(t, h, "set", "shop.example")
-	addrs := []string{plainAddr(h, v), h.Info.Edge.HTTP}
+	_, _, mended, addrs := unserved(t, h)
 	for _, addr := range addrs {
 		refused(t, addr, request)
 	}

@@ -88,22 +88,28 @@ func servesAgain(t testing.TB, addr string) {
 	})
 }
 
+// unserved is a service with one machine, which crashes until it is mended, and the two addresses at which it is called.
+func unserved(t testing.TB, h *agenttest.Host) (s platform.Set, v platform.VIP, mended func(bool), addrs []string) {
+	t.Helper()
+	s = setOf("set", platform.Serving, 1)
+	s.Machines[0].Gateway = "crash"
+	mended = mender(t, h, s)
+	apply(t, h, s)
+	v = reserve(t, h, "vip")
+	v.Sets = []string{s.ID}
+	if err := h.Route(t.Context(), lease, v); err != nil {
+		t.Fatal(err)
+	}
+	name(t, h, s.ID, "shop.example")
+	return s, v, mended, []string{plainAddr(h, v), h.Info.Edge.HTTP}
+}
+
 // A service with machines of its own of which none takes connections keeps nobody waiting for longer than its bound, on
 // its address and at the edge; also when the edge is started again. Where a machine takes them they wait no more.
 func TestGap_IsBounded(t *testing.T) {
 	t.Parallel()
 	h := agenttest.Start(t, func(o *agent.Options) { o.QueueTime, o.GapTime = time.Hour, 100*time.Millisecond })
-	s := setOf("set", platform.Serving, 1)
-	s.Machines[0].Gateway = "crash"
-	mended := mender(t, h, s)
-	apply(t, h, s)
-	v := reserve(t, h, "vip")
-	v.Sets = []string{"set"}
-	if err := h.Route(t.Context(), lease, v); err != nil {
-		t.Fatal(err)
-	}
-	name(t, h, "set", "shop.example")
-	addrs := []string{plainAddr(h, v), h.Info.Edge.HTTP}
+	s, v, mended, addrs := unserved(t, h)
 	for _, addr := range addrs { // the first waits for as long as it may
 		refused(t, addr, request)
 		refused(t, addr, request)
