@@ -156,6 +156,9 @@ func (p *parser) binary(least int) Expr {
 	}
 }
 
+// patternOperand is the precedence of operators that are part of a constant in a pattern: higher than that of is.
+const patternOperand = 8
+
 // pattern reads what follows is or case.
 func (p *parser) pattern() *Pattern {
 	from := p.tok().Pos
@@ -179,11 +182,13 @@ func (p *parser) pattern() *Pattern {
 			return true
 		}
 		t := p.tok()
-		return t.Kind == EOF || t.Kind == Keyword || t.Kind == Ident || t.Kind == Op && !slices.Contains([]string{"(", ".", "+", "-", "*", "/", "[", "<"}, t.Text)
+		operator, _ := p.binOp()
+		return t.Kind == EOF || t.Kind == Keyword || t.Kind == Ident ||
+			t.Kind == Op && precedence[operator] < patternOperand && !slices.Contains([]string{"(", ".", "?.", "[", "<", "++", "--"}, t.Text)
 	})
 	if !ok {
 		pat.Type = nil
-		pat.Const = p.binary(8)
+		pat.Const = p.binary(patternOperand)
 	}
 	pat.Range = p.since(from)
 	for p.joinsPatterns() {
@@ -203,7 +208,7 @@ func (p *parser) newerPattern() bool {
 		p.pattern()
 	case t.Kind == Op && slices.Contains([]string{"<", "<=", ">", ">="}, t.Text):
 		p.newer(p.next(), "relational pattern", "9.0")
-		p.binary(8)
+		p.binary(patternOperand)
 	case t.is("{"):
 		p.newer(t, "recursive patterns", "8.0")
 		p.skipBraces()

@@ -335,3 +335,21 @@ func TestProperty_TreesSurviveText(t *testing.T) {
 		}
 	})
 }
+
+// A name in a pattern is a type, unless an operator behind it makes it the beginning of a constant.
+func TestPattern_ConstantThatBeginsWithAName(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"a++", "a--", "a % 2", "a * 2", "a << 2", "a >> 2", "a + 2", "a(2)", "a[2]", "a.b.c", "a?.b",
+	} {
+		n, errs := Parse("{ switch (x) { case " + text + ": break; } }")
+		if len(errs) > 0 {
+			t.Errorf("%s: %v", text, errs[0])
+			continue
+		}
+		pat := n.(*Block).Stmts[0].(*Switch).Sections[0].Labels[0].Pattern
+		if isType := text == "a.b.c"; (pat.Type != nil) != isType || (pat.Const == nil) != isType {
+			t.Errorf("%s is read as type %v, constant %v", text, pat.Type, pat.Const)
+		}
+	}
+}
