@@ -134,8 +134,10 @@ type agent struct {
 	returns string
 	socket  *wire.Handle // on which calls come
 
-	nets  *vnet.Host
-	netMu sync.Mutex // held while the kernel's networks are changed; before mu
+	nets        *vnet.Host
+	noNetworks  string       // why there can be none; empty when there can
+	networkPool netip.Prefix // of public addresses; the folder's alone
+	netMu       sync.Mutex   // held while the kernel's networks are changed; before mu
 
 	launching sync.RWMutex // held while a process is started that is not noted yet
 	keeping   keeper       // of what the agent was told
@@ -229,6 +231,7 @@ func (a *agent) open(ctx context.Context) error {
 	if err := a.openPorts(); err != nil {
 		return err
 	}
+	a.claimNetworkPool()
 	failpoint.Hit("agent.restore.before")
 	if left != nil {
 		if err := a.restore(left); err != nil {

@@ -20,9 +20,17 @@ import (
 // no network has.
 var networkRange = netip.MustParsePrefix("198.18.0.0/15")
 
-// networkPoolOf derives the pool of a folder's public addresses from its path: 1,024 of them. The agent picks from the
-// lower half; the upper half is for public IP address resources.
-func networkPoolOf(dir string) netip.Prefix { return poolIn(networkRange, dir) }
+// claimNetworkPool settles the pool of the folder's public addresses: 1,024 of them, which its path picks where no other
+// folder of this host has them. The agent picks from the lower half; the upper half is for public IP address resources.
+func (a *agent) claimNetworkPool() {
+	if a.noNetworks = vnet.Trouble(); a.noNetworks != "" {
+		return
+	}
+	var err error
+	if a.networkPool, err = a.nets.Claim(networkRange, poolIn(networkRange, a.opt.Layout.Dir)); err != nil {
+		a.noNetworks = fmt.Sprintf("virtual networks have no public addresses: %v.", err)
+	}
+}
 
 // networkPorts are those of VIPs in virtual networks: their addresses are nobody else's, and the rules of security groups
 // are about the ports that clients of gateways use.
@@ -37,13 +45,16 @@ type injection struct {
 
 // networks says what virtual networks there can be.
 func (a *agent) networks() fabric.Networks {
-	return fabric.Networks{Trouble: vnet.Trouble(), Pool: networkPoolOf(a.opt.Layout.Dir).String()}
+	if a.noNetworks != "" {
+		return fabric.Networks{Trouble: a.noNetworks}
+	}
+	return fabric.Networks{Pool: a.networkPool.String()}
 }
 
 // attach makes an injection, or makes it what it should be.
 func (a *agent) attach(l fabric.Lease, want platform.Attachment, avoid []string) error {
-	if why := vnet.Trouble(); why != "" {
-		return invalid("%s", why)
+	if a.noNetworks != "" {
+		return invalid("%s", a.noNetworks)
 	}
 	if want.ID == "" || !want.Prefix.IsValid() || !want.Prefix.Addr().Is4() {
 		return invalid("an injection needs an ID and a subnet")
@@ -130,7 +141,7 @@ func (a *agent) injectionFor(l fabric.Lease, want platform.Attachment, avoid []s
 		made.Outward = out
 	case !made.Outward.IsValid():
 		if made.Outward = a.pickOutward(avoid); !made.Outward.IsValid() {
-			return nil, &wire.Error{Code: wire.CodeNoAddress, Message: fmt.Sprintf("pool %s: %v", networkPoolOf(a.opt.Layout.Dir), errExhausted)}
+			return nil, &wire.Error{Code: wire.CodeNoAddress, Message: fmt.Sprintf("pool %s: %v", a.networkPool, errExhausted)}
 		}
 	}
 	a.injections[want.ID] = made
@@ -192,8 +203,7 @@ func (a *agent) pickOutward(avoid []string) netip.Addr {
 			used[addr] = true
 		}
 	}
-	pool := networkPoolOf(a.opt.Layout.Dir)
-	lower := netip.PrefixFrom(pool.Addr(), pool.Bits()+1)
+	lower := netip.PrefixFrom(a.networkPool.Addr(), a.networkPool.Bits()+1)
 	for addr := lower.Addr().Next(); lower.Contains(addr); addr = addr.Next() {
 		if last := addr.As4()[3]; last != 0 && last != 255 && !used[addr] {
 			return addr
@@ -347,7 +357,7 @@ func (a *agent) openInside(v *vip, wanted string, avoid []string) error {
 	default: // the second of a move that gives a new address
 		addr := a.pickOutward(avoid)
 		if !addr.IsValid() {
-			return fmt.Errorf("pool %s: %w", networkPoolOf(a.opt.Layout.Dir), errExhausted)
+			return fmt.Errorf("pool %s: %w", a.networkPool, errExhausted)
 		}
 		v.address = addr.String()
 	}

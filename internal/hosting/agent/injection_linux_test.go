@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -345,6 +346,17 @@ func TestReserve_GivesTheAddressThatIsWanted(t *testing.T) {
 	}
 	if _, err := h.Reserve(t.Context(), lease, platform.VIP{ID: "third", Wanted: first}, nil); !errors.Is(err, fabric.ErrNoAddress) {
 		t.Errorf("an address that somebody has: %v, want ErrNoAddress", err)
+	}
+}
+
+// The public addresses of a folder are its alone: two that picked the same would take them from each other.
+func TestInjection_PoolIsClaimed(t *testing.T) {
+	t.Parallel()
+	h := agenttest.Start(t, nil)
+	n := networksOr(t, h)
+	dir, err := os.Readlink("/run/portico/pools/" + strings.ReplaceAll(n.Pool, "/", "-"))
+	if err != nil || dir != h.Layout.Dir {
+		t.Errorf("pool %s is claimed by %q, %v; want %s", n.Pool, dir, err, h.Layout.Dir)
 	}
 }
 

@@ -7,6 +7,9 @@ import "net/netip"
 // Trouble says why this process cannot make virtual networks.
 func Trouble() string { return "virtual networks are made of Linux's network namespaces." }
 
+// Claim returns a pool of addresses that is the folder's alone.
+func (h *Host) Claim(_, _ netip.Prefix) (netip.Prefix, error) { return netip.Prefix{}, ErrNotHere }
+
 // Attach makes a place.
 func (h *Host) Attach(Place, ...Place) error { return ErrNotHere }
 

@@ -30,12 +30,13 @@ var ErrNotHere = errors.New("this host makes no virtual networks")
 
 // A Host makes the virtual networks of one data folder.
 type Host struct {
+	dir string
 	// folder tells the names of one data folder from those of others.
 	folder string
 }
 
 // NewHost returns the networks of a data folder.
-func NewHost(dir string) *Host { return &Host{folder: short(dir, 4)} }
+func NewHost(dir string) *Host { return &Host{dir: dir, folder: short(dir, 4)} }
 
 // short is a name made from a text: so many bytes in hex.
 func short(text string, bytes int) string {

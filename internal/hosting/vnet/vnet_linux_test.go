@@ -2,12 +2,12 @@ package vnet
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,15 +35,28 @@ func capable(t *testing.T) *Host {
 	return h
 }
 
-// public is an address outside every network, different in every test.
+// pools are those of the tests under way.
+var pools sync.Map
+
+// public is an address outside every network, which this test alone has.
 func public(t *testing.T, n int) netip.Addr {
 	t.Helper()
-	sum := short(t.Name(), 2)
-	var a, b byte
-	if _, err := fmt.Sscanf(sum, "%02x%02x", &a, &b); err != nil {
-		t.Fatal(err)
+	pool, ok := pools.Load(t)
+	if !ok {
+		claimed, err := NewHost(t.TempDir()).Claim(netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.19.252.0/22"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			pools.Delete(t)
+			_ = os.Remove(claim(claimed))
+		})
+		pools.Store(t, claimed)
+		pool = claimed
 	}
-	return netip.AddrFrom4([4]byte{198, 19, a, b&0xf0 | byte(n)})
+	raw := pool.(netip.Prefix).Addr().As4()
+	raw[3] = byte(n)
+	return netip.AddrFrom4(raw)
 }
 
 func place(t *testing.T, id, network string, n int) Place {
