@@ -127,8 +127,7 @@ func (c *controlPlane) forecastRollout(ctx context.Context, body []byte) (any, *
 }
 
 func (c *controlPlane) rolloutError(ctx context.Context, err error) *arm.Error {
-	var refused *arm.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*arm.Error](err); ok {
 		return refused
 	}
 	c.log.ErrorContext(ctx, "rollout", slog.Any("error", err))

@@ -161,7 +161,7 @@ func (t *trial) end() error {
 
 func (t *trial) kill() {
 	_ = t.cmd.Process.Kill()
-	<-t.ended
+	<-t.ended //nolint:errcheck // killed
 }
 
 // crash says why a program ended that had worked.

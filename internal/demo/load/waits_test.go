@@ -7,7 +7,7 @@ import (
 
 func TestWaits_Buckets(t *testing.T) {
 	t.Parallel()
-	for us := time.Duration(0); us < 100_000; us++ {
+	for us := range time.Duration(100_000) {
 		d := us * time.Microsecond
 		i := bucket(d)
 		if end := upTo(i); end <= d || end > d+d/8+time.Microsecond {

@@ -57,7 +57,7 @@ func (h *pulse) lost(err error) bool {
 func (h *pulse) stop() {
 	h.tick.Stop()
 	if h.asking {
-		<-h.answer
+		<-h.answer //nolint:errcheck // whatever it is, the process has ended
 	}
 }
 

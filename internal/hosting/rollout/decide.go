@@ -53,7 +53,7 @@ func decide(w world) decision {
 	w.services = w.rollout.arrange(w.services)
 	d.settle(&w)
 	if w.ill != nil && (d.next.State == Running || d.next.State == Paused) {
-		d.halt(w, w.ill.Service, w.ill.Reason)
+		d.halt(w.ill.Service, w.ill.Reason)
 		d.next.Seen = w.ill.Seen
 	}
 	switch d.next.State {
@@ -101,7 +101,7 @@ func (d *decision) settle(w *world) {
 			m.Place = Upgraded
 		case p == Upgrading:
 			m.Place = Failed
-			d.halt(*w, s.id, "The upgrade failed: "+w.reason(m.Operation))
+			d.halt(s.id, "The upgrade failed: "+w.reason(m.Operation))
 		case s.gateway == m.From:
 			m.Place = Back
 		case m.Tries >= triesBack:
@@ -115,7 +115,7 @@ func (d *decision) settle(w *world) {
 }
 
 // halt ends the way forward.
-func (d *decision) halt(w world, service, reason string) {
+func (d *decision) halt(service, reason string) {
 	if d.next.State != Running && d.next.State != Paused {
 		return
 	}

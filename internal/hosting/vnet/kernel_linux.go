@@ -372,7 +372,7 @@ func makeSpace(name string) error {
 		return err
 	}
 	path := filepath.Join(netnsFolder, name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o444)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o444) //nolint:gosec // as `ip netns` makes it
 	if err != nil {
 		return err
 	}
