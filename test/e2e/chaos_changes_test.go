@@ -31,6 +31,8 @@ func (c *chaos) look(s *chaosSubject) chaosFacts {
 	}
 	var more struct {
 		Properties struct {
+			Mode    string `json:"virtualNetworkType"`
+			NAT     string `json:"natGatewayState"`
 			Network struct {
 				Subnet string `json:"subnetResourceId"`
 			} `json:"virtualNetworkConfiguration"`
@@ -68,6 +70,9 @@ func (c *chaos) look(s *chaosSubject) chaosFacts {
 	}
 	if c.networks {
 		c.lookAtNetworks(s, &f, more.Properties.Network.Subnet)
+		if f.NAT = more.Properties.NAT == "Enabled"; f.Network != "" {
+			f.Mode = more.Properties.Mode
+		}
 	}
 	if f.Platform != "mtv1" {
 		for _, l := range c.units(s.name).Locations {
@@ -101,10 +106,9 @@ func (c *chaos) look(s *chaosSubject) chaosFacts {
 	return f
 }
 
-// change picks one that the service can have now.
-func (c *chaos) change(s *chaosSubject, during chaosTrouble) chaosChange {
+// possible lists what the service can have now.
+func (c *chaos) possible(s *chaosSubject, during chaosTrouble) (all []chaosChange) {
 	f := s.want
-	var all []chaosChange
 	switch {
 	case f.Deleted:
 		all = append(all, c.restoring(s), c.restoring(s), c.purging(s))
@@ -140,7 +144,18 @@ func (c *chaos) change(s *chaosSubject, during chaosTrouble) chaosChange {
 			all = append(all, c.goingBack(s), c.goingBack(s))
 		}
 	}
-	return all[c.rnd.IntN(len(all))]
+	return all
+}
+
+// beside lists what the service can have while it is upgraded.
+func (c *chaos) beside(s *chaosSubject) (all []chaosChange) {
+	if s.want.There {
+		all = append(all, c.editing(s), c.locking(s))
+	}
+	if c.networks {
+		all = append(all, c.ruling(s))
+	}
+	return all
 }
 
 // widening is what only Premium services can have.
@@ -188,17 +203,17 @@ func (c *chaos) creating(s *chaosSubject, tier string, units int, apiVersion, pl
 	return chaosChange{
 		name: "create " + tier + " (" + platform + ")", send: c.sending(http.MethodPut, c.service(s.name), apiVersion, serviceBody(tier, units)),
 		then: func(f *chaosFacts) {
-			*f = chaosFacts{There: true, Tier: tier, Units: units, Platform: platform, Gateway: c.newest(platform), Closed: f.Closed}
+			*f = chaosFacts{There: true, Tier: tier, Units: units, Platform: platform, Gateway: c.gateway(platform), Closed: f.Closed}
 		},
 	}
 }
 
-// newest is the version of the gateway that a new service of a platform gets, as far as the facts tell.
-func (c *chaos) newest(platform string) string {
+// gateway is the version of the gateway that a new service of a platform gets, as far as the facts tell.
+func (c *chaos) gateway(platform string) string {
 	if platform == "mtv1" {
 		return ""
 	}
-	return "e2e" // that of the control plane
+	return c.fleet
 }
 
 func (c *chaos) upgrading(s *chaosSubject) chaosChange {
@@ -368,11 +383,12 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 	ch := chaosChange{
 		name: "restore", send: c.sending(http.MethodPut, c.service(s.name), latest, body),
 		then: func(f *chaosFacts) {
+			closed := f.Closed // the group is there without the service
 			*f = s.was
-			f.Gateway = c.newest(f.Platform)
+			f.Gateway, f.Closed = c.gateway(f.Platform), closed
 		},
 	}
-	if s.was.Network != "" && s.want.Closed {
+	if s.was.Mode == "External" && s.want.Closed {
 		ch.name, ch.refuse = "restore into a closed subnet", "InvalidParameters"
 	}
 	return ch
@@ -394,8 +410,8 @@ func (c *chaos) load(changes map[*chaosSubject]chaosChange, during chaosTrouble)
 		if changed && s.want.Tier == "Developer" && s.want.Platform == "stv1" && strings.Contains(during.name, "host and edge killed") {
 			continue // between its old machine and the new one, only these two hold its sockets
 		}
-		if f := s.want; f.There && !f.Out && f.Platform != "mtv1" && (f.Network == "" || !f.Closed) && (!changed || ch.serves || ch.moves && !during.clock) {
-			pollers[s.name] = poll(c.show(s.name).addr(), statusPath)
+		if f := s.want; f.There && !f.Out && f.Platform != "mtv1" && (f.Mode != "External" || !f.Closed) && (!changed || ch.serves || ch.moves && !during.clock) {
+			pollers[s.name] = c.pollWhereItIs(s)
 		}
 	}
 	return pollers

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/portico-dev/portico/internal/armclient"
@@ -87,10 +89,22 @@ func (c *chaos) connecting(s *chaosSubject) []chaosChange {
 		all = append(all, c.ending(s))
 	case alone && s.kept.IsZero() && f.Zones == "" && (f.Tier == "Developer" || f.Tier == "Premium"):
 		for _, to := range []string{"", "one", "two"} {
-			if to != f.Network && (to == "" || !f.Closed) { // a closed subnet is refused
-				all = append(all, c.joining(s, to))
+			var moves []chaosChange
+			switch {
+			case to == f.Network, to == "" && f.NAT: // refused
+			case to == "":
+				moves = append(moves, c.joining(s, to, ""))
+			default:
+				moves = append(moves, c.joining(s, to, "Internal"))
+				if !f.Closed { // or it is refused
+					moves = append(moves, c.joining(s, to, "External"))
+				}
 			}
+			all = append(all, slices.Repeat(moves, 4)...) // few services can move
 		}
+	}
+	if alone && f.Network != "" && f.Tier == "Premium" {
+		all = append(all, c.translating(s), c.translating(s))
 	}
 	if alone && !f.Endpoint && f.Network == "" {
 		all = append(all, c.ending(s))
@@ -102,24 +116,36 @@ func (c *chaos) connecting(s *chaosSubject) []chaosChange {
 func (c *chaos) ruling(s *chaosSubject) chaosChange {
 	closed := !s.want.Closed
 	return chaosChange{
-		name: "rule", serves: s.want.Network == "", send: c.sending(http.MethodPut, c.nsg(s), networks, securityGroup(closed)),
+		name: "rule", serves: s.want.Mode != "External", send: c.sending(http.MethodPut, c.nsg(s), networks, securityGroup(closed)),
 		then: func(f *chaosFacts) { f.Closed = closed },
 	}
 }
 
 // joining moves a service into a virtual network, or out of all.
-func (c *chaos) joining(s *chaosSubject, to string) chaosChange {
+func (c *chaos) joining(s *chaosSubject, to, mode string) chaosChange {
 	properties := object{"virtualNetworkType": "None", "virtualNetworkConfiguration": nil, "publicIpAddressId": nil}
 	if to != "" {
 		properties = object{
-			"virtualNetworkType":          "External",
+			"virtualNetworkType":          mode,
 			"virtualNetworkConfiguration": object{"subnetResourceId": c.network("virtualNetworks/" + to + "/subnets/" + s.name)},
 			"publicIpAddressId":           c.network("publicIPAddresses/" + s.name + "-" + to),
 		}
 	}
 	return chaosChange{
-		name: "network " + to, moves: true, send: c.patching(s, object{"properties": properties}),
-		then: func(f *chaosFacts) { f.Network = to },
+		name: "network " + to + mode, moves: true, send: c.patching(s, object{"properties": properties}),
+		then: func(f *chaosFacts) { f.Network, f.Mode = to, mode },
+	}
+}
+
+// translating gives a service a NAT gateway, or takes it away.
+func (c *chaos) translating(s *chaosSubject) chaosChange {
+	state, there := "Enabled", !s.want.NAT
+	if !there {
+		state = "Disabled"
+	}
+	return chaosChange{
+		name: "NAT gateway " + state, serves: true, send: c.patching(s, object{"properties": object{"natGatewayState": state}}),
+		then: func(f *chaosFacts) { f.NAT = there },
 	}
 }
 
@@ -142,8 +168,28 @@ func (c *chaos) ending(s *chaosSubject) chaosChange {
 func (c *chaos) reach(s *chaosSubject) {
 	c.t.Helper()
 	addr, client := c.show(s.name).addr(), impatient()
-	eventually(c.t, time.Minute, s.name+" is open to clients as its security group says", func() bool {
-		_, err := within(client, "http://"+addr+statusPath)
-		return s.want.Closed == (err != nil)
+	eventually(c.t, time.Minute, s.name+" is open to clients as its mode and its security group say", func() bool {
+		got, err := within(client, "http://"+addr+statusPath) // something else may answer at an address of the network
+		return (s.want.Closed || s.want.Mode == "Internal") == (err != nil || !strings.HasPrefix(got, "200"))
 	})
+	if s.want.Mode == "Internal" {
+		eventually(c.t, time.Minute, s.name+" answers in its network", func() bool {
+			got, err := within(inside(c.router(s)), "http://"+addr+statusPath)
+			return err == nil && strings.HasPrefix(got, "200")
+		})
+	}
+}
+
+// router is the namespace of the network of a service.
+func (c *chaos) router(s *chaosSubject) string {
+	return vnet.NewHost(c.dir).Router(c.network("virtualNetworks/" + s.want.Network))
+}
+
+// pollWhereItIs asks a service from where its clients are.
+func (c *chaos) pollWhereItIs(s *chaosSubject) *poller {
+	addr := c.show(s.name).addr()
+	if s.want.Mode == "Internal" {
+		return pollBy(inside(c.router(s)), addr, "", statusPath)
+	}
+	return poll(addr, statusPath)
 }

@@ -72,6 +72,7 @@ type chaos struct {
 	networks bool   // there can be virtual networks
 	deck     []int  // of troubles that are to come
 	story    string // of the round
+	fleet    string // version of the gateway that new services get
 	subjects []*chaosSubject
 	tally    map[string]int // of changes and troubles
 }
@@ -104,6 +105,8 @@ type chaosFacts struct {
 	Tag      string
 	Locked   bool
 	Network  string // virtual network
+	Mode     string // of its gateway there
+	NAT      bool   // what it sends out has an address of its own
 	Closed   bool   // its security group lets no clients through
 	Endpoint bool   // there is a private endpoint
 }
@@ -137,7 +140,7 @@ func startChaos(t *testing.T, seed uint64) *chaos {
 		aimFile: filepath.Join(side, "crash.aim"), hitLog: filepath.Join(side, "crash.hits"), windows: true,
 	}
 	c := &chaos{
-		crashHost: h, rnd: rand.New(rand.NewPCG(seed, seed)), disk: d, clock: filepath.Join(side, "clock"), tally: map[string]int{},
+		crashHost: h, rnd: rand.New(rand.NewPCG(seed, seed)), disk: d, clock: filepath.Join(side, "clock"), tally: map[string]int{}, fleet: "e2e",
 		ca: certtest.Authority(t, "Chaos"),
 	}
 	if err := os.Mkdir(filepath.Join(side, "backups"), 0o700); err != nil {
@@ -179,18 +182,29 @@ func (c *chaos) round() {
 	times.end("settled")
 	trouble := c.trouble()
 	c.tally[trouble.name]++
+	roll := c.roll()
 	changes := map[*chaosSubject]chaosChange{}
 	for _, i := range c.rnd.Perm(len(c.subjects))[:1+c.rnd.IntN(len(c.subjects))] {
 		s := c.subjects[i]
 		c.still(s)
-		changes[s] = c.change(s, trouble)
+		all := c.possible(s, trouble)
+		if roll != nil {
+			all = c.beside(s)
+		}
+		if len(all) == 0 {
+			continue
+		}
+		changes[s] = all[c.rnd.IntN(len(all))]
 		c.tally[changes[s].name]++
 	}
 	c.story = fmt.Sprintf("round %d: %s, while %s", c.rounds, names(changes), trouble.name)
+	if roll != nil {
+		c.story += " and " + roll.to + " is rolled out"
+	}
 	pollers := c.load(changes, trouble)
 
 	times.end("chosen")
-	answers := c.carryOut(changes, trouble)
+	answers := c.carryOut(changes, trouble, roll)
 	times.end("answered")
 	if trouble.after != nil {
 		trouble.after(c)
@@ -203,6 +217,13 @@ func (c *chaos) round() {
 		for c.revive(c.follow(a.res)) { // it had been hit, and died a moment later
 			c.tally["starts of the control plane"]++
 		}
+	}
+	if roll != nil {
+		for c.revive(roll.follow(c)) {
+			c.tally["starts of the control plane"]++
+		}
+		c.settle()
+		roll.note(c)
 	}
 	times.end("followed")
 	for s, ch := range changes {
@@ -254,11 +275,14 @@ type chaosAnswer struct {
 }
 
 // carryOut sends all changes at once while the trouble happens.
-func (c *chaos) carryOut(changes map[*chaosSubject]chaosChange, trouble chaosTrouble) map[*chaosSubject]chaosAnswer {
+func (c *chaos) carryOut(changes map[*chaosSubject]chaosChange, trouble chaosTrouble, roll *chaosRollout) map[*chaosSubject]chaosAnswer {
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards answers
 	answers := map[*chaosSubject]chaosAnswer{}
 	wg.Go(func() { trouble.make(c) })
+	if roll != nil {
+		wg.Go(func() { roll.begin(c) })
+	}
 	for s, ch := range changes {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -33,8 +33,8 @@ func (h *crashHost) unsettled() (reason string, err error) {
 	if err != nil || reason != "" {
 		return reason, err
 	}
-	if named := h.hits(h.started)["hosting.name.after"]; named < rec.services {
-		return fmt.Sprintf("%d of %d services have been named since the start", named, rec.services), nil
+	if named := h.hits(h.started)["hosting.name.after"]; named < rec.named {
+		return fmt.Sprintf("%d of %d services have been named since the start", named, rec.named), nil
 	}
 	machines, addresses := h.inventory()
 	if d := cmp.Diff(rec.machines, machines); d != "" {
@@ -48,7 +48,7 @@ func (h *crashHost) unsettled() (reason string, err error) {
 
 // A recorded is what management says there is.
 type recorded struct {
-	services  int
+	named     int      // services that have names on the edge
 	machines  []int    // process IDs
 	addresses []string // public
 }
@@ -64,8 +64,11 @@ func (h *crashHost) recorded() (rec recorded, reason string, err error) {
 	if err := h.get(h.client.Subscription()+"/providers/Microsoft.ApiManagement/service", &all); err != nil {
 		return rec, "", err
 	}
-	rec.services, rec.machines = len(all.Value), []int{}
+	rec.machines = []int{}
 	for _, s := range all.Value {
+		if s.Properties.Network != "Internal" {
+			rec.named++
+		}
 		if p := s.Properties; p.ProvisioningState != "Succeeded" || p.TargetState != "" {
 			return rec, fmt.Sprintf("%s is %s, becoming %q", s.ID, p.ProvisioningState, p.TargetState), nil
 		}
@@ -142,7 +145,7 @@ func (h *crashHost) listening(sockets map[string]bool, machines []int) (out []st
 		out = append(out, h.listeningAround(pid, sockets)...)
 	}
 	slices.Sort(out)
-	return slices.Compact(out) // HTTP and HTTPS
+	return out // with those twice that two networks have
 }
 
 // listeningAround reads the kernel's table of the network of a process. Sockets that listen come first in it. The rest is
@@ -175,7 +178,8 @@ func (h *crashHost) listeningAround(pid int, sockets map[string]bool) (out []str
 			out = append(out, a.String())
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out) // HTTP and HTTPS
 }
 
 // documents reads the store of the folder, which another process may use.

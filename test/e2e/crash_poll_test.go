@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -23,11 +24,14 @@ const pollGap = 10 * time.Millisecond
 func poll(addr, path string) *poller { return pollHost(addr, "", path) }
 
 // pollHost is poll with a host name; none is the address.
-func pollHost(addr, host, path string) *poller {
+func pollHost(addr, host, path string) *poller { return pollBy(&http.Client{}, addr, host, path) }
+
+// pollBy is pollHost with a client.
+func pollBy(client *http.Client, addr, host, path string) *poller {
 	p := &poller{addr: addr, end: make(chan struct{})}
 	p.done.Go(func() {
 		for {
-			if err := askHost(addr, host, path); err != nil && len(p.failures) < 10 {
+			if err := askBy(client, addr, host, path); err != nil && len(p.failures) < 10 {
 				p.failures = append(p.failures, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
 			}
 			p.count++
@@ -47,15 +51,16 @@ func (p *poller) stop() {
 }
 
 // ask sends one request that must be answered with 200.
-func ask(addr, path string) error { return askHost(addr, "", path) }
+func ask(addr, path string) error { return askBy(&http.Client{}, addr, "", path) }
 
-func askHost(addr, host, path string) error {
-	req, err := http.NewRequest(http.MethodGet, "http://"+addr+path, nil)
+func askBy(client *http.Client, addr, host, path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
 		return err
 	}
 	req.Close, req.Host = true, host
-	client := http.Client{Timeout: 20 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {
 		return err

@@ -288,6 +288,7 @@ type view struct {
 		TargetState       string   `json:"targetProvisioningState"`
 		PlatformVersion   string   `json:"platformVersion"`
 		GatewayURL        string   `json:"gatewayUrl"`
+		Network           string   `json:"virtualNetworkType"`
 		PublicIPs         []string `json:"publicIPAddresses"`
 		PrivateIPs        []string `json:"privateIPAddresses"`
 		OutboundIPs       []string `json:"outboundPublicIPAddresses"`
