@@ -395,7 +395,7 @@ func (c *chaos) restoring(s *chaosSubject) chaosChange {
 }
 
 // load asks every service that answers all through the round.
-func (c *chaos) load(changes map[*chaosSubject]chaosChange, during chaosTrouble) map[string]*poller {
+func (c *chaos) load(changes map[*chaosSubject]chaosChange, during chaosTrouble, roll *chaosRollout) map[string]*poller {
 	c.t.Helper()
 	edge := strings.TrimPrefix(c.client.Endpoints.Edge, "http://")
 	var calm view
@@ -407,7 +407,7 @@ func (c *chaos) load(changes map[*chaosSubject]chaosChange, during chaosTrouble)
 	}
 	for _, s := range c.subjects {
 		ch, changed := changes[s]
-		if changed && s.want.Tier == "Developer" && s.want.Platform == "stv1" && strings.Contains(during.name, "host and edge killed") {
+		if (changed || roll != nil) && s.want.Tier == "Developer" && s.want.Platform == "stv1" && strings.Contains(during.name, "host and edge killed") {
 			continue // between its old machine and the new one, only these two hold its sockets
 		}
 		if f := s.want; f.There && !f.Out && f.Platform != "mtv1" && (f.Mode != "External" || !f.Closed) && (!changed || ch.serves || ch.moves && !during.clock) {

@@ -201,7 +201,7 @@ func (c *chaos) round() {
 	if roll != nil {
 		c.story += " and " + roll.to + " is rolled out"
 	}
-	pollers := c.load(changes, trouble)
+	pollers := c.load(changes, trouble, roll)
 
 	times.end("chosen")
 	answers := c.carryOut(changes, trouble, roll)
@@ -331,7 +331,7 @@ func (c *chaos) check(s *chaosSubject, ch chaosChange, a chaosAnswer) {
 			c.t.Errorf("%s of %s was acknowledged and is lost (-want +got):\n%s", ch.name, s.name, d)
 		}
 	case refused && refusal.Status < 500:
-		c.t.Errorf("%s of %s was refused: %v", ch.name, s.name, refusal)
+		c.t.Errorf("%s of %s was refused: %v %+v", ch.name, s.name, refusal, refusal.Details)
 	default:
 		c.tally["changes without an answer"]++
 		if ch.lost != nil {

@@ -83,6 +83,13 @@ func belongs(key any, c *x509.Certificate) bool {
 	return ok && public.Equal(c.PublicKey)
 }
 
+// holdsSequence tells an octet string that holds a part of a file from one that is random: salts, and what is encrypted.
+func holdsSequence(content []byte) bool {
+	var v asn1.RawValue
+	rest, err := asn1.Unmarshal(content, &v)
+	return err == nil && len(rest) == 0 && v.Class == asn1.ClassUniversal && v.Tag == asn1.TagSequence
+}
+
 // costly says whether keys of a file would take too long to derive. A salt is an octet string, and the number of
 // iterations the integer that follows it.
 func costly(der []byte, depth int) bool {
@@ -92,7 +99,7 @@ func costly(der []byte, depth int) bool {
 		var v asn1.RawValue
 		rest, err := asn1.Unmarshal(der, &v)
 		if err != nil {
-			return false // no ASN.1: the content of some octet string
+			return false // no ASN.1
 		}
 		switch {
 		case after == asn1.TagOctetString && v.Class == asn1.ClassUniversal && v.Tag == asn1.TagInteger:
@@ -100,7 +107,7 @@ func costly(der []byte, depth int) bool {
 			if _, err := asn1.Unmarshal(v.FullBytes, &n); err != nil || n > maxIterations {
 				return true
 			}
-		case v.IsCompound || v.Tag == asn1.TagOctetString:
+		case v.IsCompound || v.Tag == asn1.TagOctetString && holdsSequence(v.Bytes):
 			if costly(v.Bytes, depth+1) {
 				return true
 			}

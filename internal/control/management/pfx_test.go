@@ -133,6 +133,33 @@ func FuzzOpenPFX(f *testing.F) {
 	})
 }
 
+// patterned repeats 04 01 00 02 03 7f ff ff: an octet string, and an integer that would be too many iterations.
+type patterned int
+
+func (p *patterned) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = "\x04\x01\x00\x02\x03\x7f\xff\xff"[*p%8]
+		*p++
+	}
+	return len(b), nil
+}
+
+// What is random in a file, as salts and what is encrypted, may look like the parameters of a key.
+func TestOpenPFX_RandomBytesAreNoParameters(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	cert := issue(t, "leaf", key, nil, nil)
+	for name, enc := range map[string]*pkcs12.Encoder{"3DES": pkcs12.LegacyDES, "AES": pkcs12.Modern2023} {
+		pfx, err := enc.WithRand(new(patterned)).Encode(key, cert, nil, "pass word")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, found := management.OpenPFX(base64.StdEncoding.EncodeToString(pfx), "pass word"); len(found) > 0 {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}
+
 // A server's file may be PEM with keys of any form; one that no client would accept is refused.
 func TestOpenServer(t *testing.T) {
 	t.Parallel()
