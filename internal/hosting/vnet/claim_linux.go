@@ -16,9 +16,8 @@ import (
 // that has it. It lives as long as networks do, which end with the host's run.
 const claimsFolder = "/run/portico/pools"
 
-// Claim returns the part of a range of IPv4 addresses that is this data folder's alone, as long as the preferred one: that
-// itself where nobody has it, else the next that is free. It is the same until the folder is removed or the host is
-// started anew.
+// Claim returns the part of a range of IPv4 addresses that is this data folder's alone: the preferred one where nobody has
+// it, else the next of that size that is free. It is the same until the folder is removed or the host is started anew.
 func (h *Host) Claim(all, preferred netip.Prefix) (netip.Prefix, error) {
 	if err := os.MkdirAll(claimsFolder, 0o700); err != nil {
 		return netip.Prefix{}, err

@@ -17,9 +17,11 @@ func TestClaim_PoolsOfFoldersAreApart(t *testing.T) {
 	_, _ = rand.Read(raw[:])
 	raw[0] = 240 // where no other test or program claims anything
 	all := netip.PrefixFrom(netip.AddrFrom4(raw), 24).Masked()
-	second := next(all, netip.PrefixFrom(all.Addr(), 26))
-	last := netip.PrefixFrom(netip.AddrFrom4([4]byte{raw[0], raw[1], raw[2], 192}), 26)
-
+	var pools [4]netip.Prefix
+	for i := range pools {
+		pools[i] = netip.PrefixFrom(netip.AddrFrom4([4]byte{raw[0], raw[1], raw[2], byte(i << 6)}), 26)
+		t.Cleanup(func() { _ = os.Remove(claim(pools[i])) })
+	}
 	root := t.TempDir()
 	folder := func(name string) *Host {
 		dir := filepath.Join(root, name)
@@ -28,28 +30,23 @@ func TestClaim_PoolsOfFoldersAreApart(t *testing.T) {
 		}
 		return NewHost(dir)
 	}
-	t.Cleanup(func() {
-		for p, first := second, true; first || p != second; p, first = next(all, p), false {
-			_ = os.Remove(claim(p))
-		}
-	})
-	claims := func(h *Host, preferred netip.Prefix, want string) {
+	claims := func(h *Host, preferred, want int) {
 		t.Helper()
-		if got, err := h.Claim(all, preferred); err != nil || strings.TrimPrefix(got.String(), all.Addr().String()[:len(all.Addr().String())-1]) != want {
-			t.Errorf("the claim is %v, %v; want %s of %s", got, err, want, all)
+		if got, err := h.Claim(all, pools[preferred]); err != nil || got != pools[want] {
+			t.Errorf("the claim is %v, %v; want %v", got, err, pools[want])
 		}
 	}
 	a, b := folder("a"), folder("b")
-	claims(a, last, "192/26")
-	claims(b, last, "0/26") // behind the last comes the first
-	claims(a, second, "192/26")
-	claims(folder("c"), last, "64/26")
-	claims(folder("d"), last, "128/26")
-	if got, err := folder("e").Claim(all, last); err == nil || !strings.Contains(err.Error(), "claimed by other data folders") {
+	claims(a, 3, 3)
+	claims(b, 3, 0) // behind the last comes the first
+	claims(a, 1, 3)
+	claims(folder("c"), 3, 1)
+	claims(folder("d"), 3, 2)
+	if got, err := folder("e").Claim(all, pools[3]); err == nil || !strings.Contains(err.Error(), "claimed by other data folders") {
 		t.Errorf("with no pool left the claim is %v, %v", got, err)
 	}
 	if err := os.Remove(b.dir); err != nil {
 		t.Fatal(err)
 	}
-	claims(folder("e"), last, "0/26")
+	claims(folder("e"), 3, 0)
 }
