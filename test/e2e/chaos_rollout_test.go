@@ -28,27 +28,12 @@ func (c *chaos) roll() *chaosRollout {
 	if c.fleet == nextVersion {
 		r.to = "e2e"
 	}
-	newest, err := c.newest()
+	newest, err := c.lastRollout()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	r.before = newest.Number
 	return r
-}
-
-// newest is the rollout that was begun last; zero when there was none.
-func (c *chaos) newest() (v rollout.View, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	var list struct{ Value []rollout.View }
-	res, err := c.client.Do(ctx, http.MethodGet, "/portico/rollouts", "", nil)
-	if err == nil {
-		err = res.Decode(&list)
-	}
-	if err != nil || len(list.Value) == 0 {
-		return v, err
-	}
-	return list.Value[0], nil
 }
 
 // begin asks for the rollout.
@@ -71,7 +56,7 @@ func (r *chaosRollout) follow(c *chaos) error {
 		if c.dead() {
 			return errDied
 		}
-		v, err := c.newest()
+		v, err := c.lastRollout()
 		switch {
 		case err != nil:
 			return err
